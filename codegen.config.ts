@@ -1,0 +1,50 @@
+import type { CodegenConfig } from '@graphql-codegen/cli';
+
+const config: CodegenConfig = {
+  schema: 'schema/*.graphql',
+  generates: {
+    'src/order-items/resolverTypes.generated.ts': {
+      plugins: ['typescript', 'typescript-resolvers'],
+      config: {
+        federation: true,
+        enumsAsTypes: true,
+        useTypeImports: true,
+        strictScalars: true,
+        immutableTypes: true,
+        avoidOptionals: { field: true },
+        scalars: {
+          ID: 'string',
+          Date: 'string',
+          DateTime: 'Date',
+          Decimal: 'string',
+          _FieldSet: 'string',
+        },
+        inputMaybeValue: 'T | null | undefined',
+        contextType: './graphqlContext.ts#GraphQLContext',
+        mappers: {
+          OrderItem: './orderItem.ts#OrderItem as OrderItemModel',
+          Cancellation: './orderItem.ts#Cancellation as CancellationModel',
+          OrderItemConnection: './listOrderItems.ts#OrderItemPage',
+          CancelOrderItemSuccess: './cancelOrderItems.ts#Cancelled',
+          OrderItemNotFound: './refusals.ts#OrderItemNotFound as OrderItemNotFoundModel',
+          OrderItemNotCancelable: './refusals.ts#OrderItemNotCancelable as OrderItemNotCancelableModel',
+          InvalidCancelRequest: './refusals.ts#InvalidCancelRequest as InvalidCancelRequestModel',
+          IdempotencyKeyReused: './refusals.ts#IdempotencyKeyReused as IdempotencyKeyReusedModel',
+        },
+        enumValues: {
+          OrderItemStatus: {
+            PENDING: 'pending',
+            ON_HOLD: 'on_hold',
+            IN_FULFILLMENT: 'in_fulfillment',
+            COMPLETE: 'complete',
+            CANCELLED: 'cancelled',
+            RETURNED: 'returned',
+          },
+          CancellationChannel: { GRAPHQL: 'graphql', REST: 'rest' },
+        },
+      },
+    },
+  },
+};
+
+export default config;

@@ -1,0 +1,135 @@
+import { z } from 'zod';
+
+/** What the service is told from outside. README has the table of every variable, its default and its meaning. */
+export interface Config {
+  readonly port: number;
+  readonly host: string;
+  /** Absent: an embedded PostgreSQL in `dataDir`. */
+  readonly databaseUrl: string | null;
+  readonly dataDir: string;
+  readonly databasePoolSize: number;
+  /** Absent: the service is its own issuer, for development. */
+  readonly auth: AuthConfig | null;
+  readonly routerSecret: string | null;
+  readonly introspection: boolean;
+  readonly logLevel: LogLevel;
+  readonly lockTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  /** Of each caller; 0 is no limit. */
+  readonly rateLimitPerMinute: number;
+  readonly maxConcurrentRequests: number;
+  readonly production: boolean;
+}
+
+export interface AuthConfig {
+  readonly issuer: string;
+  readonly audience: string;
+  /** Absent: the issuer's OpenID configuration names it. */
+  readonly jwksUrl: string | null;
+}
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+const LOOPBACK_HOSTS: readonly string[] = ['127.0.0.1', '::1', 'localhost'];
+
+/** Every defect of the environment at once, so that an operator mends them in one go. */
+export class InvalidConfig extends Error {
+  readonly defects: readonly string[];
+
+  constructor(defects: readonly string[]) {
+    super(`The configuration is not usable:\n${defects.map((defect) => `  - ${defect}`).join('\n')}`);
+    this.name = 'InvalidConfig';
+    this.defects = defects;
+  }
+}
+
+const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,10}$/, 'must be a whole number')
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`);
+
+const flag = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true');
+
+const url = (...protocols: string[]) =>
+  z.string().refine((value) => {
+    const parsed = URL.parse(value);
+    return parsed !== null && protocols.includes(parsed.protocol);
+  }, `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`);
+
+const environment = z
+  .object({
+    NODE_ENV: z.string().default('development'),
+    PORT: wholeNumber(0, 65_535).default(4001),
+    HOST: z.string().default('127.0.0.1'),
+    DATABASE_URL: url('postgres:', 'postgresql:').nullable().default(null),
+    DATA_DIR: z.string().default('.data'),
+    DATABASE_POOL_SIZE: wholeNumber(1, 1_000).default(10),
+    AUTH_ISSUER: url('https:', 'http:').nullable().default(null),
+    AUTH_AUDIENCE: z.string().nullable().default(null),
+    AUTH_JWKS_URL: url('https:', 'http:').nullable().default(null),
+    ROUTER_SECRET: z.string().min(16, 'must have at least 16 characters').nullable().default(null),
+    INTROSPECTION: flag.optional(),
+    LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
+    LOCK_TIMEOUT_MS: wholeNumber(1, 60_000).default(2_000),
+    REQUEST_TIMEOUT_MS: wholeNumber(1, 600_000).default(10_000),
+    RATE_LIMIT_PER_MINUTE: wholeNumber(0, 10_000_000).default(6_000),
+    MAX_CONCURRENT_REQUESTS: wholeNumber(1, 1_000_000).default(2_000),
+  })
+  .superRefine((env, context) => {
+    const reject = (variable: string, message: string): void => {
+      context.addIssue({ code: 'custom', path: [variable], message });
+    };
+    if (env.AUTH_ISSUER === null) {
+      if (env.NODE_ENV === 'production') {
+        reject('AUTH_ISSUER', 'must be set when NODE_ENV is production');
+      } else if (!LOOPBACK_HOSTS.includes(env.HOST)) {
+        // Whoever can reach the development issuer's host could use a token of it.
+        reject('HOST', `must be one of ${LOOPBACK_HOSTS.join(', ')} as long as AUTH_ISSUER is not set`);
+      }
+      if (env.AUTH_JWKS_URL !== null) reject('AUTH_JWKS_URL', 'needs AUTH_ISSUER');
+    } else if (env.AUTH_AUDIENCE === null) {
+      reject('AUTH_AUDIENCE', 'must be set when AUTH_ISSUER is');
+    }
+  });
+
+/**
+ * Reads the configuration.
+ *
+ * @param env the environment; a variable that is empty counts as not set.
+ * @throws InvalidConfig naming every bad value.
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = environment.safeParse(given);
+  if (!parsed.success) {
+    throw new InvalidConfig(parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`));
+  }
+  const values = parsed.data;
+  const production = values.NODE_ENV === 'production';
+  return Object.freeze({
+    port: values.PORT,
+    host: values.HOST,
+    databaseUrl: values.DATABASE_URL,
+    dataDir: values.DATA_DIR,
+    databasePoolSize: values.DATABASE_POOL_SIZE,
+    auth:
+      values.AUTH_ISSUER === null || values.AUTH_AUDIENCE === null
+        ? null
+        : Object.freeze({
+            issuer: values.AUTH_ISSUER,
+            audience: values.AUTH_AUDIENCE,
+            jwksUrl: values.AUTH_JWKS_URL,
+          }),
+    routerSecret: values.ROUTER_SECRET,
+    introspection: values.INTROSPECTION ?? !production,
+    logLevel: values.LOG_LEVEL,
+    lockTimeoutMs: values.LOCK_TIMEOUT_MS,
+    requestTimeoutMs: values.REQUEST_TIMEOUT_MS,
+    rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
+    maxConcurrentRequests: values.MAX_CONCURRENT_REQUESTS,
+    production,
+  });
+}

@@ -1,0 +1,35 @@
+import { DataSource, type EntitySchema } from 'typeorm';
+import { migrations } from './migrations.ts';
+
+export interface DataSourceOptions {
+  readonly url: string;
+  readonly entities: EntitySchema[];
+  readonly poolSize: number;
+  /** How long a statement may wait for a lock, in milliseconds; 0 is for ever. */
+  readonly lockTimeoutMs: number;
+  /** How long a statement may take, in milliseconds; 0 is for ever. */
+  readonly statementTimeoutMs: number;
+}
+
+/** How long a request may wait for a connection, so that it hears of a database that is away instead of hanging. */
+const CONNECT_TIMEOUT_MS = 2_000;
+
+/** Describes the database to TypeORM; `initialize` on the result connects. */
+export function createDataSource(options: DataSourceOptions): DataSource {
+  return new DataSource({
+    type: 'postgres',
+    url: options.url,
+    entities: options.entities,
+    migrations: [...migrations],
+    migrationsTransactionMode: 'each',
+    installExtensions: false,
+    applicationName: 'order-items',
+    poolSize: options.poolSize,
+    connectTimeoutMS: CONNECT_TIMEOUT_MS,
+    extra: {
+      lock_timeout: options.lockTimeoutMs,
+      statement_timeout: options.statementTimeoutMs,
+      keepAlive: true,
+    },
+  });
+}

@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isNativeError } from 'node:util/types';
+
+/** SQLSTATEs, https://www.postgresql.org/docs/18/errcodes-appendix.html, and what the drivers say before there is one. */
+const LOCK_NOT_AVAILABLE = '55P03';
+const SERIALIZATION_FAILURE = '40001';
+const DEADLOCK_DETECTED = '40P01';
+const QUERY_CANCELED = '57014';
+const READ_ONLY_SQL_TRANSACTION = '25006';
+const CONNECTION_EXCEPTION_CLASS = '08';
+const INSUFFICIENT_RESOURCES_CLASS = '53';
+const OPERATOR_INTERVENTION_CLASS = '57';
+const SYSTEM_ERROR_CLASS = '58';
+
+const NETWORK_CODES: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+
+/** pg and pg-pool give these without a code. */
+const CONNECTION_MESSAGES =
+  /timeout exceeded when trying to connect|timeout expired|Connection terminated|Client has encountered a connection error|Driver not Connected|Cannot use a pool after calling end/;
+
+const MAX_ATTEMPTS = 5;
+
+/** Whether somebody else kept a lock longer than the lock timeout. */
+export function isLockTimeout(error: unknown): boolean {
+  return codeOf(error) === LOCK_NOT_AVAILABLE;
+}
+
+/** Whether the error means that the database could not serve, as opposed to a defect in what it was asked. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code === null) return isNativeError(error) && CONNECTION_MESSAGES.test(error.message);
+  return (
+    code === LOCK_NOT_AVAILABLE ||
+    code === QUERY_CANCELED ||
+    code === READ_ONLY_SQL_TRANSACTION ||
+    isConflict(error) ||
+    NETWORK_CODES.has(code) ||
+    (code.length === 5 &&
+      [
+        CONNECTION_EXCEPTION_CLASS,
+        INSUFFICIENT_RESOURCES_CLASS,
+        OPERATOR_INTERVENTION_CLASS,
+        SYSTEM_ERROR_CLASS,
+      ].includes(code.slice(0, 2)))
+  );
+}
+
+/**
+ * Runs a transaction again when the database gave it up for another: after a deadlock or a serialization failure it
+ * has been rolled back whole. Up to five times, after a short wait that differs from that of its rival.
+ *
+ * @throws whatever else the transaction throws, and the conflict itself after the last attempt.
+ */
+export async function retryConflicts<T>(transaction: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await transaction();
+    } catch (error) {
+      if (!isConflict(error) || attempt === MAX_ATTEMPTS) throw error;
+      await sleep(Math.random() * 10 * 2 ** attempt);
+    }
+  }
+}
+
+function isConflict(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === DEADLOCK_DETECTED || code === SERIALIZATION_FAILURE;
+}
+
+/** TypeORM copies the driver's code onto the error that it throws. */
+function codeOf(error: unknown): string | null {
+  return isNativeError(error) && 'code' in error && typeof error.code === 'string' ? error.code : null;
+}

@@ -1,0 +1,49 @@
+import type { DataSource } from 'typeorm';
+import { OrderItem1764000000000 } from '../../migrations/1764000000000-orderItem.ts';
+import { OrderItemCancellation1764000001000 } from '../../migrations/1764000001000-orderItemCancellation.ts';
+import { OrderItemEvent1764000002000 } from '../../migrations/1764000002000-orderItemEvent.ts';
+
+/** In the order in which they run. */
+export const migrations = [
+  OrderItem1764000000000,
+  OrderItemCancellation1764000001000,
+  OrderItemEvent1764000002000,
+] as const;
+
+/** An arbitrary number that every instance of the service shares. */
+const MIGRATION_LOCK = 4_001_776_401;
+
+/**
+ * Runs the migrations that have not run yet. Instances that start at the same time take turns.
+ *
+ * @param dataSource connected, without time limits: a turn can take as long as a migration does.
+ * @returns the names of the migrations that ran.
+ */
+export async function migrateUp(dataSource: DataSource): Promise<string[]> {
+  return inTurn(dataSource, async () => {
+    const ran = await dataSource.runMigrations();
+    return ran.map(({ name }) => name);
+  });
+}
+
+/** Takes back the newest migration that has run, if any. */
+export async function migrateDown(dataSource: DataSource): Promise<void> {
+  await inTurn(dataSource, () => dataSource.undoLastMigration());
+}
+
+/** Whether the database is reachable and every migration has run. @throws when the database cannot be asked. */
+export async function isMigrated(dataSource: DataSource): Promise<boolean> {
+  const [row] = await dataSource.query<{ missing: number }[]>(
+    'SELECT count(*)::int AS missing FROM unnest($1::text[]) AS name WHERE name NOT IN (SELECT name FROM migrations)',
+    [migrations.map(({ name }) => name)],
+  );
+  return row?.missing === 0;
+}
+
+/** The lock lasts as long as a transaction, not a session, so that it holds behind a pooler too. */
+async function inTurn<T>(dataSource: DataSource, act: () => Promise<T>): Promise<T> {
+  return dataSource.transaction(async (manager) => {
+    await manager.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
+    return act();
+  });
+}

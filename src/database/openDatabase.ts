@@ -1,0 +1,26 @@
+import { startEmbeddedPostgres } from './embeddedPostgres.ts';
+
+/** Where the data is. */
+export interface Database {
+  readonly url: string;
+  /** Whether it is the PostgreSQL that this project brings along. */
+  readonly embedded: boolean;
+  /** Releases it: an embedded one that this process answers for is stopped. */
+  readonly stop: () => Promise<void>;
+  /** As `stop`, without waiting. */
+  readonly stopSoon: () => void;
+}
+
+/** Opens the database that is configured, or an embedded one in the data directory where none is. */
+export async function openDatabase({
+  databaseUrl,
+  dataDir,
+}: {
+  readonly databaseUrl: string | null;
+  readonly dataDir: string;
+}): Promise<Database> {
+  if (databaseUrl !== null) {
+    return { url: databaseUrl, embedded: false, stop: () => Promise.resolve(), stopSoon: () => undefined };
+  }
+  return { ...(await startEmbeddedPostgres({ dataDir })), embedded: true };
+}

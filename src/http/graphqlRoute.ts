@@ -1,0 +1,79 @@
+import { timingSafeEqual, createHash } from 'node:crypto';
+import { type ApolloServer, type BaseContext, HeaderMap, type HTTPGraphQLRequest } from '@apollo/server';
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import { Unauthenticated } from '../auth/caller.ts';
+import { failureOf, logFailure } from './failures.ts';
+import { graphQLErrorOf, statusOfGraphQL } from './graphqlErrors.ts';
+
+export interface GraphQLRouteOptions<TContext extends BaseContext> {
+  readonly apollo: ApolloServer<TContext>;
+  readonly contextOf: (request: FastifyRequest) => TContext;
+  /** Run before the body is read. */
+  readonly onRequest: onRequestAsyncHookHandler[];
+}
+
+/** Serves GraphQL over HTTP at `/graphql`. Whatever fails before Apollo Server has the request fails in its format. */
+export async function addGraphQLRoute<TContext extends BaseContext>(
+  server: FastifyInstance,
+  { apollo, contextOf, onRequest }: GraphQLRouteOptions<TContext>,
+): Promise<void> {
+  await server.register(async (scope) => {
+    scope.setErrorHandler(sendGraphQLFailure);
+    scope.route({
+      method: ['GET', 'POST'],
+      url: '/graphql',
+      onRequest,
+      handler: async (request, reply) => {
+        const response = await apollo.executeHTTPGraphQLRequest({
+          httpGraphQLRequest: graphQLRequestOf(request),
+          context: () => Promise.resolve(contextOf(request)),
+        });
+        for (const [name, value] of response.headers) reply.header(name, value);
+        reply.code(response.status ?? 200);
+        if (response.body.kind === 'complete') return response.body.string;
+        throw new Error('The schema has no incremental delivery.');
+      },
+    });
+  });
+}
+
+/** Requires the secret that the router shares with this service, in `Router-Authorization`. */
+export function requireRouterSecret(routerSecret: string): onRequestAsyncHookHandler {
+  const expected = digest(routerSecret);
+  return async (request) => {
+    const given = request.headers['router-authorization'];
+    if (typeof given !== 'string' || !timingSafeEqual(digest(given), expected)) {
+      throw new Unauthenticated('The router did not identify itself');
+    }
+  };
+}
+
+/** Of equal length whatever is given, as the comparison in constant time needs it. */
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function graphQLRequestOf(request: FastifyRequest): HTTPGraphQLRequest {
+  const headers = new HeaderMap();
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
+  }
+  const query = request.url.indexOf('?');
+  return {
+    method: request.method,
+    headers,
+    search: query === -1 ? '' : request.url.slice(query),
+    body: request.body,
+  };
+}
+
+function sendGraphQLFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const failure = failureOf(error);
+  logFailure(request.log, failure, request.id);
+  request.outcome = failure.code;
+  reply
+    .code(statusOfGraphQL(failure.code, 'request'))
+    .headers(failure.headers)
+    .type('application/json; charset=utf-8')
+    .send(JSON.stringify({ errors: [graphQLErrorOf(failure, request.id)] }));
+}

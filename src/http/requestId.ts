@@ -1,0 +1,15 @@
+import { randomBytes } from 'node:crypto';
+
+/** @see https://www.w3.org/TR/trace-context/#traceparent-header; later versions may append fields. */
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-|$)/;
+
+/**
+ * The id of a request: the trace id of its `traceparent`, so that one id finds a request in every service that it
+ * touched, or a new one.
+ *
+ * @returns 32 lowercase hex digits.
+ */
+export function requestIdOf(traceparent: string | string[] | undefined): string {
+  const given = typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent)?.[1] : undefined;
+  return given ?? randomBytes(16).toString('hex');
+}

@@ -1,0 +1,120 @@
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
+import type { Logger } from '../telemetry/logger.ts';
+import { errorBody, statusOf } from './errorBody.ts';
+import { Failure, failureOf, logFailure, serviceUnavailable } from './failures.ts';
+import { requestIdOf } from './requestId.ts';
+
+export interface ServerOptions {
+  readonly logger: Logger;
+  /** How long a client may take to send its request, in milliseconds. */
+  readonly requestTimeoutMs: number;
+  /** More requests than this at a time are turned away. */
+  readonly maxConcurrentRequests: number;
+  /** Whether the service is about to stop, and turns new requests away. */
+  readonly isDraining: () => boolean;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** How the request ended, for the log: the code of its outcome. */
+    outcome: string;
+  }
+}
+
+/** Room for the longest valid request (100 ids, a note of 2,000 characters, a query) many times over. */
+const BODY_LIMIT_BYTES = 1_048_576;
+
+/** Builds the HTTP server: request ids, one log line a request, errors in the documented form. It does not listen. */
+export function createServer(options: ServerOptions): FastifyInstance {
+  const loggerInstance: FastifyBaseLogger = options.logger;
+  const server = Fastify({
+    loggerInstance,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: (request) => requestIdOf(request.headers['traceparent']),
+    requestTimeout: options.requestTimeoutMs,
+    bodyLimit: BODY_LIMIT_BYTES,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    // A path parameter that is too long is a bad one, not an unknown path; Node bounds the whole head at 16 KiB.
+    routerOptions: { maxParamLength: 16_384 },
+    clientErrorHandler: (_error, socket) => {
+      if (socket.writable) socket.end(malformedRequestResponse());
+    },
+    frameworkErrors: (error, request, reply) => {
+      sendFailure(error, request, reply);
+    },
+  });
+  server.decorateRequest('outcome', '');
+  limitConcurrency(server, options);
+  server.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+    if (options.isDraining() && request.routeOptions.url !== '/health/live') {
+      reply.header('connection', 'close');
+      throw serviceUnavailable('The service is about to stop. Try again.');
+    }
+  });
+  server.addHook('onResponse', async (request, reply) => {
+    logRequest(options.logger, request, reply);
+  });
+  server.setErrorHandler(sendFailure);
+  server.setNotFoundHandler((request, reply) => {
+    sendFailure(new Failure('not_found', 'There is nothing at this path.'), request, reply);
+  });
+  return server;
+}
+
+/** Answers with a failure in the form that holds outside `/graphql`, and logs the cause of one that is not the caller's. */
+export function sendFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const failure = failureOf(error);
+  logFailure(request.log, failure, request.id);
+  request.outcome = failure.code;
+  reply
+    .code(statusOf(failure))
+    .headers({ ...failure.headers, 'x-request-id': request.id })
+    .type('application/json; charset=utf-8')
+    .send(JSON.stringify(errorBody(failure, request.id)));
+}
+
+/** Sheds load before the process falls over; health checks always pass. */
+function limitConcurrency(server: FastifyInstance, { maxConcurrentRequests }: ServerOptions): void {
+  let concurrentRequests = 0;
+  server.addHook('onRequest', async (request, reply) => {
+    if (request.routeOptions.url?.startsWith('/health/') === true) return;
+    concurrentRequests += 1;
+    reply.raw.once('close', () => {
+      concurrentRequests -= 1;
+    });
+    if (concurrentRequests > maxConcurrentRequests) throw serviceUnavailable('The service is overloaded. Try again.');
+  });
+}
+
+function logRequest(logger: Logger, request: FastifyRequest, reply: FastifyReply): void {
+  logger.info(
+    {
+      requestId: request.id,
+      method: request.method,
+      // The pattern, not the path: a path can hold anything.
+      route: request.routeOptions.url ?? null,
+      status: reply.statusCode,
+      outcome: request.outcome === '' ? 'ok' : request.outcome,
+      durationMs: Math.round(reply.elapsedTime * 100) / 100,
+    },
+    'request',
+  );
+}
+
+/** For what Node's HTTP parser refuses, before there is a request to answer. */
+function malformedRequestResponse(): string {
+  const requestId = requestIdOf(undefined);
+  const failure = new Failure('bad_request', 'The request is not valid HTTP.');
+  const body = JSON.stringify(errorBody(failure, requestId));
+  return [
+    'HTTP/1.1 400 Bad Request',
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-Id: ${requestId}`,
+    'Connection: close',
+    '',
+    body,
+  ].join('\r\n');
+}

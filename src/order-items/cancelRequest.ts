@@ -1,0 +1,84 @@
+import { type CancelRequestField, type InvalidCancelRequest, invalidCancelRequest } from './refusals.ts';
+
+/** What a caller states with a cancel, checked and trimmed. */
+export interface CancelStatement {
+  /** Null only where the REST path was called without a body. */
+  readonly reason: string | null;
+  readonly note: string | null;
+  readonly idempotencyKey: string | null;
+}
+
+/** Lengths count code points, so that an emoji is one character whatever its encoding. */
+const REASON_MAX_LENGTH = 500;
+const NOTE_MAX_LENGTH = 2_000;
+const IDEMPOTENCY_KEY_MAX_LENGTH = 255;
+
+/** Letters, marks, numbers, punctuation, symbols and spaces; no control, format or unassigned characters. */
+const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]+$/u;
+
+/**
+ * Checks what a caller states with a cancel.
+ *
+ * @param given the reason and the note as the caller sent them, undefined where one was left out; null where the REST
+ *   path was called without a body, which needs no reason.
+ * @param idempotencyKey undefined where there is none. It is taken to the letter, not trimmed.
+ * @returns the statement, or the refusal that names the first defect.
+ */
+export function parseCancelStatement(
+  given: { readonly reason?: unknown; readonly note?: unknown } | null,
+  idempotencyKey: string | undefined,
+): CancelStatement | InvalidCancelRequest {
+  const reason = given === null ? null : parseReason(given.reason);
+  if (isInvalid(reason)) return reason;
+  const note = given === null ? null : parseNote(given.note);
+  if (isInvalid(note)) return note;
+  if (idempotencyKey !== undefined && !isIdempotencyKey(idempotencyKey)) {
+    return invalidCancelRequest(
+      'idempotencyKey',
+      `the idempotency key does not have 1 to ${IDEMPOTENCY_KEY_MAX_LENGTH} printable characters`,
+    );
+  }
+  return { reason, note, idempotencyKey: idempotencyKey ?? null };
+}
+
+/** PostgreSQL can store neither NUL nor half of a surrogate pair; nobody means either. */
+export function isStorableText(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0');
+}
+
+function parseText(field: CancelRequestField, value: unknown, maxLength: number): string | InvalidCancelRequest {
+  if (typeof value !== 'string') return invalidCancelRequest(field, `'${field}' is not a string`);
+  if (!isStorableText(value)) {
+    return invalidCancelRequest(field, `'${field}' has a character that is not allowed (NUL or half of a surrogate pair)`);
+  }
+  const text = value.trim();
+  return lengthOf(text) > maxLength
+    ? invalidCancelRequest(field, `'${field}' is longer than ${maxLength} characters`)
+    : text;
+}
+
+/** In code points. Cut short for texts that are too long in any case. */
+function lengthOf(text: string): number {
+  return text.length > 2 * NOTE_MAX_LENGTH ? text.length : [...text].length;
+}
+
+function parseReason(reason: unknown): string | InvalidCancelRequest {
+  if (reason === undefined) return invalidCancelRequest('reason', "'reason' is a required property");
+  const text = parseText('reason', reason, REASON_MAX_LENGTH);
+  return text === '' ? invalidCancelRequest('reason', "'reason' is empty") : text;
+}
+
+/** A note that says nothing is none. */
+function parseNote(note: unknown): string | null | InvalidCancelRequest {
+  if (note === undefined) return null;
+  const text = parseText('note', note, NOTE_MAX_LENGTH);
+  return text === '' ? null : text;
+}
+
+function isIdempotencyKey(key: string): boolean {
+  return lengthOf(key) <= IDEMPOTENCY_KEY_MAX_LENGTH && PRINTABLE.test(key);
+}
+
+function isInvalid(value: string | null | InvalidCancelRequest): value is InvalidCancelRequest {
+  return typeof value === 'object' && value !== null;
+}

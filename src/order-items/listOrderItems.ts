@@ -1,0 +1,96 @@
+import type { DataSource } from 'typeorm';
+import { encodeCursor, type Place } from './cursors.ts';
+import { notCancelableSql } from './eligibility.ts';
+import type { OrderItem, OrderItemStatus } from './orderItem.ts';
+import { ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
+
+/** An item must meet every condition that is not null. */
+export interface OrderItemFilter {
+  readonly orderId: string | null;
+  readonly statuses: readonly OrderItemStatus[] | null;
+  readonly isPreOrder: boolean | null;
+  readonly cancelable: boolean | null;
+}
+
+export interface PageRequest {
+  readonly filter: OrderItemFilter;
+  /** How many items, 1 to 100. */
+  readonly first: number;
+  /** The place after which to go on; null for the newest. */
+  readonly after: Place | null;
+}
+
+/** A page of order items, newest first. */
+export interface OrderItemPage {
+  readonly edges: readonly { readonly cursor: string; readonly node: OrderItem }[];
+  readonly hasNextPage: boolean;
+  readonly hasPreviousPage: boolean;
+}
+
+interface Row extends OrderItem {
+  /** With microseconds. */
+  readonly createdAtExactly: string;
+}
+
+const COLUMNS = `${ORDER_ITEM_COLUMNS},
+  to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "createdAtExactly"`;
+
+/** Reads a page of all order items, in one statement. */
+export async function listOrderItems(dataSource: DataSource, request: PageRequest): Promise<OrderItemPage> {
+  const { where, parameters } = conditionsOf(request);
+  const rows = await dataSource.query<Row[]>(
+    `SELECT ${COLUMNS} FROM order_item WHERE ${where} ORDER BY created_at DESC, id DESC LIMIT ${request.first + 1}`,
+    parameters,
+  );
+  return pageOf(rows, request);
+}
+
+/**
+ * Reads a page of the items of each of these orders, in one statement for all.
+ *
+ * @returns the pages in the order of the ids; an unknown order's page is empty.
+ */
+export async function listItemsOfOrders(
+  dataSource: DataSource,
+  orderIds: readonly string[],
+  request: PageRequest,
+): Promise<OrderItemPage[]> {
+  const { where, parameters } = conditionsOf(request);
+  const rows = await dataSource.query<Row[]>(
+    `SELECT page.* FROM unnest($${parameters.length + 1}::text[]) AS asked(id) CROSS JOIN LATERAL (
+       SELECT ${COLUMNS} FROM order_item WHERE order_id = asked.id AND ${where}
+       ORDER BY created_at DESC, id DESC LIMIT ${request.first + 1}
+     ) AS page`,
+    [...parameters, orderIds],
+  );
+  const rowsOfOrder = Map.groupBy(rows, (row) => row.orderId);
+  return orderIds.map((orderId) => pageOf(rowsOfOrder.get(orderId) ?? [], request));
+}
+
+function conditionsOf({ filter, after }: PageRequest): { where: string; parameters: unknown[] } {
+  const conditions = ['true'];
+  const parameters: unknown[] = [];
+  const parameter = (value: unknown): string => `$${parameters.push(value)}`;
+  if (filter.orderId !== null) conditions.push(`order_id = ${parameter(filter.orderId)}`);
+  if (filter.statuses !== null) conditions.push(`status = ANY(${parameter(filter.statuses)}::text[])`);
+  // Written out, not as parameters, so that the planner can match them with the indexes made for them.
+  if (filter.isPreOrder !== null) conditions.push(filter.isPreOrder ? 'is_pre_order' : 'NOT is_pre_order');
+  if (filter.cancelable !== null) conditions.push(filter.cancelable ? `NOT ${notCancelableSql}` : notCancelableSql);
+  if (after !== null) {
+    const place = `${parameter(after.createdAt)}::timestamptz, ${parameter(after.id)}::uuid`;
+    conditions.push(`(created_at, order_item.id) < (${place})`);
+  }
+  return { where: conditions.join(' AND '), parameters };
+}
+
+/** @param rows one more than asked for where there are more. */
+function pageOf(rows: readonly Row[], { first, after }: PageRequest): OrderItemPage {
+  return {
+    edges: rows.slice(0, first).map(({ createdAtExactly, ...node }) => ({
+      cursor: encodeCursor({ createdAt: createdAtExactly, id: node.id }),
+      node,
+    })),
+    hasNextPage: rows.length > first,
+    hasPreviousPage: after !== null,
+  };
+}

@@ -1,0 +1,58 @@
+export const OPEN_STATUSES = ['pending', 'on_hold', 'in_fulfillment'] as const;
+export const TERMINAL_STATUSES = ['complete', 'cancelled', 'returned'] as const;
+export const ORDER_ITEM_STATUSES = [...OPEN_STATUSES, ...TERMINAL_STATUSES] as const;
+
+export type OrderItemStatus = (typeof ORDER_ITEM_STATUSES)[number];
+
+/** One line of an order: one product, one quantity, one status. */
+export interface OrderItem {
+  /** A UUID in lower case. */
+  readonly id: string;
+  readonly orderId: string;
+  readonly productId: string;
+  readonly externalId: string | null;
+  readonly status: OrderItemStatus;
+  readonly isPreOrder: boolean;
+  /** `YYYY-MM-DD` */
+  readonly releaseDate: string | null;
+  readonly quantity: number;
+  /** An exact decimal with four digits after the point. */
+  readonly priceAmount: string;
+  /** ISO 4217 */
+  readonly priceCurrency: string;
+  /** Counts the changes of the item, from 1. */
+  readonly version: number;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+export const CANCELLATION_CHANNELS = ['graphql', 'rest'] as const;
+export type CancellationChannel = (typeof CANCELLATION_CHANNELS)[number];
+
+/** The record of a cancel. */
+export interface Cancellation {
+  /** A UUIDv7. */
+  readonly id: string;
+  readonly orderItemId: string;
+  readonly previousStatus: OrderItemStatus;
+  readonly reason: string | null;
+  readonly note: string | null;
+  readonly cancelledAt: Date;
+  /** The `sub` of the caller's token. */
+  readonly cancelledBy: string;
+  readonly channel: CancellationChannel;
+  /** 32 lowercase hex digits: the W3C trace id of the request that cancelled. */
+  readonly requestId: string;
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/**
+ * Reads an order item's id as a caller writes it.
+ *
+ * @returns the UUID in lower case, or null when it is none. Any version of UUID will do: other services make these ids.
+ */
+export function parseOrderItemId(text: string): string | null {
+  const id = text.toLowerCase();
+  return UUID.test(id) ? id : null;
+}

@@ -1,0 +1,114 @@
+import { EntitySchema } from 'typeorm';
+import type { Cancellation, OrderItem } from './orderItem.ts';
+
+/** `order_item` as TypeORM maps it. The migrations make the table; a test holds that the two agree. */
+export const orderItemEntity = new EntitySchema<OrderItem>({
+  name: 'OrderItem',
+  tableName: 'order_item',
+  columns: {
+    id: { type: 'uuid', primary: true, primaryKeyConstraintName: 'order_item_pkey' },
+    orderId: { name: 'order_id', type: 'text' },
+    productId: { name: 'product_id', type: 'text' },
+    externalId: { name: 'external_id', type: 'text', nullable: true },
+    status: { type: 'text', default: 'pending' },
+    isPreOrder: { name: 'is_pre_order', type: 'boolean', default: false },
+    releaseDate: { name: 'release_date', type: 'date', nullable: true },
+    quantity: { type: 'integer', default: 1 },
+    priceAmount: { name: 'price_amount', type: 'numeric', precision: 19, scale: 4 },
+    priceCurrency: { name: 'price_currency', type: 'char', length: 3 },
+    version: { type: 'integer', default: 1 },
+    createdAt: { name: 'created_at', type: 'timestamptz', default: () => 'now()' },
+    updatedAt: { name: 'updated_at', type: 'timestamptz', default: () => 'now()' },
+  },
+  checks: [
+    'order_id',
+    'product_id',
+    'external_id',
+    'status',
+    'release_date',
+    'quantity',
+    'price_amount',
+    'price_currency',
+    'version',
+    'created_at',
+    'updated_at',
+  ].map((column) => checkInMigration(`order_item_${column}_check`)),
+  indices: [
+    { name: 'order_item_newest', columns: ['createdAt', 'id'] },
+    { name: 'order_item_order', columns: ['orderId', 'createdAt', 'id'] },
+    { name: 'order_item_status', columns: ['status', 'createdAt', 'id'] },
+    { name: 'order_item_pre_order', columns: ['isPreOrder', 'createdAt', 'id'] },
+    { name: 'order_item_cancelable', synchronize: false },
+    { name: 'order_item_not_cancelable', synchronize: false },
+  ],
+});
+
+/** What the cancellation's row holds beyond what callers see. */
+interface CancellationRow extends Cancellation {
+  readonly idempotencyKey: string | null;
+  readonly requestFingerprint: string | null;
+}
+
+/** `order_item_cancellation` as TypeORM maps it. */
+export const orderItemCancellationEntity = new EntitySchema<CancellationRow>({
+  name: 'OrderItemCancellation',
+  tableName: 'order_item_cancellation',
+  columns: {
+    id: { type: 'uuid', primary: true, primaryKeyConstraintName: 'order_item_cancellation_pkey' },
+    orderItemId: { name: 'order_item_id', type: 'uuid' },
+    previousStatus: { name: 'previous_status', type: 'text' },
+    reason: { type: 'text', nullable: true },
+    note: { type: 'text', nullable: true },
+    cancelledAt: { name: 'cancelled_at', type: 'timestamptz', default: () => 'now()' },
+    cancelledBy: { name: 'cancelled_by', type: 'text' },
+    channel: { type: 'text' },
+    requestId: { name: 'request_id', type: 'text' },
+    idempotencyKey: { name: 'idempotency_key', type: 'text', nullable: true },
+    requestFingerprint: { name: 'request_fingerprint', type: 'text', nullable: true },
+  },
+  uniques: [{ name: 'order_item_cancellation_order_item_id_key', columns: ['orderItemId'] }],
+  foreignKeys: [
+    {
+      name: 'order_item_cancellation_order_item_id_fkey',
+      target: 'OrderItem',
+      columnNames: ['orderItemId'],
+      referencedColumnNames: ['id'],
+    },
+  ],
+  checks: [
+    'previous_status',
+    'reason',
+    'note',
+    'cancelled_by',
+    'channel',
+    'request_id',
+    'idempotency_key',
+    'request_fingerprint',
+  ].map((column) => checkInMigration(`order_item_cancellation_${column}_check`)),
+  indices: [{ name: 'order_item_cancellation_idempotency', synchronize: false }],
+});
+
+/** `order_item_event` as TypeORM maps it. */
+export const orderItemEventEntity = new EntitySchema<{
+  readonly id: string;
+  readonly orderItemId: string;
+  readonly type: string;
+  readonly occurredAt: Date;
+  readonly payload: unknown;
+}>({
+  name: 'OrderItemEvent',
+  tableName: 'order_item_event',
+  columns: {
+    id: { type: 'uuid', primary: true, primaryKeyConstraintName: 'order_item_event_pkey' },
+    orderItemId: { name: 'order_item_id', type: 'uuid' },
+    type: { type: 'text' },
+    occurredAt: { name: 'occurred_at', type: 'timestamptz', default: () => 'now()' },
+    payload: { type: 'jsonb' },
+  },
+  checks: [checkInMigration('order_item_event_type_check')],
+});
+
+/** TypeORM compares checks by name alone; what they say stands once, in the migrations. */
+function checkInMigration(name: string): { name: string; expression: string } {
+  return { name, expression: 'true' };
+}

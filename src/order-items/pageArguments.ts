@@ -1,0 +1,39 @@
+import { Failure } from '../http/failures.ts';
+import { isStorableText } from './cancelRequest.ts';
+import { decodeCursor } from './cursors.ts';
+import type { PageRequest } from './listOrderItems.ts';
+import type { QueryOrderItemsArgs } from './resolverTypes.generated.ts';
+
+const DEFAULT_PAGE_SIZE = 20;
+const MAX_PAGE_SIZE = 100;
+
+/**
+ * Checks the arguments of a list.
+ *
+ * @throws Failure `bad_request`, naming the argument.
+ */
+export function parsePageArguments({ filter, first, after }: QueryOrderItemsArgs): PageRequest {
+  const size = first ?? DEFAULT_PAGE_SIZE;
+  if (size < 1 || size > MAX_PAGE_SIZE) throw badInput(`'first' must be from 1 to ${MAX_PAGE_SIZE}.`);
+  const place = after == null ? null : decodeCursor(after);
+  if (after != null && place === null) throw badInput("'after' is not a cursor of this list.");
+  const orderId = filter?.orderId ?? null;
+  if (orderId !== null && !isStorableText(orderId)) {
+    throw badInput("'orderId' has a character that is not allowed (NUL or half of a surrogate pair).");
+  }
+  return {
+    filter: {
+      orderId,
+      statuses: filter?.statuses ?? null,
+      isPreOrder: filter?.isPreOrder ?? null,
+      cancelable: filter?.cancelable ?? null,
+    },
+    first: size,
+    after: place,
+  };
+}
+
+/** A failure of one field because of its arguments. @param message for the client, naming the argument. */
+export function badInput(message: string): Failure {
+  return new Failure('bad_request', message);
+}

@@ -1,0 +1,69 @@
+import type { OrderItem } from './orderItem.ts';
+
+/** The reasons why an item is not cancelable, in the order in which they are judged. */
+export type CancellationBlockerCode = 'NOT_PRE_ORDERED' | 'TERMINAL_STATUS';
+
+export interface CancellationBlocker {
+  readonly code: CancellationBlockerCode;
+  readonly message: string;
+}
+
+/** An expected no. It is a value, never thrown, and nothing is written because of it. */
+export type Refusal = OrderItemNotFound | OrderItemNotCancelable | InvalidCancelRequest | IdempotencyKeyReused;
+
+export type RefusalCode = Refusal['code'];
+
+export interface OrderItemNotFound {
+  readonly code: 'ORDER_ITEM_NOT_FOUND';
+  readonly message: string;
+  readonly id: string;
+}
+
+export interface OrderItemNotCancelable {
+  readonly code: 'ORDER_ITEM_NOT_CANCELABLE';
+  /** The message of the first blocker. */
+  readonly message: string;
+  readonly blockers: readonly [CancellationBlocker, ...CancellationBlocker[]];
+  readonly orderItem: OrderItem;
+}
+
+export type CancelRequestField = 'id' | 'reason' | 'note' | 'idempotencyKey';
+
+export interface InvalidCancelRequest {
+  readonly code: 'INVALID_CANCEL_REQUEST';
+  readonly message: string;
+  readonly field: CancelRequestField;
+}
+
+export interface IdempotencyKeyReused {
+  readonly code: 'IDEMPOTENCY_KEY_REUSED';
+  readonly message: string;
+}
+
+export function orderItemNotFound(id: string): OrderItemNotFound {
+  return { code: 'ORDER_ITEM_NOT_FOUND', message: 'Order item with provided UUID was not found.', id };
+}
+
+export function orderItemNotCancelable(
+  orderItem: OrderItem,
+  blockers: readonly [CancellationBlocker, ...CancellationBlocker[]],
+): OrderItemNotCancelable {
+  return { code: 'ORDER_ITEM_NOT_CANCELABLE', message: blockers[0].message, blockers, orderItem };
+}
+
+/** @param defect what is wrong, as a sentence without its full stop. */
+export function invalidCancelRequest(field: CancelRequestField, defect: string): InvalidCancelRequest {
+  return { code: 'INVALID_CANCEL_REQUEST', message: validationFailure(defect), field };
+}
+
+export function idempotencyKeyReused(): IdempotencyKeyReused {
+  return {
+    code: 'IDEMPOTENCY_KEY_REUSED',
+    message: 'The idempotency key was already used for another request.',
+  };
+}
+
+/** The documented message for a request that breaks a rule. @param defect what is wrong, without its full stop. */
+export function validationFailure(defect: string): string {
+  return `Validation of cancel order request failed with error: ${defect}.`;
+}

@@ -1,0 +1,152 @@
+import { requireScope } from '../auth/caller.ts';
+import { type Cancelled, type CancelOutcome, cancelInOneRequest } from './cancelOrderItems.ts';
+import { isStorableText, parseCancelStatement } from './cancelRequest.ts';
+import { blockersOf } from './eligibility.ts';
+import type { GraphQLContext } from './graphqlContext.ts';
+import { listOrderItems, type OrderItemPage } from './listOrderItems.ts';
+import { type Cancellation, type OrderItem, parseOrderItemId } from './orderItem.ts';
+import { badInput, parsePageArguments } from './pageArguments.ts';
+import type * as refusals from './refusals.ts';
+import type * as schema from './resolverTypes.generated.ts';
+import { scalars } from './scalars.ts';
+import { fieldsOf } from './schemaFields.ts';
+
+const MAX_BULK_IDS = 100;
+
+/** How each outcome of a cancel is called in the schema. */
+const RESULT_TYPES = {
+  CANCELLED: 'CancelOrderItemSuccess',
+  ORDER_ITEM_NOT_FOUND: 'OrderItemNotFound',
+  ORDER_ITEM_NOT_CANCELABLE: 'OrderItemNotCancelable',
+  INVALID_CANCEL_REQUEST: 'InvalidCancelRequest',
+  IDEMPOTENCY_KEY_REUSED: 'IdempotencyKeyReused',
+} as const satisfies Record<CancelOutcome['code'], string>;
+
+/** The GraphQL door: it translates, and decides nothing. */
+export const resolvers = {
+  ...scalars,
+
+  Query: {
+    orderItem: (_, { id }, context) => {
+      requireScope(context.caller, 'order-items:read');
+      return loadOrderItem(id, context);
+    },
+    orderItems: (_, args, context) => {
+      requireScope(context.caller, 'order-items:read');
+      return listOrderItems(context.dataSource, parsePageArguments(args));
+    },
+  },
+
+  Mutation: {
+    cancelOrderItem: async (_, { input }, context) => {
+      requireScope(context.caller, 'order-items:cancel');
+      const [outcome] = await cancel([input.id], input, context);
+      if (outcome === undefined) throw new Error('A cancel of one item has one outcome.');
+      return outcome;
+    },
+    cancelOrderItems: (_, { input }, context) => {
+      requireScope(context.caller, 'order-items:cancel');
+      if (input.ids.length < 1 || input.ids.length > MAX_BULK_IDS) {
+        throw badInput(`'ids' must hold 1 to ${MAX_BULK_IDS} ids.`);
+      }
+      return cancel(input.ids, input, context);
+    },
+  },
+
+  OrderItem: fieldsOf<OrderItem, schema.OrderItem>()({
+    __resolveReference: (reference, context) => {
+      requireScope(context.caller, 'order-items:read');
+      return loadOrderItem(idOf(reference) ?? '', context);
+    },
+    order: ({ orderId }) => ({ __typename: 'Order', id: orderId }),
+    product: ({ productId }) => ({ __typename: 'Product', id: productId }),
+    price: ({ priceAmount, priceCurrency }) => ({ amount: priceAmount, currency: priceCurrency }),
+    cancelability: (item) => {
+      const blockers = blockersOf(item);
+      return { cancelable: blockers.length === 0, blockers };
+    },
+    cancellation: ({ id }, _, { loaders }) => loaders.cancellation.load(id),
+  } satisfies schema.OrderItemResolvers),
+
+  Order: {
+    __resolveReference: (reference) => {
+      const id = idOf(reference);
+      return id === null ? null : { __typename: 'Order', id };
+    },
+    items: ({ id }, args, { caller, loaders }) => {
+      requireScope(caller, 'order-items:read');
+      const request = parsePageArguments(args);
+      return isStorableText(id)
+        ? loaders.itemsOfOrder.load({ orderId: id, request })
+        : { edges: [], hasNextPage: false, hasPreviousPage: false };
+    },
+  },
+
+  OrderItemConnection: fieldsOf<OrderItemPage, schema.OrderItemConnection>()({
+    pageInfo: ({ edges, hasNextPage, hasPreviousPage }) => ({
+      hasNextPage,
+      hasPreviousPage,
+      startCursor: edges[0]?.cursor ?? null,
+      endCursor: edges.at(-1)?.cursor ?? null,
+    }),
+  } satisfies schema.OrderItemConnectionResolvers),
+
+  Cancellation: fieldsOf<Cancellation, schema.Cancellation>()({}),
+  CancelOrderItemSuccess: fieldsOf<Cancelled, schema.CancelOrderItemSuccess>()({}),
+  OrderItemNotFound: fieldsOf<refusals.OrderItemNotFound, schema.OrderItemNotFound>()({}),
+  OrderItemNotCancelable: fieldsOf<refusals.OrderItemNotCancelable, schema.OrderItemNotCancelable>()({}),
+  InvalidCancelRequest: fieldsOf<refusals.InvalidCancelRequest, schema.InvalidCancelRequest>()({}),
+  IdempotencyKeyReused: fieldsOf<refusals.IdempotencyKeyReused, schema.IdempotencyKeyReused>()({}),
+
+  CancelOrderItemResult: { __resolveType: ({ code }) => RESULT_TYPES[code] },
+  CancelOrderItemRefusal: { __resolveType: ({ code }) => RESULT_TYPES[code] },
+
+  OrderItemStatus: {
+    PENDING: 'pending',
+    ON_HOLD: 'on_hold',
+    IN_FULFILLMENT: 'in_fulfillment',
+    COMPLETE: 'complete',
+    CANCELLED: 'cancelled',
+    RETURNED: 'returned',
+  },
+  CancellationChannel: { GRAPHQL: 'graphql', REST: 'rest' },
+} satisfies schema.Resolvers;
+
+/** The key of a representation. A router sends whatever its client gave it: the types of the schema do not hold here. */
+function idOf(reference: { readonly id?: unknown }): string | null {
+  const { id } = reference;
+  if (typeof id === 'string') return id;
+  return Number.isSafeInteger(id) ? String(id) : null;
+}
+
+/** A malformed id is no such item. */
+async function loadOrderItem(id: string, { loaders }: GraphQLContext): Promise<OrderItem | null> {
+  const uuid = parseOrderItemId(id);
+  return uuid === null ? null : loaders.orderItem.load(uuid);
+}
+
+async function cancel(
+  ids: readonly string[],
+  { reason, note, idempotencyKey }: Omit<schema.CancelOrderItemInput, 'id'>,
+  { caller, dataSource, loaders, requestId, reportOutcome }: GraphQLContext,
+): Promise<readonly CancelOutcome[]> {
+  const statement = parseCancelStatement({ reason, note: note ?? undefined }, idempotencyKey ?? undefined);
+  const outcomes =
+    'code' in statement
+      ? ids.map(() => statement)
+      : await cancelInOneRequest(dataSource, {
+          ...statement,
+          ids,
+          cancelledBy: caller.subject,
+          channel: 'graphql',
+          requestId,
+        });
+  for (const outcome of outcomes) {
+    reportOutcome(outcome.code);
+    if (outcome.code !== 'CANCELLED') continue;
+    // What this request has read of the item is out of date.
+    loaders.orderItem.clear(outcome.orderItem.id).prime(outcome.orderItem.id, outcome.orderItem);
+    loaders.cancellation.clear(outcome.orderItem.id).prime(outcome.orderItem.id, outcome.cancellation);
+  }
+  return outcomes;
+}

@@ -1,0 +1,58 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { buildSubgraphSchema } from '@apollo/subgraph';
+import { type GraphQLField, type GraphQLSchema, parse } from 'graphql';
+import { Failure } from '../http/failures.ts';
+import type { GraphQLContext } from './graphqlContext.ts';
+import { badInput } from './pageArguments.ts';
+import { resolvers } from './resolvers.ts';
+
+const SCHEMA_DIR = path.join(import.meta.dirname, '../../schema');
+const MAX_REPRESENTATIONS = 1_000;
+
+/** Builds the executable schema from the published one. @param introspection whether `_service` tells the SDL. */
+export async function buildSchema({ introspection }: { readonly introspection: boolean }): Promise<GraphQLSchema> {
+  const files = (await readdir(SCHEMA_DIR)).filter((file) => file.endsWith('.graphql')).sort();
+  const texts = await Promise.all(files.map((file) => readFile(path.join(SCHEMA_DIR, file), 'utf8')));
+  const schema = buildSubgraphSchema([{ typeDefs: parse(texts.join('\n')), resolvers }]);
+  checkRepresentations(schema);
+  if (!introspection) closeService(schema);
+  return schema;
+}
+
+/** Answers for the client's mistakes in `_entities`, which the library would report as faults of ours. */
+function checkRepresentations(schema: GraphQLSchema): void {
+  const entities = queryField(schema, '_entities');
+  const resolveEntities = entities.resolve;
+  entities.resolve = (source, args: { representations: readonly unknown[] }, context, info) => {
+    if (args.representations.length > MAX_REPRESENTATIONS) {
+      throw badInput(`'representations' must hold at most ${MAX_REPRESENTATIONS} representations.`);
+    }
+    if (!args.representations.every(isOfEntity)) {
+      throw badInput("Each of 'representations' must have the '__typename' of an entity that this subgraph resolves.");
+    }
+    return resolveEntities?.(source, args, context, info);
+  };
+}
+
+function isOfEntity(representation: unknown): boolean {
+  return (
+    typeof representation === 'object' &&
+    representation !== null &&
+    '__typename' in representation &&
+    (representation.__typename === 'OrderItem' || representation.__typename === 'Order')
+  );
+}
+
+/** The SDL is introspection by another name. */
+function closeService(schema: GraphQLSchema): void {
+  queryField(schema, '_service').resolve = () => {
+    throw new Failure('forbidden', 'Introspection is turned off.');
+  };
+}
+
+function queryField(schema: GraphQLSchema, name: string): GraphQLField<unknown, GraphQLContext> {
+  const field = schema.getQueryType()?.getFields()[name];
+  if (field === undefined) throw new Error(`The schema has no field Query.${name}.`);
+  return field;
+}

@@ -1,0 +1,188 @@
+import type { AddressInfo } from 'node:net';
+import { ApolloServer } from '@apollo/server';
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginLandingPageDisabled,
+} from '@apollo/server/plugin/disabled';
+import type { FastifyInstance } from 'fastify';
+import type { DataSource } from 'typeorm';
+import { type DevelopmentIssuer, openDevelopmentIssuer } from './auth/developmentIssuer.ts';
+import { createDevelopmentTokenVerifier, createTokenVerifier, type TokenVerifier } from './auth/tokenVerifier.ts';
+import type { Config } from './config.ts';
+import { createDataSource } from './database/dataSource.ts';
+import { isMigrated, migrateUp } from './database/migrations.ts';
+import { type Database, openDatabase } from './database/openDatabase.ts';
+import { loadDemonstration } from './demonstration/loadDemonstration.ts';
+import { addAccess, callerOf } from './http/access.ts';
+import { formatGraphQLError, reportGraphQLErrors } from './http/graphqlErrors.ts';
+import { addGraphQLRoute, requireRouterSecret } from './http/graphqlRoute.ts';
+import { addHealthRoutes } from './http/health.ts';
+import { createServer } from './http/server.ts';
+import type { GraphQLContext } from './order-items/graphqlContext.ts';
+import { addLineItemRoutes } from './order-items/lineItemRoutes.ts';
+import { createLoaders } from './order-items/loaders.ts';
+import { addOpenApiRoute } from './order-items/openApiRoute.ts';
+import * as entities from './order-items/orderItemEntities.ts';
+import { buildSchema } from './order-items/subgraphSchema.ts';
+import type { Logger } from './telemetry/logger.ts';
+
+/** A service that is serving. */
+export interface Service {
+  /** Where it listens, such as `http://127.0.0.1:4001`. */
+  readonly url: string;
+  readonly dataSource: DataSource;
+  /** Null where tokens come from an issuer elsewhere. */
+  readonly developmentIssuer: DevelopmentIssuer | null;
+  /** Stops accepting, finishes what is in flight (10 s at most), releases everything; twice is once. */
+  readonly stop: () => Promise<void>;
+  /** Lets go of what would outlive the process; for one that is about to end without waiting. */
+  readonly abandon: () => void;
+}
+
+export interface ServiceDependencies {
+  readonly logger: Logger;
+  /** Ends a start that is under way. */
+  readonly signal?: AbortSignal;
+}
+
+const DRAIN_TIMEOUT_MS = 10_000;
+
+/**
+ * Starts the whole service: database, migrations, both doors.
+ *
+ * @throws whatever keeps it from starting; what it had opened by then is released.
+ */
+export async function startService(config: Config, { logger, signal }: ServiceDependencies): Promise<Service> {
+  await using opened = new AsyncDisposableStack();
+  const database = await openDatabase(config);
+  opened.defer(() => database.stop());
+  signal?.throwIfAborted();
+
+  await prepareDatabase(database, config, logger);
+  signal?.throwIfAborted();
+
+  const dataSource = createDataSource({
+    url: database.url,
+    entities: Object.values(entities),
+    poolSize: config.databasePoolSize,
+    lockTimeoutMs: config.lockTimeoutMs,
+    statementTimeoutMs: config.requestTimeoutMs,
+  });
+  await dataSource.initialize();
+  opened.defer(() => dataSource.destroy());
+
+  const developmentIssuer = config.auth === null ? await openDevelopmentIssuer(config.dataDir) : null;
+  const apollo = await startApollo(config, logger);
+  opened.defer(() => apollo.stop());
+  let draining = false;
+  const server = createServer({ ...config, logger, isDraining: () => draining });
+  opened.defer(() => close(server));
+  await addRoutes(server, { config, dataSource, developmentIssuer, apollo });
+  await server.listen({ port: config.port, host: config.host });
+  signal?.throwIfAborted();
+
+  const { port } = server.server.address() as AddressInfo;
+  const running = opened.move();
+  let stopped: Promise<void> | undefined;
+  return {
+    url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
+    dataSource,
+    developmentIssuer,
+    stop: () => {
+      draining = true;
+      return (stopped ??= running.disposeAsync());
+    },
+    abandon: () => {
+      database.stopSoon();
+    },
+  };
+}
+
+/** Migrates, and fills an embedded database that has no items with the demonstration's. */
+async function prepareDatabase({ url, embedded }: Database, config: Config, logger: Logger): Promise<void> {
+  const dataSource = createDataSource({ url, entities: [], poolSize: 2, lockTimeoutMs: 0, statementTimeoutMs: 0 });
+  await dataSource.initialize();
+  try {
+    const migrations = await migrateUp(dataSource);
+    if (migrations.length > 0) logger.info({ migrations }, 'database migrated');
+    if (!embedded || config.production) return;
+    const [row] = await dataSource.query<{ empty: boolean }[]>('SELECT NOT EXISTS (SELECT FROM order_item) AS empty');
+    if (row?.empty === true) logger.info(await loadDemonstration(url), 'demonstration data loaded');
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+async function startApollo(config: Config, logger: Logger): Promise<ApolloServer<GraphQLContext>> {
+  const apollo = new ApolloServer<GraphQLContext>({
+    schema: await buildSchema({ introspection: config.introspection }),
+    introspection: config.introspection,
+    hideSchemaDetailsFromClientErrors: !config.introspection,
+    includeStacktraceInErrorResponses: false,
+    formatError: formatGraphQLError,
+    logger: logger.child({}, { level: 'warn' }),
+    stopOnTerminationSignals: false,
+    plugins: [
+      reportGraphQLErrors(logger),
+      ApolloServerPluginLandingPageDisabled(),
+      ApolloServerPluginCacheControlDisabled(),
+    ],
+  });
+  await apollo.start();
+  return apollo;
+}
+
+async function addRoutes(
+  server: FastifyInstance,
+  {
+    config,
+    dataSource,
+    developmentIssuer,
+    apollo,
+  }: {
+    readonly config: Config;
+    readonly dataSource: DataSource;
+    readonly developmentIssuer: DevelopmentIssuer | null;
+    readonly apollo: ApolloServer<GraphQLContext>;
+  },
+): Promise<void> {
+  const access = await addAccess(server, {
+    verifyToken: verifierOf(config, developmentIssuer),
+    rateLimitPerMinute: config.rateLimitPerMinute,
+  });
+  addHealthRoutes(server, () => isMigrated(dataSource));
+  await addOpenApiRoute(server);
+  await addLineItemRoutes(server, { dataSource, access });
+  await addGraphQLRoute(server, {
+    apollo,
+    onRequest: [
+      ...(config.routerSecret === null ? [] : [requireRouterSecret(config.routerSecret)]),
+      ...access.admit,
+      access.requireCaller,
+    ],
+    contextOf: (request) => ({
+      caller: callerOf(request),
+      dataSource,
+      loaders: createLoaders(dataSource),
+      requestId: request.id,
+      reportOutcome: (outcome) => {
+        request.outcome = outcome;
+      },
+    }),
+  });
+}
+
+function verifierOf(config: Config, developmentIssuer: DevelopmentIssuer | null): TokenVerifier {
+  if (config.auth !== null) return createTokenVerifier(config.auth);
+  if (developmentIssuer !== null) return createDevelopmentTokenVerifier(developmentIssuer);
+  throw new Error('There is no issuer of tokens.');
+}
+
+/** Waits for the requests in flight, and cuts off those that take longer than they may. */
+async function close(server: FastifyInstance): Promise<void> {
+  const timer = setTimeout(() => {
+    server.server.closeAllConnections();
+  }, DRAIN_TIMEOUT_MS);
+  await server.close();
+  clearTimeout(timer);
+}

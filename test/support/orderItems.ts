@@ -1,0 +1,57 @@
+import { randomUUID } from 'node:crypto';
+import type { DataSource } from 'typeorm';
+import type { OrderItem } from '../../src/order-items/orderItem.ts';
+import { ORDER_ITEM_COLUMNS } from '../../src/order-items/orderItemColumns.ts';
+
+/** An item that can be cancelled, but for what the test says of it. */
+export type GivenItem = Partial<OrderItem>;
+
+/** Puts items into the database and returns their ids, in order. */
+export async function insertOrderItems(dataSource: DataSource, given: readonly GivenItem[]): Promise<string[]> {
+  const items = given.map((item) => ({
+    id: randomUUID(),
+    orderId: 'order-1',
+    productId: 'product-1',
+    externalId: null,
+    status: 'pending',
+    isPreOrder: true,
+    releaseDate: null,
+    quantity: 1,
+    priceAmount: '9.99',
+    priceCurrency: 'GBP',
+    version: 1,
+    createdAt: new Date(),
+    updatedAt: new Date(),
+    ...item,
+  }));
+  await dataSource.query(
+    `INSERT INTO order_item
+     SELECT * FROM jsonb_to_recordset($1::jsonb) AS item(
+       id uuid, "orderId" text, "productId" text, "externalId" text, status text, "isPreOrder" boolean,
+       "releaseDate" date, quantity int, "priceAmount" numeric, "priceCurrency" text, version int,
+       "createdAt" timestamptz, "updatedAt" timestamptz)`,
+    [JSON.stringify(items)],
+  );
+  return items.map(({ id }) => id);
+}
+
+/** Puts an item into the database and returns its id. */
+export async function anOrderItem(dataSource: DataSource, given: GivenItem = {}): Promise<string> {
+  const [id = ''] = await insertOrderItems(dataSource, [given]);
+  return id;
+}
+
+export async function findOrderItem(dataSource: DataSource, id: string): Promise<OrderItem | undefined> {
+  const [item] = await dataSource.query<OrderItem[]>(`SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE id = $1`, [id]);
+  return item;
+}
+
+/** The rows of `order_item_cancellation` for these items, as they stand in the table. */
+export async function findCancellations(
+  dataSource: DataSource,
+  ids: readonly string[],
+): Promise<Record<string, unknown>[]> {
+  return dataSource.query('SELECT * FROM order_item_cancellation WHERE order_item_id = ANY($1::uuid[]) ORDER BY id', [
+    ids,
+  ]);
+}

@@ -1,0 +1,29 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createDataSource } from '../../src/database/dataSource.ts';
+import { startEmbeddedPostgres } from '../../src/database/embeddedPostgres.ts';
+import { migrateUp } from '../../src/database/migrations.ts';
+import { databaseUrl, queryServer, TEMPLATE_DATABASE } from './testDatabase.ts';
+
+/** Starts one PostgreSQL for the whole run, with a migrated database that each test file clones. */
+export default async function startPostgres(): Promise<void> {
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'order-items-test-'));
+  // Nothing here has to survive a power cut.
+  const settings = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off', max_connections: '200' };
+  const postgres = await startEmbeddedPostgres({ dataDir, settings });
+  process.env['TEST_POSTGRES_URL'] = postgres.url;
+  Object.assign(globalThis, { testPostgres: { postgres, dataDir } });
+
+  await queryServer(`CREATE DATABASE ${TEMPLATE_DATABASE}`);
+  const template = createDataSource({
+    url: databaseUrl(TEMPLATE_DATABASE),
+    entities: [],
+    poolSize: 2,
+    lockTimeoutMs: 0,
+    statementTimeoutMs: 0,
+  });
+  await template.initialize();
+  await migrateUp(template);
+  await template.destroy();
+}

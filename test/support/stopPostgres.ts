@@ -1,0 +1,11 @@
+import { rm } from 'node:fs/promises';
+import type { EmbeddedPostgres } from '../../src/database/embeddedPostgres.ts';
+
+/** Stops what `startPostgres` started. */
+export default async function stopPostgres(): Promise<void> {
+  const { testPostgres } = globalThis as unknown as {
+    testPostgres: { postgres: EmbeddedPostgres; dataDir: string };
+  };
+  await testPostgres.postgres.stop();
+  await rm(testPostgres.dataDir, { recursive: true });
+}

@@ -1,0 +1,40 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+
+export const TEMPLATE_DATABASE = 'template_migrated';
+
+export interface TestDatabase {
+  readonly url: string;
+  /** Fails when somebody still has a connection: whoever opened it has to close it. */
+  readonly drop: () => Promise<void>;
+}
+
+/** A database of the caller's own: migrated and empty, or with nothing in it at all. */
+export async function createTestDatabase({ migrated = true } = {}): Promise<TestDatabase> {
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  await queryServer(`CREATE DATABASE ${name} ${migrated ? `TEMPLATE ${TEMPLATE_DATABASE}` : ''}`);
+  return { url: databaseUrl(name), drop: () => queryServer(`DROP DATABASE ${name}`) };
+}
+
+export function databaseUrl(name: string): string {
+  const url = new URL(serverUrl());
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+/** Runs a statement outside of any test's database. */
+export async function queryServer(statement: string): Promise<void> {
+  const client = new pg.Client(serverUrl());
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
+function serverUrl(): string {
+  const url = process.env['TEST_POSTGRES_URL'];
+  if (url === undefined) throw new Error('The tests run through `npm test`, which starts PostgreSQL.');
+  return url;
+}

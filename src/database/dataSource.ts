@@ -23,6 +23,8 @@ export function createDataSource(options: DataSourceOptions): DataSource {
     migrations: [...migrations],
     migrationsTransactionMode: 'each',
     installExtensions: false,
+    // Silent unless DEBUG asks: the others print statements and their parameters, reasons and notes among them.
+    logger: 'debug',
     applicationName: 'order-items',
     poolSize: options.poolSize,
     connectTimeoutMS: CONNECT_TIMEOUT_MS,

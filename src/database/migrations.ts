@@ -26,9 +26,18 @@ export async function migrateUp(dataSource: DataSource): Promise<string[]> {
   });
 }
 
-/** Takes back the newest migration that has run, if any. */
-export async function migrateDown(dataSource: DataSource): Promise<void> {
-  await inTurn(dataSource, () => dataSource.undoLastMigration());
+/**
+ * Takes back the newest migration that has run.
+ *
+ * @returns its name, or nothing when none has run.
+ */
+export async function migrateDown(dataSource: DataSource): Promise<string[]> {
+  return inTurn(dataSource, async () => {
+    const before = await namesOfRun(dataSource);
+    await dataSource.undoLastMigration();
+    const after = await namesOfRun(dataSource);
+    return before.filter((name) => !after.includes(name));
+  });
 }
 
 /** Whether the database is reachable and every migration has run. @throws when the database cannot be asked. */
@@ -38,6 +47,13 @@ export async function isMigrated(dataSource: DataSource): Promise<boolean> {
     [migrations.map(({ name }) => name)],
   );
   return row?.missing === 0;
+}
+
+async function namesOfRun(dataSource: DataSource): Promise<string[]> {
+  const [table] = await dataSource.query<{ exists: boolean }[]>(`SELECT to_regclass('migrations') IS NOT NULL AS exists`);
+  if (table?.exists !== true) return [];
+  const rows = await dataSource.query<{ name: string }[]>('SELECT name FROM migrations');
+  return rows.map(({ name }) => name);
 }
 
 /** The lock lasts as long as a transaction, not a session, so that it holds behind a pooler too. */

@@ -116,14 +116,10 @@ async function lockKeys(
   const keys = requests.filter(hasKey);
   if (keys.length === 0) return uses;
   const taken = await lockIdempotencyKeys(manager, keys, mode);
-  const cancellations = await findCancellationsByKey(manager, keys);
-  for (const cancellation of cancellations) {
-    const use = uses.get(keyName(cancellation)) ?? {
-      fingerprint: cancellation.requestFingerprint,
-      cancellations: new Map<string, Cancellation>(),
-    };
+  for (const { key, requestFingerprint, cancellation } of await findCancellationsByKey(manager, keys)) {
+    const use = uses.get(keyName(key)) ?? { fingerprint: requestFingerprint, cancellations: new Map() };
     use.cancellations.set(cancellation.orderItemId, cancellation);
-    uses.set(keyName(cancellation), use);
+    uses.set(keyName(key), use);
   }
   keys.forEach((key, position) => {
     if (taken[position] === false) uses.set(keyName(key), null);
@@ -164,7 +160,7 @@ function decide(
 
   const made = decisions.filter((decision) => decision.code === 'TO_CANCEL');
   if (hasKey(request) && fingerprint !== null && made.length > 0) {
-    const use = keyUse ?? { fingerprint, cancellations: new Map<string, Cancellation | ToCancel>() };
+    const use: KeyUse = keyUse ?? { fingerprint, cancellations: new Map() };
     for (const decision of made) use.cancellations.set(decision.orderItemId, decision);
     keyUses.set(keyName(request), use);
   }

@@ -18,8 +18,10 @@ export interface CallersKey {
   readonly idempotencyKey: string;
 }
 
-/** A cancellation that carries an idempotency key. */
-export interface KeyedCancellation extends Cancellation, CallersKey {
+/** A cancellation and the idempotency key that it was made with. */
+export interface KeyedCancellation {
+  readonly cancellation: Cancellation;
+  readonly key: CallersKey;
   readonly requestFingerprint: string;
 }
 
@@ -74,12 +76,17 @@ export async function findCancellationsByKey(
   manager: EntityManager,
   keys: readonly CallersKey[],
 ): Promise<KeyedCancellation[]> {
-  return manager.query<KeyedCancellation[]>(
+  const rows = await manager.query<(Cancellation & CallersKey & { readonly requestFingerprint: string })[]>(
     `SELECT ${CANCELLATION_COLUMNS}, idempotency_key AS "idempotencyKey", request_fingerprint AS "requestFingerprint"
      FROM order_item_cancellation
      WHERE (cancelled_by, idempotency_key) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
     [keys.map((key) => key.cancelledBy), keys.map((key) => key.idempotencyKey)],
   );
+  return rows.map(({ idempotencyKey, requestFingerprint, ...cancellation }) => ({
+    cancellation,
+    key: { cancelledBy: cancellation.cancelledBy, idempotencyKey },
+    requestFingerprint,
+  }));
 }
 
 /**

@@ -10,7 +10,13 @@ import { databaseUrl, queryServer, TEMPLATE_DATABASE } from './testDatabase.ts';
 export default async function startPostgres(): Promise<void> {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'order-items-test-'));
   // Nothing here has to survive a power cut.
-  const settings = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off', max_connections: '200' };
+  const settings = {
+    fsync: 'off',
+    full_page_writes: 'off',
+    synchronous_commit: 'off',
+    max_connections: '200',
+    deadlock_timeout: '100ms',
+  };
   const postgres = await startEmbeddedPostgres({ dataDir, settings });
   process.env['TEST_POSTGRES_URL'] = postgres.url;
   Object.assign(globalThis, { testPostgres: { postgres, dataDir } });

@@ -45,10 +45,11 @@ export interface RestAnswer {
 /**
  * Starts the real service on a database of its own; the end of the test file stops it.
  *
- * @param environment as the process would be given it.
+ * @param environment as the process would be given it; without `DATABASE_URL`, an empty, migrated database.
  */
 export async function startTestService(environment: Record<string, string> = {}): Promise<TestService> {
-  const database = await createTestDatabase();
+  const given = environment['DATABASE_URL'];
+  const database = given === undefined ? await createTestDatabase() : { url: given, drop: () => Promise.resolve() };
   const dataDir = await mkdtemp(path.join(tmpdir(), 'order-items-service-'));
   const config = readConfig({
     PORT: '0',

@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import { anOrderItem, findOrderItem } from '../support/orderItems.ts';
+import { startTestService } from '../support/testService.ts';
+
+const service = await startTestService();
+const { dataSource } = service;
+
+async function aCancelledItem(): Promise<string> {
+  const id = await anOrderItem(dataSource);
+  expect((await service.cancelByRest(id)).status).toBe(200);
+  return id;
+}
+
+describe('the database', () => {
+  test.each(['pending', 'on_hold', 'in_fulfillment', 'complete', 'returned'])(
+    'refuses to set a cancelled item to %s, whoever writes',
+    async (status) => {
+      const id = await aCancelledItem();
+      await expect(
+        dataSource.query('UPDATE order_item SET status = $2 WHERE id = $1', [id, status]),
+      ).rejects.toMatchObject({ code: '23514', constraint: 'order_item_stays_cancelled' });
+      expect(await findOrderItem(dataSource, id)).toMatchObject({ status: 'cancelled' });
+    },
+  );
+
+  test('refuses to revive an item that another service cancelled', async () => {
+    const id = await anOrderItem(dataSource, { status: 'cancelled' });
+    await expect(
+      dataSource.query(
+        `INSERT INTO order_item (id, order_id, product_id, price_amount, price_currency) VALUES ($1, 'o', 'p', 1, 'GBP')
+         ON CONFLICT (id) DO UPDATE SET status = EXCLUDED.status`,
+        [id],
+      ),
+    ).rejects.toMatchObject({ constraint: 'order_item_stays_cancelled' });
+  });
+
+  test('lets everything else about a cancelled item change', async () => {
+    const id = await aCancelledItem();
+    await dataSource.query(`UPDATE order_item SET quantity = 7, status = 'cancelled' WHERE id = $1`, [id]);
+    expect(await findOrderItem(dataSource, id)).toMatchObject({ status: 'cancelled', quantity: 7 });
+  });
+
+  test('keeps an item that has a cancellation', async () => {
+    const id = await aCancelledItem();
+    await expect(dataSource.query('DELETE FROM order_item WHERE id = $1', [id])).rejects.toMatchObject({
+      code: '23503',
+    });
+  });
+
+  test.each([
+    ['UPDATE', `UPDATE order_item_cancellation SET reason = 'another'`],
+    ['DELETE', 'DELETE FROM order_item_cancellation'],
+    ['TRUNCATE', 'TRUNCATE order_item_cancellation'],
+  ])('refuses %s of cancellations', async (_, statement) => {
+    await aCancelledItem();
+    await expect(dataSource.query(statement)).rejects.toMatchObject({ code: '23001' });
+  });
+
+  test('fills in what a writer leaves out', async () => {
+    const id = randomUUID();
+    await dataSource.query(
+      `INSERT INTO order_item (id, order_id, product_id, price_amount, price_currency) VALUES ($1, 'o', 'p', 2.5, 'GBP')`,
+      [id],
+    );
+    expect(await findOrderItem(dataSource, id)).toMatchObject({
+      externalId: null,
+      status: 'pending',
+      isPreOrder: false,
+      releaseDate: null,
+      quantity: 1,
+      priceAmount: '2.5000',
+      version: 1,
+      createdAt: expect.any(Date),
+      updatedAt: expect.any(Date),
+    });
+  });
+
+  test.each([
+    ['order_id', ''],
+    ['order_id', 'x'.repeat(256)],
+    ['product_id', ''],
+    ['external_id', ''],
+    ['status', 'shipped'],
+    ['status', 'CANCELLED'],
+    ['quantity', 0],
+    ['quantity', -1],
+    ['price_amount', '-0.0001'],
+    ['price_amount', 'NaN'],
+    ['price_currency', 'gbp'],
+    ['price_currency', 'GB'],
+    ['version', 0],
+    ['release_date', 'infinity'],
+    ['created_at', 'infinity'],
+    ['created_at', '-infinity'],
+    ['updated_at', 'infinity'],
+  ])('refuses an item with %s %j', async (column, value) => {
+    const id = await anOrderItem(dataSource);
+    await expect(
+      dataSource.query(`UPDATE order_item SET ${column} = $2 WHERE id = $1`, [id, value]),
+    ).rejects.toMatchObject({ constraint: `order_item_${column}_check` });
+  });
+});

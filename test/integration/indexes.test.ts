@@ -1,0 +1,74 @@
+import type { OrderItemStatus } from '../../src/order-items/orderItem.ts';
+import { listItemsOfOrders, listOrderItems, type OrderItemFilter } from '../../src/order-items/listOrderItems.ts';
+import { statementsDuring } from '../support/countStatements.ts';
+import { startTestService } from '../support/testService.ts';
+
+const { dataSource } = await startTestService();
+
+const NO_FILTER: OrderItemFilter = { orderId: null, statuses: null, isPreOrder: null, cancelable: null };
+const AFTER = { createdAt: '2010-12-01T05:00:00.000000Z', id: 'ffffffff-ffff-4fff-bfff-ffffffffffff' };
+const returned: OrderItemStatus[] = ['returned'];
+
+beforeAll(async () => {
+  await dataSource.query(`
+    INSERT INTO order_item (id, order_id, product_id, status, is_pre_order, price_amount, price_currency, created_at)
+    SELECT gen_random_uuid(), 'order-' || n / 5, 'product', CASE WHEN n % 1000 = 0 THEN 'returned' ELSE 'pending' END,
+      n % 500 = 0, 1, 'GBP', '2010-12-01'::timestamptz + n * interval '1 second'
+    FROM generate_series(1, 50000) AS n`);
+  await dataSource.query('ANALYZE order_item');
+});
+
+interface Plan {
+  'Node Type': string;
+  'Actual Rows': number;
+  'Rows Removed by Filter'?: number;
+  Plans?: Plan[];
+}
+
+function nodesOf(plan: Plan): Plan[] {
+  return [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
+}
+
+/** Runs a list, then its statement again with what PostgreSQL did for it. */
+async function explain(run: () => Promise<unknown>, parameters: unknown[]): Promise<Plan[]> {
+  const [statement] = await statementsDuring(dataSource, run);
+  const [row] = await dataSource.query<{ 'QUERY PLAN': [{ Plan: Plan }] }[]>(
+    `EXPLAIN (ANALYZE, FORMAT JSON) ${statement ?? ''}`,
+    parameters,
+  );
+  if (row === undefined) throw new Error('There was no plan.');
+  return nodesOf(row['QUERY PLAN'][0].Plan);
+}
+
+describe('an index serves', () => {
+  const place = [AFTER.createdAt, AFTER.id];
+  test.each<[string, Partial<OrderItemFilter>, unknown[]]>([
+    ['no filter', {}, []],
+    ['orderId', { orderId: 'order-77' }, ['order-77']],
+    ['a rare status', { statuses: returned }, ['returned']],
+    ['a common status', { statuses: ['pending'] }, ['pending']],
+    ['isPreOrder: true, which is rare', { isPreOrder: true }, []],
+    ['isPreOrder: false', { isPreOrder: false }, []],
+    ['cancelable: true, which is rare', { cancelable: true }, []],
+    ['cancelable: false', { cancelable: false }, []],
+    ['several of them', { orderId: 'order-77', isPreOrder: false, cancelable: false }, ['order-77']],
+  ])('%s, first page and later ones, reading no more rows than it gives', async (_, conditions, values) => {
+    const filter = { ...NO_FILTER, ...conditions };
+    for (const after of [null, AFTER]) {
+      const parameters = after === null ? values : [...values, ...place];
+      const nodes = await explain(() => listOrderItems(dataSource, { filter, first: 20, after }), parameters);
+      expect(nodes.map((node) => node['Node Type'])).not.toContain('Seq Scan');
+      expect(Math.max(...nodes.map((node) => node['Actual Rows']))).toBeLessThanOrEqual(21);
+      expect(Math.max(...nodes.map((node) => node['Rows Removed by Filter'] ?? 0))).toBeLessThanOrEqual(21);
+    }
+  });
+
+  test('the items of many orders', async () => {
+    const orderIds = Array.from({ length: 50 }, (_, n) => `order-${n}`);
+    const nodes = await explain(
+      () => listItemsOfOrders(dataSource, orderIds, { filter: NO_FILTER, first: 20, after: null }),
+      [orderIds],
+    );
+    expect(nodes.map((node) => node['Node Type'])).not.toContain('Seq Scan');
+  });
+});

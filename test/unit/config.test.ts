@@ -1,0 +1,75 @@
+import { InvalidConfig, readConfig } from '../../src/config.ts';
+
+function defectsOf(environment: Record<string, string>): readonly string[] {
+  try {
+    readConfig(environment);
+  } catch (error) {
+    if (error instanceof InvalidConfig) return error.defects;
+    throw error;
+  }
+  return [];
+}
+
+describe('configuration', () => {
+  test('has the documented defaults', () => {
+    expect(readConfig({})).toEqual({
+      port: 4001,
+      host: '127.0.0.1',
+      databaseUrl: null,
+      dataDir: '.data',
+      databasePoolSize: 10,
+      auth: null,
+      routerSecret: null,
+      introspection: true,
+      logLevel: 'info',
+      lockTimeoutMs: 2_000,
+      requestTimeoutMs: 10_000,
+      rateLimitPerMinute: 6_000,
+      maxConcurrentRequests: 2_000,
+      production: false,
+    });
+  });
+
+  test('takes an empty variable for one that is not set', () => {
+    expect(readConfig({ PORT: '', DATABASE_URL: '' })).toMatchObject({ port: 4001, databaseUrl: null });
+  });
+
+  test('cannot be changed once read', () => {
+    expect(Object.isFrozen(readConfig({}))).toBe(true);
+  });
+
+  test('reports every bad value at once', () => {
+    const defects = defectsOf({ PORT: '70000', LOG_LEVEL: 'loud', LOCK_TIMEOUT_MS: '2s', DATABASE_URL: 'mysql://x' });
+    expect(defects).toHaveLength(4);
+    for (const variable of ['PORT', 'LOG_LEVEL', 'LOCK_TIMEOUT_MS', 'DATABASE_URL']) {
+      expect(defects.filter((defect) => defect.startsWith(`${variable} `))).toHaveLength(1);
+    }
+  });
+
+  test('refuses production without an issuer', () => {
+    expect(defectsOf({ NODE_ENV: 'production' })).toEqual(['AUTH_ISSUER must be set when NODE_ENV is production']);
+  });
+
+  test('refuses to be its own issuer beyond this machine', () => {
+    expect(defectsOf({ HOST: '0.0.0.0' })).toEqual([
+      'HOST must be one of 127.0.0.1, ::1, localhost as long as AUTH_ISSUER is not set',
+    ]);
+  });
+
+  test('refuses an issuer without an audience', () => {
+    expect(defectsOf({ AUTH_ISSUER: 'https://issuer.example' })).toEqual([
+      'AUTH_AUDIENCE must be set when AUTH_ISSUER is',
+    ]);
+  });
+
+  test('turns introspection off in production unless told otherwise', () => {
+    const production = {
+      NODE_ENV: 'production',
+      AUTH_ISSUER: 'https://issuer.example',
+      AUTH_AUDIENCE: 'order-items',
+      HOST: '0.0.0.0',
+    };
+    expect(readConfig(production).introspection).toBe(false);
+    expect(readConfig({ ...production, INTROSPECTION: 'true' }).introspection).toBe(true);
+  });
+});

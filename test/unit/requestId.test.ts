@@ -1,0 +1,27 @@
+import { requestIdOf } from '../../src/http/requestId.ts';
+
+const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
+
+test('is the trace id of a traceparent', () => {
+  expect(requestIdOf(`00-${TRACE_ID}-00f067aa0ba902b7-01`)).toBe(TRACE_ID);
+});
+
+test('is the trace id of a traceparent of a later version, which may be longer', () => {
+  expect(requestIdOf(`cc-${TRACE_ID}-00f067aa0ba902b7-01-what-the-future-brings`)).toBe(TRACE_ID);
+});
+
+test.each([
+  [undefined],
+  [''],
+  ['nonsense'],
+  [`ff-${TRACE_ID}-00f067aa0ba902b7-01`],
+  [`00-${'0'.repeat(32)}-00f067aa0ba902b7-01`],
+  [`00-${TRACE_ID}-${'0'.repeat(16)}-01`],
+  [`00-${TRACE_ID.toUpperCase()}-00f067aa0ba902b7-01`],
+  [`00-${TRACE_ID}-00f067aa0ba902b7-01x`],
+])('is a new one for the traceparent %j', (traceparent) => {
+  const id = requestIdOf(traceparent);
+  expect(id).toMatch(/^[0-9a-f]{32}$/);
+  expect(id).not.toBe(TRACE_ID);
+  expect(id).not.toBe(requestIdOf(traceparent));
+});

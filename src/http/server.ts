@@ -49,9 +49,12 @@ export function createServer(options: ServerOptions): FastifyInstance {
   server.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
     if (options.isDraining() && request.routeOptions.url !== '/health/live') {
-      reply.header('connection', 'close');
       throw serviceUnavailable('The service is about to stop. Try again.');
     }
+  });
+  server.addHook('onSend', async (_request, reply) => {
+    // Or a client's idle connection would keep the service from ending.
+    if (options.isDraining()) reply.header('connection', 'close');
   });
   server.addHook('onResponse', async (request, reply) => {
     logRequest(options.logger, request, reply);

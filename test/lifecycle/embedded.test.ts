@@ -1,0 +1,143 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { killServiceProcesses, type ServiceProcess, startServiceProcess } from '../support/serviceProcess.ts';
+
+/** In the home directory, closed to other users, with a space in its name: the least convenient place there is. */
+const closedDir = await mkdtemp(path.join(homedir(), '.order-items test '));
+const dataDir = path.join(closedDir, 'data');
+await chmod(closedDir, 0o700);
+const lockFile = path.join(dataDir, 'postgres', 'postmaster.pid');
+
+afterEach(killServiceProcesses);
+afterAll(() => rm(closedDir, { recursive: true }));
+
+const start = (environment: Record<string, string> = {}): ServiceProcess =>
+  startServiceProcess({ DATA_DIR: dataDir, ...environment });
+
+async function stop(service: ServiceProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  service.child.kill(signal);
+  expect(await service.exit).toBe(0);
+  expect(existsSync(lockFile)).toBe(false);
+}
+
+async function postmasterPid(): Promise<number> {
+  return Number((await readFile(lockFile, 'utf8')).split('\n')[0]);
+}
+
+async function cancelledItems(service: ServiceProcess): Promise<number> {
+  const token = /^ey\S+$/m.exec(service.output())?.[0] ?? '';
+  const response = await fetch(`${await service.url}/graphql`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      query: '{ orderItems(first: 100, filter: { statuses: [CANCELLED] }) { edges { node { cancellation { reason } } } } }',
+    }),
+  });
+  const { data } = (await response.json()) as {
+    data: { orderItems: { edges: { node: { cancellation: object | null } }[] } };
+  };
+  return data.orderItems.edges.filter(({ node }) => node.cancellation !== null).length;
+}
+
+describe('npm start with nothing but a data directory', () => {
+  test('serves demonstration data, and the two commands that it prints cancel an item each', async () => {
+    const service = start();
+    await service.url;
+    const commands = service.output().match(/^curl .+$/gm) ?? [];
+    expect(commands).toHaveLength(2);
+    const answers = await Promise.all(
+      commands.map(async (command) => JSON.parse((await promisify(execFile)('sh', ['-c', command])).stdout) as unknown),
+    );
+    expect(answers[0]).toMatchObject({
+      data: { cancelOrderItem: { __typename: 'CancelOrderItemSuccess', orderItem: { status: 'CANCELLED' } } },
+    });
+    expect(answers[1]).toMatchObject({ status: 'cancelled' });
+    expect(await cancelledItems(service)).toBe(2);
+    await stop(service);
+  });
+
+  test('keeps its data from one start to the next', async () => {
+    const service = start();
+    await service.url;
+    expect(await cancelledItems(service)).toBe(2);
+    await stop(service, 'SIGINT');
+  });
+
+  test('recovers by itself after a kill of the service, which leaves PostgreSQL running', async () => {
+    const killed = start();
+    await killed.url;
+    killed.child.kill('SIGKILL');
+    await killed.exit;
+    expect(existsSync(lockFile)).toBe(true);
+    const service = start();
+    await service.url;
+    expect(await cancelledItems(service)).toBe(2);
+    await stop(service);
+  });
+
+  test('recovers by itself after a kill of both, which leaves a lock file', async () => {
+    const killed = start();
+    await killed.url;
+    killed.child.kill('SIGKILL');
+    process.kill(await postmasterPid(), 'SIGKILL');
+    await killed.exit;
+    expect(existsSync(lockFile)).toBe(true);
+    const service = start();
+    await service.url;
+    expect(await cancelledItems(service)).toBe(2);
+    await stop(service);
+  });
+
+  test('recovers by itself when the lock file names the process of another program', async () => {
+    await writeFile(lockFile, `${process.pid}\n${dataDir}/postgres\n0\n5432\n\n127.0.0.1\n\n`);
+    const service = start();
+    await service.url;
+    expect(await cancelledItems(service)).toBe(2);
+    await stop(service);
+  });
+
+  test('lets a command and a second instance join the PostgreSQL that runs, and stops it with the first', async () => {
+    const first = start();
+    await first.url;
+    const second = start();
+    await second.url;
+    expect(await cancelledItems(second)).toBe(2);
+    second.child.kill('SIGTERM');
+    expect(await second.exit).toBe(0);
+    expect(await cancelledItems(first)).toBe(2);
+    await stop(first);
+  });
+
+  test('stops with PostgreSQL on a Ctrl-C in the terminal, which npm and the service both get', async () => {
+    const service = startServiceProcess({ DATA_DIR: dataDir }, ['npm', 'start']);
+    await service.url;
+    process.kill(-(service.child.pid ?? 0), 'SIGINT');
+    await service.exit;
+    // npm does not wait for its child when it is interrupted itself.
+    while (/"stopped"/.exec(service.output()) === null) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(existsSync(lockFile)).toBe(false);
+  });
+
+  test('says so when the data directory cannot be used', async () => {
+    const file = path.join(closedDir, 'a file');
+    await writeFile(file, '');
+    const service = start({ DATA_DIR: file });
+    expect(await service.exit).toBe(1);
+    expect(service.output()).toMatch(/EEXIST|ENOTDIR/);
+  });
+
+  test('ends a PostgreSQL that was told to stop while it starts', async () => {
+    const fresh = path.join(closedDir, 'fresh');
+    await mkdir(fresh);
+    const service = start({ DATA_DIR: fresh });
+    while (!existsSync(path.join(fresh, 'postgres', 'postmaster.pid'))) await new Promise((resolve) => setTimeout(resolve, 5));
+    service.child.kill('SIGTERM');
+    expect(await service.exit).toBe(0);
+    expect(existsSync(path.join(fresh, 'postgres', 'postmaster.pid'))).toBe(false);
+    expect(execFileSync('ps', ['-eo', 'args']).toString()).not.toContain(fresh);
+  });
+});

@@ -1,0 +1,197 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DataSource } from 'typeorm';
+import { openDevelopmentIssuer } from '../../src/auth/developmentIssuer.ts';
+import { anOrderItem, findCancellations, findOrderItem } from '../support/orderItems.ts';
+import { killServiceProcesses, type ServiceProcess, startServiceProcess } from '../support/serviceProcess.ts';
+import { createTestDatabase } from '../support/testDatabase.ts';
+
+const dataDir = await mkdtemp(path.join(tmpdir(), 'order-items-process-'));
+const database = await createTestDatabase({ migrated: false });
+const dataSource = new DataSource({ type: 'postgres', url: database.url });
+const token = await (await openDevelopmentIssuer(dataDir)).issueToken();
+
+beforeAll(async () => {
+  const service = start();
+  await service.url;
+  service.child.kill('SIGTERM');
+  await service.exit;
+  await dataSource.initialize();
+});
+afterEach(killServiceProcesses);
+afterAll(async () => {
+  await dataSource.destroy();
+  await database.drop();
+  await rm(dataDir, { recursive: true });
+});
+
+function start(environment: Record<string, string> = {}): ServiceProcess {
+  return startServiceProcess({ DATABASE_URL: database.url, DATA_DIR: dataDir, ...environment });
+}
+
+function cancel(url: string, id: string, body: object = { reason: 'Late' }): Promise<Response> {
+  return fetch(`${url}/v0/line_item/${id}/cancel`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+}
+
+/** Keeps an item locked; while it is, a cancel of it is in flight. */
+async function lock(id: string): Promise<{ release: () => Promise<void> }> {
+  const runner = dataSource.createQueryRunner();
+  await runner.startTransaction();
+  await runner.query('SELECT 1 FROM order_item WHERE id = $1 FOR UPDATE', [id]);
+  return {
+    release: async () => {
+      await runner.commitTransaction();
+      await runner.release();
+    },
+  };
+}
+
+async function untilSomebodyWaits(): Promise<void> {
+  for (;;) {
+    const rows = await dataSource.query<unknown[]>(
+      `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+    );
+    if (rows.length > 0) return;
+  }
+}
+
+describe('with DATABASE_URL', () => {
+  test('no embedded PostgreSQL is started and no demonstration data is put into somebody’s database', async () => {
+    const service = start();
+    await service.url;
+    expect(existsSync(path.join(dataDir, 'postgres'))).toBe(false);
+    expect(await dataSource.query('SELECT count(*)::int AS count FROM order_item')).toEqual([{ count: 0 }]);
+  });
+
+  test('two instances that start at once on an empty database both serve', async () => {
+    const empty = await createTestDatabase({ migrated: false });
+    const services = [start({ DATABASE_URL: empty.url }), start({ DATABASE_URL: empty.url })];
+    for (const service of services) {
+      expect((await fetch(`${await service.url}/health/ready`)).status).toBe(200);
+      service.child.kill('SIGTERM');
+      expect(await service.exit).toBe(0);
+    }
+    await empty.drop();
+  });
+});
+
+describe('a start that cannot succeed ends with code 1', () => {
+  test('and names every bad value of the configuration', async () => {
+    const service = start({ PORT: 'x', LOG_LEVEL: 'loud', LOCK_TIMEOUT_MS: '-1' });
+    expect(await service.exit).toBe(1);
+    expect(service.output()).toMatch(/PORT must be .*\n.*LOG_LEVEL must be .*\n.*LOCK_TIMEOUT_MS must be/);
+  });
+
+  test('in production without an issuer', async () => {
+    const service = start({ NODE_ENV: 'production' });
+    expect(await service.exit).toBe(1);
+    expect(service.output()).toContain('AUTH_ISSUER must be set');
+  });
+
+  test('when the database does not answer', async () => {
+    const service = start({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' });
+    expect(await service.exit).toBe(1);
+    expect(service.output()).toContain('ECONNREFUSED');
+  });
+
+  test('when the port is taken', async () => {
+    const first = start();
+    const second = start({ PORT: new URL(await first.url).port });
+    expect(await second.exit).toBe(1);
+    expect(second.output()).toContain('EADDRINUSE');
+  });
+});
+
+describe('SIGTERM', () => {
+  test('finishes what is in flight, turns new requests away and ends with code 0', async () => {
+    const service = start();
+    const url = await service.url;
+    const id = await anOrderItem(dataSource);
+    const { release } = await lock(id);
+    const inFlight = cancel(url, id);
+    await untilSomebodyWaits();
+
+    service.child.kill('SIGTERM');
+    while (!service.output().includes('"stopping"')) await sleep(5);
+    await expect(cancel(url, id)).rejects.toThrow();
+    await release();
+
+    expect((await inFlight).status).toBe(200);
+    expect(await service.exit).toBe(0);
+    expect(await findOrderItem(dataSource, id)).toMatchObject({ status: 'cancelled' });
+  });
+
+  test('repeated at once is the same signal; repeated later ends the service at once', async () => {
+    const service = start({ LOCK_TIMEOUT_MS: '8000' });
+    const id = await anOrderItem(dataSource);
+    const { release } = await lock(id);
+    const inFlight = cancel(await service.url, id).catch(() => null);
+    await untilSomebodyWaits();
+
+    service.child.kill('SIGTERM');
+    service.child.kill('SIGTERM');
+    await sleep(1_200);
+    expect(service.child.exitCode).toBeNull();
+    service.child.kill('SIGTERM');
+    expect(await service.exit).toBe(1);
+    expect(await inFlight).toBeNull();
+    await release();
+    expect(await findCancellations(dataSource, [id])).toEqual([]);
+  });
+});
+
+describe('the log', () => {
+  test('has a line of JSON for each request, and neither tokens nor what callers wrote', async () => {
+    const service = start();
+    const url = await service.url;
+    const planted = { reason: 'planted reason', note: 'planted note' };
+    const id = await anOrderItem(dataSource);
+    await cancel(url, id, planted);
+    await cancel(url, id, planted);
+    await cancel(url, id, { reason: 'planted reason'.repeat(100) });
+    // A real fault, with the row and its note in the driver's error.
+    await dataSource.query(`ALTER TABLE order_item_cancellation ADD CONSTRAINT fault CHECK (note <> 'planted note') NOT VALID`);
+    const faulty = await cancel(url, await anOrderItem(dataSource), planted);
+    await dataSource.query('ALTER TABLE order_item_cancellation DROP CONSTRAINT fault');
+    expect(faulty.status).toBe(500);
+    await fetch(`${url}/graphql`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        query: 'mutation($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) { __typename } }',
+        variables: { input: { id, ...planted, idempotencyKey: 'planted key' } },
+      }),
+    });
+    await fetch(`${url}/planted%20path?planted=query`, { headers: { authorization: 'Bearer planted.token' } });
+    service.child.kill('SIGTERM');
+    await service.exit;
+
+    const log = service.output().slice(service.output().indexOf('"serving"'));
+    const requests = log
+      .split('\n')
+      .filter((line) => line.includes('"msg":"request"'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const route = '/v0/line_item/:uuid/cancel';
+    expect(requests.map((line) => [line['route'], line['status'], line['outcome']])).toEqual([
+      [route, 200, 'CANCELLED'],
+      [route, 400, 'ORDER_ITEM_NOT_CANCELABLE'],
+      [route, 400, 'INVALID_CANCEL_REQUEST'],
+      [route, 500, 'internal_server_error'],
+      ['/graphql', 200, 'ORDER_ITEM_NOT_CANCELABLE'],
+      [null, 404, 'not_found'],
+    ]);
+    for (const line of requests) {
+      expect(line).toMatchObject({ requestId: expect.stringMatching(/^[0-9a-f]{32}$/), durationMs: expect.any(Number) });
+    }
+    expect(log).toContain('"code":"23514"');
+    expect(log).not.toContain('planted');
+    expect(log).not.toContain(token);
+  });
+});

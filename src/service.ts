@@ -17,7 +17,7 @@ import { addAccess, callerOf } from './http/access.ts';
 import { formatGraphQLError, reportGraphQLErrors } from './http/graphqlErrors.ts';
 import { addGraphQLRoute, requireRouterSecret } from './http/graphqlRoute.ts';
 import { addHealthRoutes } from './http/health.ts';
-import { createServer } from './http/server.ts';
+import { createServer, reportOutcome } from './http/server.ts';
 import type { GraphQLContext } from './order-items/graphqlContext.ts';
 import { addLineItemRoutes } from './order-items/lineItemRoutes.ts';
 import { createLoaders } from './order-items/loaders.ts';
@@ -166,7 +166,7 @@ async function addRoutes(
       loaders: createLoaders(dataSource),
       requestId: request.id,
       reportOutcome: (outcome) => {
-        request.outcome = outcome;
+        reportOutcome(request, outcome);
       },
     }),
   });

@@ -1,4 +1,4 @@
-import { type ApolloServerPlugin, type BaseContext } from '@apollo/server';
+import type { ApolloServerPlugin, BaseContext } from '@apollo/server';
 import { ApolloServerErrorCode, unwrapResolverError } from '@apollo/server/errors';
 import type { FastifyBaseLogger } from 'fastify';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
@@ -11,31 +11,40 @@ export interface ErrorContext extends BaseContext {
   readonly reportOutcome: (outcome: string) => void;
 }
 
-/**
- * How each failure reads in GraphQL: its code, and the HTTP status where the whole request fails because of it. One
- * that concerns a single field leaves the others their data, hence 200.
- */
-const GRAPHQL = {
-  bad_request: { code: 'BAD_USER_INPUT', requestStatus: 400, fieldStatus: 200 },
-  unauthorized: { code: 'UNAUTHENTICATED', requestStatus: 401, fieldStatus: 401 },
-  forbidden: { code: 'FORBIDDEN', requestStatus: 200, fieldStatus: 200 },
-  not_found: { code: 'NOT_FOUND', requestStatus: 404, fieldStatus: 200 },
-  method_not_allowed: { code: 'METHOD_NOT_ALLOWED', requestStatus: 405, fieldStatus: 200 },
-  payload_too_large: { code: 'PAYLOAD_TOO_LARGE', requestStatus: 413, fieldStatus: 200 },
-  unsupported_media_type: { code: 'UNSUPPORTED_MEDIA_TYPE', requestStatus: 415, fieldStatus: 200 },
-  too_many_requests: { code: 'TOO_MANY_REQUESTS', requestStatus: 429, fieldStatus: 429 },
-  internal_server_error: { code: 'INTERNAL_SERVER_ERROR', requestStatus: 500, fieldStatus: 200 },
-  service_unavailable: { code: 'SERVICE_UNAVAILABLE', requestStatus: 503, fieldStatus: 503 },
-} as const satisfies Record<FailureCode, { code: string; requestStatus: number; fieldStatus: number }>;
-
-/** The HTTP status of a failure of a whole request, or of one field of it. */
-export function statusOfGraphQL(code: FailureCode, extent: 'request' | 'field'): number {
-  return extent === 'request' ? GRAPHQL[code].requestStatus : GRAPHQL[code].fieldStatus;
+interface Wording {
+  readonly code: string;
+  readonly status: number;
 }
 
-/** A failure as an entry of `errors`. */
-export function graphQLErrorOf(failure: Failure, requestId: string): GraphQLFormattedError {
-  return { message: failure.message, extensions: { code: GRAPHQL[failure.code].code, requestId } };
+/** How a failure reads where the whole request fails because of it. */
+const OF_REQUEST = {
+  bad_request: { code: 'BAD_REQUEST', status: 400 },
+  unauthorized: { code: 'UNAUTHENTICATED', status: 401 },
+  forbidden: { code: 'FORBIDDEN', status: 403 },
+  not_found: { code: 'NOT_FOUND', status: 404 },
+  method_not_allowed: { code: 'METHOD_NOT_ALLOWED', status: 405 },
+  payload_too_large: { code: 'PAYLOAD_TOO_LARGE', status: 413 },
+  unsupported_media_type: { code: 'UNSUPPORTED_MEDIA_TYPE', status: 415 },
+  too_many_requests: { code: 'TOO_MANY_REQUESTS', status: 429 },
+  internal_server_error: { code: 'INTERNAL_SERVER_ERROR', status: 500 },
+  service_unavailable: { code: 'SERVICE_UNAVAILABLE', status: 503 },
+} as const satisfies Record<FailureCode, Wording>;
+
+/** How it reads where one field fails: the others keep their data, so that the status stays 200 but for a 503. */
+const OF_FIELD = {
+  ...OF_REQUEST,
+  bad_request: { code: 'BAD_USER_INPUT', status: 200 },
+  forbidden: { code: 'FORBIDDEN', status: 200 },
+  internal_server_error: { code: 'INTERNAL_SERVER_ERROR', status: 200 },
+} as const satisfies Record<FailureCode, Wording>;
+
+/** The answer to a request that failed as a whole. */
+export function graphQLAnswerTo(
+  failure: Failure,
+  requestId: string,
+): { readonly status: number; readonly body: { readonly errors: readonly GraphQLFormattedError[] } } {
+  const { code, status } = OF_REQUEST[failure.code];
+  return { status, body: { errors: [{ message: failure.message, extensions: { code, requestId } }] } };
 }
 
 /**
@@ -51,7 +60,7 @@ export function formatGraphQLError(formatted: GraphQLFormattedError, error: unkn
   return {
     ...formatted,
     message: failure.message,
-    extensions: { code: GRAPHQL[failure.code].code },
+    extensions: { code: OF_FIELD[failure.code].code },
   };
 }
 
@@ -76,8 +85,8 @@ export function reportGraphQLErrors<TContext extends ErrorContext>(
             }
             const failure = failureOf(unwrapResolverError(error));
             logFailure(logger, failure, requestId);
-            reportOutcome(GRAPHQL[failure.code].code);
-            const status = statusOfGraphQL(failure.code, 'field');
+            const { code, status } = OF_FIELD[failure.code];
+            reportOutcome(code);
             if (status === 200) continue;
             response.http.status = status;
             for (const [name, value] of Object.entries(failure.headers)) response.http.headers.set(name, value);

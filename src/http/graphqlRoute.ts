@@ -3,7 +3,8 @@ import { type ApolloServer, type BaseContext, HeaderMap, type HTTPGraphQLRequest
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import { Unauthenticated } from '../auth/caller.ts';
 import { failureOf, logFailure } from './failures.ts';
-import { graphQLErrorOf, statusOfGraphQL } from './graphqlErrors.ts';
+import { graphQLAnswerTo } from './graphqlErrors.ts';
+import { reportOutcome } from './server.ts';
 
 export interface GraphQLRouteOptions<TContext extends BaseContext> {
   readonly apollo: ApolloServer<TContext>;
@@ -20,7 +21,8 @@ export async function addGraphQLRoute<TContext extends BaseContext>(
   await server.register(async (scope) => {
     scope.setErrorHandler(sendGraphQLFailure);
     scope.route({
-      method: ['GET', 'POST'],
+      // Apollo Server answers for the methods that GraphQL over HTTP does not know.
+      method: scope.supportedMethods,
       url: '/graphql',
       onRequest,
       handler: async (request, reply) => {
@@ -70,10 +72,7 @@ function graphQLRequestOf(request: FastifyRequest): HTTPGraphQLRequest {
 function sendGraphQLFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const failure = failureOf(error);
   logFailure(request.log, failure, request.id);
-  request.outcome = failure.code;
-  reply
-    .code(statusOfGraphQL(failure.code, 'request'))
-    .headers(failure.headers)
-    .type('application/json; charset=utf-8')
-    .send(JSON.stringify({ errors: [graphQLErrorOf(failure, request.id)] }));
+  reportOutcome(request, failure.code);
+  const { status, body } = graphQLAnswerTo(failure, request.id);
+  reply.code(status).headers(failure.headers).type('application/json; charset=utf-8').send(JSON.stringify(body));
 }

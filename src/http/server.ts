@@ -16,8 +16,8 @@ export interface ServerOptions {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** How the request ended, for the log: the code of its outcome. */
-    outcome: string;
+    /** How the request ended, for the log; undefined is told as `ok`. */
+    outcomes: ReadonlySet<string> | undefined;
   }
 }
 
@@ -44,14 +44,14 @@ export function createServer(options: ServerOptions): FastifyInstance {
       sendFailure(error, request, reply);
     },
   });
-  server.decorateRequest('outcome', '');
-  limitConcurrency(server, options);
+  server.decorateRequest('outcomes');
   server.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
     if (options.isDraining() && request.routeOptions.url !== '/health/live') {
       throw serviceUnavailable('The service is about to stop. Try again.');
     }
   });
+  limitConcurrency(server, options);
   server.addHook('onSend', async (_request, reply) => {
     // Or a client's idle connection would keep the service from ending.
     if (options.isDraining()) reply.header('connection', 'close');
@@ -70,12 +70,17 @@ export function createServer(options: ServerOptions): FastifyInstance {
 export function sendFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const failure = failureOf(error);
   logFailure(request.log, failure, request.id);
-  request.outcome = failure.code;
+  reportOutcome(request, failure.code);
   reply
     .code(statusOf(failure))
     .headers({ ...failure.headers, 'x-request-id': request.id })
     .type('application/json; charset=utf-8')
     .send(JSON.stringify(errorBody(failure, request.id)));
+}
+
+/** Notes how a request ended, for the log. */
+export function reportOutcome(request: FastifyRequest, outcome: string): void {
+  request.outcomes = new Set(request.outcomes).add(outcome);
 }
 
 /** Sheds load before the process falls over; health checks always pass. */
@@ -99,7 +104,7 @@ function logRequest(logger: Logger, request: FastifyRequest, reply: FastifyReply
       // The pattern, not the path: a path can hold anything.
       route: request.routeOptions.url ?? null,
       status: reply.statusCode,
-      outcome: request.outcome === '' ? 'ok' : request.outcome,
+      outcome: [...(request.outcomes ?? ['ok'])].sort().join(','),
       durationMs: Math.round(reply.elapsedTime * 100) / 100,
     },
     'request',

@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import { requireScope } from '../auth/caller.ts';
 import { type AccessHooks, callerOf } from '../http/access.ts';
 import { Failure, failureOf } from '../http/failures.ts';
+import { reportOutcome } from '../http/server.ts';
 import { type Cancelled, cancelInOneRequest } from './cancelOrderItems.ts';
 import { parseCancelStatement } from './cancelRequest.ts';
 import { type RefusalCode, validationFailure } from './refusals.ts';
@@ -59,7 +60,7 @@ export async function addLineItemRoutes(
                 })
               )[0];
         if (outcome === undefined) throw new Error('A cancel of one item has one outcome.');
-        request.outcome = outcome.code;
+        reportOutcome(request, outcome.code);
         if (outcome.code === 'CANCELLED') return sendCancelled(outcome, reply);
         const { status, errorCode } = REFUSALS[outcome.code];
         return reply

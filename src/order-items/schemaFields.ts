@@ -16,10 +16,7 @@ type Unfollowed<Domain, Type, Resolvers> = {
  * that the schema gains and the code does not follow is a compile error here.
  */
 export function fieldsOf<Domain, Type>(): <Resolvers extends object>(
-  resolvers: Resolvers &
-    ([Unfollowed<Domain, Type, Resolvers>] extends [never]
-      ? unknown
-      : { readonly missing: Unfollowed<Domain, Type, Resolvers> }),
+  resolvers: Resolvers & Record<Unfollowed<Domain, Type, Resolvers>, unknown>,
 ) => Resolvers {
   return (resolvers) => resolvers;
 }

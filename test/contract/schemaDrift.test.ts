@@ -1,0 +1,47 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+const ROOT = path.join(import.meta.dirname, '../..');
+const copy = await mkdtemp(path.join(tmpdir(), 'order-items-drift-'));
+afterAll(() => rm(copy, { recursive: true }));
+
+for (const name of ['schema', 'src', 'migrations', 'codegen.config.ts', 'tsconfig.json', 'package.json']) {
+  await cp(path.join(ROOT, name), path.join(copy, name), { recursive: true });
+}
+await symlink(path.join(ROOT, 'node_modules'), path.join(copy, 'node_modules'));
+
+/** Runs a tool of the project in the copy; resolves with what it printed and whether it was content. */
+function run(tool: string, ...args: string[]): Promise<{ output: string; failed: boolean }> {
+  return new Promise((resolve) => {
+    execFile(path.join(copy, 'node_modules/.bin', tool), args, { cwd: copy }, (error, stdout, stderr) => {
+      resolve({ output: stdout + stderr, failed: error !== null });
+    });
+  });
+}
+
+/** What happens to the schema, and what the compiler says of it. */
+const CHANGES: readonly [file: string, before: string, after: string, culprit: RegExp][] = [
+  ['orderItem', '  quantity: Int!\n', '  quantity: Int!\n  "Wrapped."\n  giftWrap: Boolean!\n', /'giftWrap' is missing/],
+  ['orderItem', '  reason: String\n', '  reason: String\n  "Who."\n  agent: String\n', /missing the following properties .*: .*\bagent\b/],
+  ['orderItem', '  note: String\n', '  note: String!\n', /missing the following properties .*: .*\bnote\b/],
+  ['orderItem', '  RETURNED\n', '  RETURNED\n  "Lost on the way."\n  LOST\n', /LOST/],
+  ['cancelOrderItem', '  | IdempotencyKeyReused\n', '  | IdempotencyKeyReused\n  | Cancelability\n', /Cancelability/],
+];
+
+test('a schema that gains fields, values and results does not compile until the code follows', async () => {
+  for (const [file, before, after] of CHANGES) {
+    const target = path.join(copy, 'schema', `${file}.graphql`);
+    const published = await readFile(target, 'utf8');
+    expect(published).toContain(before);
+    await writeFile(target, published.replace(before, after));
+  }
+  expect(await run('graphql-codegen', '--config', 'codegen.config.ts', '--silent')).toEqual({
+    output: '',
+    failed: false,
+  });
+  const { output, failed } = await run('tsc', '--noEmit', '-p', '.');
+  expect(failed).toBe(true);
+  for (const [, , , culprit] of CHANGES) expect(output).toMatch(culprit);
+}, 120_000);

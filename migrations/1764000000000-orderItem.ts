@@ -45,9 +45,9 @@ export class OrderItem1764000000000 implements MigrationInterface {
 }
 
 async function kindOfOrderItem(queryRunner: QueryRunner): Promise<'table' | 'view' | null> {
-  const [row] = (await queryRunner.query(
-    `SELECT relkind FROM pg_class WHERE oid = to_regclass('order_item')`,
-  )) as { relkind: string }[];
+  const [row] = (await queryRunner.query(`SELECT relkind FROM pg_class WHERE oid = to_regclass('order_item')`)) as {
+    relkind: string;
+  }[];
   if (row === undefined) return null;
   return row.relkind === 'r' || row.relkind === 'p' ? 'table' : 'view';
 }

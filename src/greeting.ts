@@ -18,18 +18,25 @@ export async function greeting({ url, dataSource, developmentIssuer }: Service):
   );
   const [first, second] = items;
   if (first === undefined || second === undefined) {
-    return lines([...doors, '  There are no cancelable items; `npm run import -- FILE` brings some in.', '', ...tokenLines(token)]);
+    return lines([
+      ...doors,
+      '  There are no cancelable items; `npm run import -- FILE` brings some in.',
+      '',
+      ...tokenLines(token),
+    ]);
   }
   return lines([
     ...doors,
     ...tokenLines(token),
     '  Cancel an item through GraphQL:',
     '',
-    `curl -sS ${url}/graphql -H 'authorization: Bearer ${token}' -H 'content-type: application/json' -d '${JSON.stringify({
-      query:
-        'mutation($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) { __typename ... on CancelOrderItemSuccess { orderItem { id status } cancellation { cancelledAt requestId } } ... on CancelOrderItemRefusal { message } } }',
-      variables: { input: { id: first.id, reason: 'Changed my mind' } },
-    })}'`,
+    `curl -sS ${url}/graphql -H 'authorization: Bearer ${token}' -H 'content-type: application/json' -d '${JSON.stringify(
+      {
+        query:
+          'mutation($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) { __typename ... on CancelOrderItemSuccess { orderItem { id status } cancellation { cancelledAt requestId } } ... on CancelOrderItemRefusal { message } } }',
+        variables: { input: { id: first.id, reason: 'Changed my mind' } },
+      },
+    )}'`,
     '',
     '  Cancel another through REST:',
     '',

@@ -84,8 +84,10 @@ async function verify(token: string, issuer: string, audience: string, keys: JWT
 /** Says what is wrong without repeating anything from the token, which goes into a header. */
 function defectOf(error: unknown): string {
   if (error instanceof errors.JWTExpired) return 'The token has expired';
-  if (error instanceof errors.JWTClaimValidationFailed) return `The token has a claim that does not fit: ${error.claim}`;
-  if (error instanceof errors.JWKSNoMatchingKey) return 'The token is signed with a key that its issuer does not publish';
+  if (error instanceof errors.JWTClaimValidationFailed)
+    return `The token has a claim that does not fit: ${error.claim}`;
+  if (error instanceof errors.JWKSNoMatchingKey)
+    return 'The token is signed with a key that its issuer does not publish';
   return 'The token is not valid';
 }
 
@@ -108,7 +110,8 @@ function remoteKeys({ issuer, jwksUrl }: AuthConfig): JWTVerifyGetKey {
     try {
       return await keys(header, token);
     } catch (error) {
-      const isAboutToken = error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys;
+      const isAboutToken =
+        error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys;
       throw isAboutToken || error instanceof errors.JOSENotSupported ? error : new IssuerUnavailable({ cause: error });
     }
   };
@@ -121,7 +124,10 @@ async function discoverJwksUrl(issuer: string): Promise<string> {
       signal: AbortSignal.timeout(ISSUER_TIMEOUT_MS),
     });
     const configuration: unknown = await response.json();
-    const jwksUrl = typeof configuration === 'object' && configuration !== null && 'jwks_uri' in configuration ? configuration.jwks_uri : null;
+    const jwksUrl =
+      typeof configuration === 'object' && configuration !== null && 'jwks_uri' in configuration
+        ? configuration.jwks_uri
+        : null;
     if (!response.ok || typeof jwksUrl !== 'string') throw new Error('The OpenID configuration names no jwks_uri.');
     return jwksUrl;
   } catch (error) {

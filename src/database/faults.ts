@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isNativeError } from 'node:util/types';
 
 /** SQLSTATEs, https://www.postgresql.org/docs/18/errcodes-appendix.html, and what the drivers say before there is one. */
 const LOCK_NOT_AVAILABLE = '55P03';
@@ -37,7 +36,7 @@ export function isLockTimeout(error: unknown): boolean {
 /** Whether the error means that the database could not serve, as opposed to a defect in what it was asked. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   const code = codeOf(error);
-  if (code === null) return isNativeError(error) && CONNECTION_MESSAGES.test(error.message);
+  if (code === null) return Error.isError(error) && CONNECTION_MESSAGES.test(error.message);
   return (
     code === LOCK_NOT_AVAILABLE ||
     code === QUERY_CANCELED ||
@@ -78,5 +77,5 @@ function isConflict(error: unknown): boolean {
 
 /** TypeORM copies the driver's code onto the error that it throws. */
 function codeOf(error: unknown): string | null {
-  return isNativeError(error) && 'code' in error && typeof error.code === 'string' ? error.code : null;
+  return Error.isError(error) && 'code' in error && typeof error.code === 'string' ? error.code : null;
 }

@@ -117,6 +117,8 @@ async function binaries(): Promise<{ initdb: string; postgres: string }> {
   try {
     return (await import(name)) as { initdb: string; postgres: string };
   } catch (error) {
-    throw new Error(`No DATABASE_URL is set, and the embedded PostgreSQL (${name}) is not installed.`, { cause: error });
+    throw new Error(`No DATABASE_URL is set, and the embedded PostgreSQL (${name}) is not installed.`, {
+      cause: error,
+    });
   }
 }

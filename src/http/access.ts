@@ -47,7 +47,8 @@ export async function addAccess(server: FastifyInstance, options: AccessOptions)
   const count = server.createRateLimit({
     max: options.rateLimitPerMinute,
     timeWindow: '1 minute',
-    keyGenerator: (request) => (request.caller === null ? `address ${request.ip}` : `subject ${request.caller.subject}`),
+    keyGenerator: (request) =>
+      request.caller === null ? `address ${request.ip}` : `subject ${request.caller.subject}`,
   });
   const limitRate: onRequestAsyncHookHandler = async (request) => {
     const use = await count(request);

@@ -72,7 +72,9 @@ export function failureOf(error: unknown): Failure {
   if (isDatabaseUnavailable(error)) {
     return serviceUnavailable('The service cannot reach its database. Try again.', { cause: error });
   }
-  const known = STATUS_FAILURES.get(typeof error === 'object' && error !== null && 'statusCode' in error ? error.statusCode : undefined);
+  const known = STATUS_FAILURES.get(
+    typeof error === 'object' && error !== null && 'statusCode' in error ? error.statusCode : undefined,
+  );
   if (known !== undefined) return new Failure(known[0], known[1], { cause: error });
   return new Failure('internal_server_error', "Couldn't process request due to an internal error.", { cause: error });
 }

@@ -1,4 +1,10 @@
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import type { Logger } from '../telemetry/logger.ts';
 import { errorBody, statusOf } from './errorBody.ts';
 import { Failure, failureOf, logFailure, serviceUnavailable } from './failures.ts';
@@ -67,7 +73,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
 }
 
 /** Answers with a failure in the form that holds outside `/graphql`, and logs the cause of one that is not the caller's. */
-export function sendFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+function sendFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const failure = failureOf(error);
   logFailure(request.log, failure, request.id);
   reportOutcome(request, failure.code);

@@ -72,7 +72,8 @@ export function cancelOrderItems(
   const batch = inTransaction(dataSource, requests, 'skip');
   return requests.map(async (request, position) => {
     const outcomes = (await batch)[position] ?? (await inTransaction(dataSource, [request], 'wait'))[0];
-    if (outcomes === undefined || outcomes === null) throw new Error('A cancel that waits for its locks has an outcome.');
+    if (outcomes === undefined || outcomes === null)
+      throw new Error('A cancel that waits for its locks has an outcome.');
     return outcomes;
   });
 }

@@ -49,7 +49,10 @@ export function isStorableText(text: string): boolean {
 function parseText(field: CancelRequestField, value: unknown, maxLength: number): string | InvalidCancelRequest {
   if (typeof value !== 'string') return invalidCancelRequest(field, `'${field}' is not a string`);
   if (!isStorableText(value)) {
-    return invalidCancelRequest(field, `'${field}' has a character that is not allowed (NUL or half of a surrogate pair)`);
+    return invalidCancelRequest(
+      field,
+      `'${field}' has a character that is not allowed (NUL or half of a surrogate pair)`,
+    );
   }
   const text = value.trim();
   return lengthOf(text) > maxLength

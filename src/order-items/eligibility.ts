@@ -42,4 +42,4 @@ export function blockersOf(item: JudgedItem): CancellationBlocker[] {
 }
 
 /** The policy as a condition over the columns of `order_item`: true for an item with a blocker, and never null. */
-export const notCancelableSql: string = `(${blockerRules.map((rule) => rule.sql).join(' OR ')})`;
+export const notCancelableSql = `(${blockerRules.map((rule) => rule.sql).join(' OR ')})`;

@@ -63,9 +63,7 @@ export async function addLineItemRoutes(
         reportOutcome(request, outcome.code);
         if (outcome.code === 'CANCELLED') return sendCancelled(outcome, reply);
         const { status, errorCode } = REFUSALS[outcome.code];
-        return reply
-          .code(status)
-          .send({ error_code: errorCode, message: outcome.message, request_id: request.id });
+        return reply.code(status).send({ error_code: errorCode, message: outcome.message, request_id: request.id });
       },
     });
 

@@ -56,7 +56,7 @@ async function loadItemsOfOrders(
     });
   };
   const groups = [...Map.groupBy(keys, (key) => JSON.stringify(key.request)).values()];
-  await Promise.all(groups.map((group) => (group[0] === undefined ? undefined : loadGroup(group, group[0].request))));
+  await Promise.all(groups.map(async (group) => group[0] && loadGroup(group, group[0].request)));
   return keys.map((key) => pages.get(key) ?? new Error('An order was left out of its page.'));
 }
 

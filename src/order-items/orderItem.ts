@@ -1,5 +1,5 @@
-export const OPEN_STATUSES = ['pending', 'on_hold', 'in_fulfillment'] as const;
-export const TERMINAL_STATUSES = ['complete', 'cancelled', 'returned'] as const;
+const OPEN_STATUSES = ['pending', 'on_hold', 'in_fulfillment'] as const;
+const TERMINAL_STATUSES = ['complete', 'cancelled', 'returned'] as const;
 export const ORDER_ITEM_STATUSES = [...OPEN_STATUSES, ...TERMINAL_STATUSES] as const;
 
 export type OrderItemStatus = (typeof ORDER_ITEM_STATUSES)[number];

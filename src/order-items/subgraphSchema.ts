@@ -52,7 +52,7 @@ function closeService(schema: GraphQLSchema): void {
 }
 
 function queryField(schema: GraphQLSchema, name: string): GraphQLField<unknown, GraphQLContext> {
-  const field = schema.getQueryType()?.getFields()[name];
+  const field: GraphQLField<unknown, GraphQLContext> | undefined = schema.getQueryType()?.getFields()[name];
   if (field === undefined) throw new Error(`The schema has no field Query.${name}.`);
   return field;
 }

@@ -1,4 +1,3 @@
-import { isNativeError } from 'node:util/types';
 import { pino, type Logger } from 'pino';
 import type { LogLevel } from '../config.ts';
 
@@ -17,7 +16,7 @@ export function createLogger(level: LogLevel): Logger {
 
 /** What a log may say of an error. Not its other members: those of a driver repeat the row, notes and all. */
 function describeError(error: unknown): unknown {
-  if (!isNativeError(error)) return { type: typeof error };
+  if (!Error.isError(error)) return { type: typeof error };
   return {
     type: error.name,
     message: error.message,

@@ -23,8 +23,18 @@ function run(tool: string, ...args: string[]): Promise<{ output: string; failed:
 
 /** What happens to the schema, and what the compiler says of it. */
 const CHANGES: readonly [file: string, before: string, after: string, culprit: RegExp][] = [
-  ['orderItem', '  quantity: Int!\n', '  quantity: Int!\n  "Wrapped."\n  giftWrap: Boolean!\n', /'giftWrap' is missing/],
-  ['orderItem', '  reason: String\n', '  reason: String\n  "Who."\n  agent: String\n', /missing the following properties .*: .*\bagent\b/],
+  [
+    'orderItem',
+    '  quantity: Int!\n',
+    '  quantity: Int!\n  "Wrapped."\n  giftWrap: Boolean!\n',
+    /'giftWrap' is missing/,
+  ],
+  [
+    'orderItem',
+    '  reason: String\n',
+    '  reason: String\n  "Who."\n  agent: String\n',
+    /missing the following properties .*: .*\bagent\b/,
+  ],
   ['orderItem', '  note: String\n', '  note: String!\n', /missing the following properties .*: .*\bnote\b/],
   ['orderItem', '  RETURNED\n', '  RETURNED\n  "Lost on the way."\n  LOST\n', /LOST/],
   ['cancelOrderItem', '  | IdempotencyKeyReused\n', '  | IdempotencyKeyReused\n  | Cancelability\n', /Cancelability/],

@@ -60,18 +60,20 @@ describe('a cancel', () => {
     expect(await findCancellations(dataSource, [id])).toMatchObject([
       { previous_status: 'on_hold', reason: 'Changed my mind', note: 'see mail', cancelled_by: 'somebody' },
     ]);
-    expect(await dataSource.query('SELECT type, payload FROM order_item_event WHERE order_item_id = $1', [id])).toEqual([
-      {
-        type: 'order_item.cancelled',
-        payload: {
-          cancellationId: expect.any(String),
-          previousStatus: 'on_hold',
-          cancelledBy: 'somebody',
-          channel: 'graphql',
-          requestId: '0af7651916cd43dd8448eb211c80319c',
+    expect(await dataSource.query('SELECT type, payload FROM order_item_event WHERE order_item_id = $1', [id])).toEqual(
+      [
+        {
+          type: 'order_item.cancelled',
+          payload: {
+            cancellationId: expect.any(String),
+            previousStatus: 'on_hold',
+            cancelledBy: 'somebody',
+            channel: 'graphql',
+            requestId: '0af7651916cd43dd8448eb211c80319c',
+          },
         },
-      },
-    ]);
+      ],
+    );
   });
 
   test('of several items has one outcome for each id, in order, and harms no neighbour', async () => {
@@ -267,7 +269,9 @@ describe('an idempotency key', () => {
       ['CANCELLED'],
       ['CANCELLED'],
     ]);
-    expect(new Set(outcomes.flat().map((outcome) => ('cancellation' in outcome ? outcome.cancellation.id : null))).size).toBe(2);
+    expect(
+      new Set(outcomes.flat().map((outcome) => ('cancellation' in outcome ? outcome.cancellation.id : null))).size,
+    ).toBe(2);
   });
 
   test('used at once for two different requests serves one and refuses the other', async () => {

@@ -43,7 +43,14 @@ describe('_entities', () => {
   });
 
   test('asks the database nothing where every id is malformed', async () => {
-    const { answer, statements } = await entities([item('x'), item(''), item('\0'), item('\ud800'), item(7), item(null)]);
+    const { answer, statements } = await entities([
+      item('x'),
+      item(''),
+      item('\0'),
+      item('\ud800'),
+      item(7),
+      item(null),
+    ]);
     expect(answer.data._entities).toEqual([null, null, null, null, null, null]);
     expect(statements).toEqual([]);
   });

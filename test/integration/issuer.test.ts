@@ -82,7 +82,10 @@ const routerSecret = 'a secret of the router';
 const routedService = await startTestService({ ROUTER_SECRET: routerSecret });
 afterAll(() => issuer.stop());
 
-async function ask(token: string, url = service.url): Promise<{ status: number; code: unknown; challenge: string | null }> {
+async function ask(
+  token: string,
+  url = service.url,
+): Promise<{ status: number; code: unknown; challenge: string | null }> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
@@ -156,7 +159,9 @@ describe('a token of the configured issuer', () => {
     const [, payload = ''] = unsigned({ iss: issuer.url, aud: AUDIENCE, sub: 'admin', exp: now() + 60 }, {}).split('.');
     const answer = await ask([header, payload, signature].join('.'));
     expect(answer).toMatchObject(REFUSED);
-    expect(answer.challenge).toBe('Bearer realm="order-items", error="invalid_token", error_description="The token is not valid"');
+    expect(answer.challenge).toBe(
+      'Bearer realm="order-items", error="invalid_token", error_description="The token is not valid"',
+    );
   });
 
   test('the development issuer’s token is none', async () => {

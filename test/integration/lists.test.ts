@@ -131,9 +131,14 @@ describe('the filter', () => {
       .map(({ id }) => id)
       .sort();
 
-  test.each([true, false])('cancelable: %p agrees with the policy for every status and pre-order flag', async (cancelable) => {
-    expect(await matching({ cancelable })).toEqual(expected((item) => (blockersOf(item).length === 0) === cancelable));
-  });
+  test.each([true, false])(
+    'cancelable: %p agrees with the policy for every status and pre-order flag',
+    async (cancelable) => {
+      expect(await matching({ cancelable })).toEqual(
+        expected((item) => (blockersOf(item).length === 0) === cancelable),
+      );
+    },
+  );
 
   test('cancelable splits the items in two, and the field cancelability says the same', async () => {
     const all = await list({ filter: { orderId }, first: 100 });

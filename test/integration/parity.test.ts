@@ -51,7 +51,9 @@ async function cancel(id: string, door: Door, attempt: Attempt): Promise<Told> {
       token,
       headers: idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey },
     });
-    return status === 200 ? { outcome: 'cancelled', message: null } : { outcome: body.error_code, message: body.message };
+    return status === 200
+      ? { outcome: 'cancelled', message: null }
+      : { outcome: body.error_code, message: body.message };
   }
   const { data, errors } = await service.graphql(CANCEL, { input: { id, reason, note, idempotencyKey } }, token);
   const [error] = errors;

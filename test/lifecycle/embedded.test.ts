@@ -34,7 +34,8 @@ async function cancelledItems(service: ServiceProcess): Promise<number> {
     method: 'POST',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     body: JSON.stringify({
-      query: '{ orderItems(first: 100, filter: { statuses: [CANCELLED] }) { edges { node { cancellation { reason } } } } }',
+      query:
+        '{ orderItems(first: 100, filter: { statuses: [CANCELLED] }) { edges { node { cancellation { reason } } } } }',
     }),
   });
   const { data } = (await response.json()) as {
@@ -134,7 +135,8 @@ describe('npm start with nothing but a data directory', () => {
     const fresh = path.join(closedDir, 'fresh');
     await mkdir(fresh);
     const service = start({ DATA_DIR: fresh });
-    while (!existsSync(path.join(fresh, 'postgres', 'postmaster.pid'))) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (!existsSync(path.join(fresh, 'postgres', 'postmaster.pid')))
+      await new Promise((resolve) => setTimeout(resolve, 5));
     service.child.kill('SIGTERM');
     expect(await service.exit).toBe(0);
     expect(existsSync(path.join(fresh, 'postgres', 'postmaster.pid'))).toBe(false);

@@ -157,7 +157,9 @@ describe('the log', () => {
     await cancel(url, id, planted);
     await cancel(url, id, { reason: 'planted reason'.repeat(100) });
     // A real fault, with the row and its note in the driver's error.
-    await dataSource.query(`ALTER TABLE order_item_cancellation ADD CONSTRAINT fault CHECK (note <> 'planted note') NOT VALID`);
+    await dataSource.query(
+      `ALTER TABLE order_item_cancellation ADD CONSTRAINT fault CHECK (note <> 'planted note') NOT VALID`,
+    );
     const faulty = await cancel(url, await anOrderItem(dataSource), planted);
     await dataSource.query('ALTER TABLE order_item_cancellation DROP CONSTRAINT fault');
     expect(faulty.status).toBe(500);
@@ -188,7 +190,10 @@ describe('the log', () => {
       [null, 404, 'not_found'],
     ]);
     for (const line of requests) {
-      expect(line).toMatchObject({ requestId: expect.stringMatching(/^[0-9a-f]{32}$/), durationMs: expect.any(Number) });
+      expect(line).toMatchObject({
+        requestId: expect.stringMatching(/^[0-9a-f]{32}$/),
+        durationMs: expect.any(Number),
+      });
     }
     expect(log).toContain('"code":"23514"');
     expect(log).not.toContain('planted');

@@ -123,4 +123,3 @@ describe('an order_item brought along', () => {
     await expect(migrateUp(brought.dataSource)).rejects.toThrow(/order_id/);
   });
 });
-

@@ -42,7 +42,9 @@ export async function anOrderItem(dataSource: DataSource, given: GivenItem = {})
 }
 
 export async function findOrderItem(dataSource: DataSource, id: string): Promise<OrderItem | undefined> {
-  const [item] = await dataSource.query<OrderItem[]>(`SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE id = $1`, [id]);
+  const [item] = await dataSource.query<OrderItem[]>(`SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE id = $1`, [
+    id,
+  ]);
   return item;
 }
 

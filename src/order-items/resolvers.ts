@@ -54,7 +54,8 @@ export const resolvers = {
   },
 
   OrderItem: fieldsOf<OrderItem, schema.OrderItem>()({
-    __resolveReference: (reference, context) => {
+    // Async, so that a missing scope fails this entity and not its neighbours.
+    __resolveReference: async (reference, context) => {
       requireScope(context.caller, 'order-items:read');
       return loadOrderItem(idOf(reference) ?? '', context);
     },

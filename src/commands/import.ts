@@ -1,0 +1,93 @@
+import { stat } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { readConfig } from '../config.ts';
+import { createDataSource } from '../database/dataSource.ts';
+import { migrateUp } from '../database/migrations.ts';
+import { openDatabase } from '../database/openDatabase.ts';
+import { type ImportCounts, importOrderItems } from '../import/importOrderItems.ts';
+import { readRows } from '../import/readRows.ts';
+import { showImportProgress } from './importProgress.ts';
+
+const USAGE = `Imports order items into the database of DATABASE_URL, or the embedded one.
+
+  npm run import -- FILE [--dry-run]
+
+FILE is CSV with a header, or NDJSON; its columns are those of order_item. Of these id, order_id, product_id, price_amount
+and price_currency are needed. New items are inserted, existing ones are updated; a cancelled item stays cancelled.
+A bad line is reported on standard error as "line N: reason", and the rest goes in.
+
+  --dry-run   does everything but write
+
+Exit code: 0 if every line went in, 2 if some were rejected, 1 if nothing could be imported.
+`;
+
+/** As a shell reports a program that a signal ended. */
+const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+
+try {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { 'dry-run': { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } },
+  });
+  const [file, ...rest] = positionals;
+  if (values.help) {
+    process.stdout.write(USAGE);
+  } else if (file === undefined || rest.length > 0) {
+    process.stderr.write(USAGE);
+    process.exitCode = 1;
+  } else {
+    const counts = await importFile(file, values['dry-run']);
+    process.stdout.write(describe(counts, values['dry-run']));
+    process.exitCode = counts.rejected > 0 ? 2 : 0;
+  }
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
+
+async function importFile(file: string, dryRun: boolean): Promise<ImportCounts> {
+  await using opened = new AsyncDisposableStack();
+  const progress = showImportProgress(process.stderr, await sizeOf(file));
+  opened.defer(progress.stop);
+  // First, so that a file that is not usable is known before a database is started for it.
+  const rows = await readRows(file, progress.onRead);
+  const database = await openDatabase(readConfig(process.env));
+  opened.defer(() => database.stop());
+  for (const [signal, exitCode] of Object.entries(SIGNAL_EXIT_CODES)) {
+    process.once(signal, () => {
+      progress.stop();
+      // The database takes back what is not committed when this process is gone.
+      database.stopSoon();
+      process.exit(exitCode);
+    });
+  }
+  await migrate(database.url);
+  return await importOrderItems(database.url, rows, { dryRun, onRejected: progress.onRejected });
+}
+
+/** For the progress bar: what is wrong with a file that has none, its reading tells. */
+async function sizeOf(file: string): Promise<number> {
+  return stat(file).then(
+    ({ size }) => size,
+    () => 0,
+  );
+}
+
+async function migrate(url: string): Promise<void> {
+  const dataSource = createDataSource({ url, entities: [], poolSize: 2, lockTimeoutMs: 0, statementTimeoutMs: 0 });
+  await dataSource.initialize();
+  try {
+    await migrateUp(dataSource);
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+function describe(counts: ImportCounts, dryRun: boolean): string {
+  return `${dryRun ? 'Dry run: nothing was written. It would be:\n' : ''}inserted: ${counts.inserted}
+updated: ${counts.updated}
+unchanged: ${counts.unchanged}
+rejected: ${counts.rejected}
+kept cancelled: ${counts.keptCancelled}
+`;
+}

@@ -1,0 +1,41 @@
+const DATE = /^(\d{4})-(\d\d)-(\d\d)$/;
+const TIMESTAMP =
+  /^(\d{4}-\d\d-\d\d)[T ]([01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?(?:Z|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)$/;
+
+/** The bounds that the table sets: its dates have four digits in every time zone. */
+const EARLIEST = Date.parse('0001-01-01T00:00:00Z');
+const END = Date.parse('9999-12-31T00:00:00Z');
+
+/** Whether the text is a real date, `YYYY-MM-DD`, from year 1 on. */
+export function isDate(text: string): boolean {
+  const parts = DATE.exec(text);
+  if (parts === null) return false;
+  const [year, month, day] = [Number(parts[1]), Number(parts[2]), Number(parts[3])];
+  return year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= daysOf(year, month);
+}
+
+/**
+ * Whether the text is a date and time with its zone, after ISO 8601 or as PostgreSQL writes it (a space for the T, a
+ * zone without minutes), to the microsecond at most, within the bounds of the table.
+ */
+export function isTimestamp(text: string): boolean {
+  const date = TIMESTAMP.exec(text)?.[1];
+  if (date === undefined || !isDate(date)) return false;
+  // Only there can the zone carry the time across a bound.
+  const year = date.slice(0, 4);
+  return (year !== '0001' && year !== '9999') || isWithinBounds(text);
+}
+
+function isWithinBounds(text: string): boolean {
+  const iso = text
+    .replace(' ', 'T')
+    .replace(/([+-]\d\d)$/, '$1:00')
+    .replace(/([+-]\d\d)(\d\d)$/, '$1:$2');
+  const time = Date.parse(iso);
+  return time >= EARLIEST && time < END;
+}
+
+function daysOf(year: number, month: number): number {
+  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
+  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
+}

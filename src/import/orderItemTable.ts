@@ -1,0 +1,61 @@
+/** A column of `order_item`, as an import fills it. */
+export interface TableColumn {
+  readonly sqlType: string;
+  /**
+   * What a new row gets where the file leaves the column out: the table's own default, as SQL, which has to be said
+   * here because it can differ from row to row whether the file does. Null: the file may not leave it out.
+   */
+  readonly defaultSql: string | null;
+  readonly nullable?: true;
+}
+
+export const COLUMN_NAMES = [
+  'id',
+  'order_id',
+  'product_id',
+  'external_id',
+  'status',
+  'is_pre_order',
+  'release_date',
+  'quantity',
+  'price_amount',
+  'price_currency',
+  'version',
+  'created_at',
+  'updated_at',
+] as const;
+
+export type ColumnName = (typeof COLUMN_NAMES)[number];
+
+/** The migrations make the table; a test holds that the defaults agree. */
+export const COLUMNS: Readonly<Record<ColumnName, TableColumn>> = {
+  id: { sqlType: 'uuid', defaultSql: null },
+  order_id: { sqlType: 'text', defaultSql: null },
+  product_id: { sqlType: 'text', defaultSql: null },
+  external_id: { sqlType: 'text', defaultSql: 'NULL', nullable: true },
+  status: { sqlType: 'text', defaultSql: "'pending'" },
+  is_pre_order: { sqlType: 'boolean', defaultSql: 'false' },
+  release_date: { sqlType: 'date', defaultSql: 'NULL', nullable: true },
+  quantity: { sqlType: 'integer', defaultSql: '1' },
+  price_amount: { sqlType: 'numeric(19,4)', defaultSql: null },
+  price_currency: { sqlType: 'char(3)', defaultSql: null },
+  version: { sqlType: 'integer', defaultSql: '1' },
+  created_at: { sqlType: 'timestamptz', defaultSql: 'now()' },
+  updated_at: { sqlType: 'timestamptz', defaultSql: 'now()' },
+};
+
+export const REQUIRED_COLUMNS: readonly ColumnName[] = COLUMN_NAMES.filter((name) => COLUMNS[name].defaultSql === null);
+
+const NAMES: ReadonlySet<string> = new Set(COLUMN_NAMES);
+
+export function isColumnName(name: string): name is ColumnName {
+  return NAMES.has(name);
+}
+
+/** What one record of a file says: undefined where it leaves the column out, null where it says that there is no value. */
+export type RowValues = Partial<Record<ColumnName, string | null>>;
+
+export interface FileRow {
+  readonly line: number;
+  readonly values: Readonly<RowValues>;
+}

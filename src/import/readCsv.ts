@@ -1,0 +1,81 @@
+import { type Defective, MAX_LINE_BYTES, type TextLine } from './readLines.ts';
+
+export interface CsvRecord {
+  /** The physical line on which the record starts. */
+  readonly line: number;
+  readonly fields: readonly string[];
+}
+
+/** One field and what ends it. @see https://www.rfc-editor.org/rfc/rfc4180 */
+const FIELD = /(?:"([^"]*(?:""[^"]*)*)"|([^",]*))(,|$)/y;
+
+/**
+ * Reads CSV after RFC 4180; blank lines are no records.
+ *
+ * A quotation mark that is never closed would swallow the good lines after it, up to the next mark or the end of the
+ * file. So a record whose marks do not fit costs only its first line, and reading goes on at the second. (csv-parse
+ * has no such recovery, and counts a CRLF inside quotes as two lines.)
+ */
+export async function* readCsv(
+  lines: AsyncIterable<TextLine | Defective>,
+): AsyncGenerator<CsvRecord | Defective, void> {
+  /** Lines from the start of a record whose last quotation mark is still open. */
+  const open: TextLine[] = [];
+  for await (const line of lines) {
+    if ('defect' in line) {
+      yield* takeRecords(open, true);
+      yield line;
+    } else if (open.length === 0 && !line.text.includes('"')) {
+      const text = withoutCarriageReturn(line.text);
+      if (text !== '') yield { line: line.line, fields: text.split(',') };
+    } else {
+      open.push(line);
+      yield* takeRecords(open, false);
+    }
+  }
+  yield* takeRecords(open, true);
+}
+
+/** Takes the records that are complete from the front of the lines; all that is left where no more lines belong. */
+function* takeRecords(lines: TextLine[], ended: boolean): Generator<CsvRecord | Defective, void> {
+  for (let first = lines[0]; first !== undefined; first = lines[0]) {
+    const length = lengthOfRecord(lines);
+    if (length === null && !ended && !isTooLong(lines)) return;
+    const text = lines.slice(0, length ?? 1).map((line) => line.text);
+    const fields = length === null ? null : parseFields(withoutCarriageReturn(text.join('\n')));
+    if (length === null) yield { line: first.line, defect: 'a quotation mark is opened and never closed' };
+    else if (fields === null) yield { line: first.line, defect: 'a quotation mark is out of place' };
+    else if (fields.length > 1 || fields[0] !== '') yield { line: first.line, fields };
+    lines.splice(0, fields === null ? 1 : text.length);
+  }
+}
+
+/** The number of lines until every quotation mark has its partner; null where the last one has none. */
+function lengthOfRecord(lines: readonly TextLine[]): number | null {
+  let even = true;
+  for (const [position, { text }] of lines.entries()) {
+    for (let mark = text.indexOf('"'); mark !== -1; mark = text.indexOf('"', mark + 1)) even = !even;
+    if (even) return position + 1;
+  }
+  return null;
+}
+
+function isTooLong(lines: readonly TextLine[]): boolean {
+  return lines.reduce((sum, { text }) => sum + text.length, 0) > MAX_LINE_BYTES;
+}
+
+/** @returns null where a quotation mark is out of place. */
+function parseFields(record: string): string[] | null {
+  const fields: string[] = [];
+  FIELD.lastIndex = 0;
+  for (let field = FIELD.exec(record); field !== null; field = FIELD.exec(record)) {
+    const [, quoted, plain = '', delimiter] = field;
+    fields.push(quoted?.replaceAll('""', '"') ?? plain);
+    if (delimiter === '') return fields;
+  }
+  return null;
+}
+
+function withoutCarriageReturn(text: string): string {
+  return text.endsWith('\r') ? text.slice(0, -1) : text;
+}

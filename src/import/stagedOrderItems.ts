@@ -1,0 +1,109 @@
+import { COLUMN_NAMES, COLUMNS, type ColumnName, type FileRow } from './orderItemTable.ts';
+
+const NULLABLE = COLUMN_NAMES.filter((name) => COLUMNS[name].nullable === true);
+
+/** Every row of the file, with null where the file leaves a column out; where null is also a value, a flag tells. */
+export const CREATE_STAGED = `
+  CREATE TEMPORARY TABLE staged (
+    line bigint NOT NULL,
+    ${COLUMN_NAMES.map((name) => `${name} ${COLUMNS[name].sqlType}`).join(', ')},
+    ${NULLABLE.map((name) => `${name}_given boolean`).join(', ')}
+  ) ON COMMIT DROP`;
+
+export const COPY_STAGED = 'COPY staged FROM STDIN';
+
+/** Rows whose id stands further up, each with the line of the row that counts. */
+export const SELECT_REPEATED = `
+  SELECT staged.line::float8 AS line, first.line::float8 AS "firstLine"
+  FROM (SELECT id, min(line) AS line FROM staged GROUP BY id HAVING count(*) > 1) AS first
+  JOIN staged ON staged.id = first.id AND staged.line > first.line
+  ORDER BY staged.line`;
+
+export const DELETE_REPEATED = `
+  DELETE FROM staged WHERE EXISTS (SELECT FROM staged AS first WHERE first.id = staged.id AND first.line < staged.line)`;
+
+export const INDEX_STAGED = ['CREATE UNIQUE INDEX ON staged (id)', 'ANALYZE staged'] as const;
+
+const WRITTEN = COLUMN_NAMES.filter((name) => name !== 'id');
+const WRITTEN_LIST = WRITTEN.join(', ');
+
+/** What the file wants the column of an item to be: what it is where the file leaves it out. */
+function wanted(name: ColumnName, item: string): string {
+  if (name === 'status') {
+    return `CASE WHEN ${item}.status = 'cancelled' THEN 'cancelled' ELSE COALESCE(staged.status, ${item}.status) END`;
+  }
+  if (COLUMNS[name].nullable === true) {
+    return `CASE WHEN staged.${name}_given THEN staged.${name} ELSE ${item}.${name} END`;
+  }
+  return `COALESCE(staged.${name}, ${item}.${name})`;
+}
+
+/** What an update writes. The time is that of the write, so that it is not before that of a cancel it waited for. */
+function updated(name: ColumnName): string {
+  if (name === 'version') return 'COALESCE(staged.version, item.version + 1)';
+  if (name === 'updated_at') return 'COALESCE(staged.updated_at, clock_timestamp())';
+  return wanted(name, 'item');
+}
+
+function inserted(name: ColumnName): string {
+  const { defaultSql } = COLUMNS[name];
+  return defaultSql === null ? `staged.${name}` : `COALESCE(staged.${name}, ${defaultSql})`;
+}
+
+function differs(item: string): string {
+  const file = WRITTEN.map((name) => wanted(name, item)).join(', ');
+  return `(${file}) IS DISTINCT FROM (${WRITTEN.map((name) => `${item}.${name}`).join(', ')})`;
+}
+
+/**
+ * Locks the items that differ, in id order, as a cancel does, so that neither waits for the other in a circle. One that
+ * does not differ is neither locked nor written.
+ */
+export const LOCK_DIFFERING = `
+  SELECT count(*) FROM (
+    SELECT FROM order_item AS item JOIN staged ON staged.id = item.id WHERE ${differs('item')}
+    ORDER BY item.id FOR NO KEY UPDATE OF item
+  ) AS locked`;
+
+/**
+ * The one upsert, in the order of the table's indexes: in that of the random ids it takes five times as long. What the
+ * file leaves out, and whether the item is cancelled, is read from the row that is written: the row that the join saw
+ * may have changed since.
+ *
+ * @returns SQL that gives `inserted` and `updated`. Its outer join sees the table as it was before.
+ */
+export const UPSERT_STAGED = `
+  WITH written AS (
+    INSERT INTO order_item AS item (id, ${WRITTEN_LIST})
+    SELECT staged.id, ${WRITTEN.map(inserted).join(', ')}
+    FROM staged LEFT JOIN order_item AS existing ON existing.id = staged.id
+    WHERE existing.id IS NULL OR ${differs('existing')}
+    ORDER BY COALESCE(staged.created_at, existing.created_at), staged.id
+    ON CONFLICT (id) DO UPDATE
+    SET (${WRITTEN_LIST}) = (SELECT ${WRITTEN.map(updated).join(', ')} FROM staged WHERE staged.id = item.id)
+    RETURNING id
+  )
+  SELECT count(*) FILTER (WHERE existing.id IS NULL)::float8 AS inserted, count(existing.id)::float8 AS updated
+  FROM written LEFT JOIN order_item AS existing ON existing.id = written.id`;
+
+/** Items that the file wanted in another status, and that are cancelled all the same. */
+export const COUNT_KEPT_CANCELLED = `
+  SELECT count(*)::float8 AS "keptCancelled" FROM staged JOIN order_item ON order_item.id = staged.id
+  WHERE staged.status <> 'cancelled' AND order_item.status = 'cancelled'`;
+
+const SPECIAL = /[\\\t\n\r]/;
+const SPECIAL_EACH = /[\\\t\n\r]/g;
+const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
+
+/** One row as COPY reads it, in the order of the columns of the staging table. */
+export function toCopyLine({ line, values }: FileRow): string {
+  let text = String(line);
+  for (const name of COLUMN_NAMES) text += `\t${escape(values[name])}`;
+  for (const name of NULLABLE) text += values[name] === undefined ? '\tf' : '\tt';
+  return `${text}\n`;
+}
+
+function escape(value: string | null | undefined): string {
+  if (value === undefined || value === null) return '\\N';
+  return SPECIAL.test(value) ? value.replaceAll(SPECIAL_EACH, (character) => ESCAPES[character] ?? character) : value;
+}

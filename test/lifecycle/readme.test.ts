@@ -1,0 +1,47 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { killServiceProcesses, startServiceProcess } from '../support/serviceProcess.ts';
+
+const readme = await readFile(path.join(import.meta.dirname, '../../README.md'), 'utf8');
+const dataDir = await mkdtemp(path.join(tmpdir(), 'order-items-readme-'));
+afterAll(async () => {
+  await killServiceProcesses();
+  await rm(dataDir, { recursive: true });
+});
+
+/** What differs from run to run. */
+const CHANGING: ReadonlySet<string> = new Set(['cancelledAt', 'requestId', 'cancelled_at', 'request_id']);
+
+function parse(json: string): unknown {
+  return JSON.parse(json, (name, value: unknown) => (CHANGING.has(name) ? typeof value : value));
+}
+
+test('README’s first two commands set up and run, and set up and test', () => {
+  const commands = [...readme.matchAll(/```sh\n(.+?)\n```/gs)].map(([, command]) => command);
+  expect(commands.slice(0, 2)).toEqual(['npm ci && npm start', 'npm ci && npm test']);
+});
+
+test('README’s commands give the answers that it shows', async () => {
+  const service = startServiceProcess({ DATA_DIR: dataDir });
+  const url = await service.url;
+  const examples = [...readme.matchAll(/```sh\n(curl .+?)\n```\n\n```json\n(.+?)\n```/gs)];
+  expect(examples.length).toBeGreaterThanOrEqual(4);
+  for (const [, command = '', answer = ''] of examples) {
+    const script = `TOKEN=$(npm run -s token)\n${command.replaceAll('http://127.0.0.1:4001', url)}`;
+    const { stdout } = await promisify(execFile)('sh', ['-c', script], {
+      cwd: path.join(import.meta.dirname, '../..'),
+      env: { ...process.env, DATA_DIR: dataDir },
+    });
+    expect(parse(stdout)).toEqual(parse(answer));
+  }
+});
+
+test('README’s table of variables is the configuration’s', async () => {
+  const source = await readFile(path.join(import.meta.dirname, '../../src/config.ts'), 'utf8');
+  const read = [...source.matchAll(/^ {4}([A-Z_]+): /gm)].map(([, name]) => name);
+  const told = [...readme.matchAll(/^\| (`[A-Z_`, ]+) \|/gm)].flatMap(([, names = '']) => names.match(/[A-Z_]+/g) ?? []);
+  expect([...told].sort()).toEqual([...read].sort());
+});

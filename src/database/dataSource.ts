@@ -14,6 +14,8 @@ export interface DataSourceOptions {
 /** How long a request may wait for a connection, so that it hears of a database that is away instead of hanging. */
 const CONNECT_TIMEOUT_MS = 2_000;
 
+const SILENCE_GRACE_MS = 1_000;
+
 /** Describes the database to TypeORM; `initialize` on the result connects. */
 export function createDataSource(options: DataSourceOptions): DataSource {
   return new DataSource({
@@ -31,6 +33,8 @@ export function createDataSource(options: DataSourceOptions): DataSource {
     extra: {
       lock_timeout: options.lockTimeoutMs,
       statement_timeout: options.statementTimeoutMs,
+      // For a server, or a network, that has gone silent and will not keep the limit itself.
+      ...(options.statementTimeoutMs === 0 ? {} : { query_timeout: options.statementTimeoutMs + SILENCE_GRACE_MS }),
       keepAlive: true,
     },
   });

@@ -6,7 +6,10 @@ const SERIALIZATION_FAILURE = '40001';
 const DEADLOCK_DETECTED = '40P01';
 const QUERY_CANCELED = '57014';
 const READ_ONLY_SQL_TRANSACTION = '25006';
+const NOT_ACCEPTING_CONNECTIONS = '55000';
+const INVALID_CATALOG_NAME = '3D000';
 const CONNECTION_EXCEPTION_CLASS = '08';
+const INVALID_AUTHORIZATION_CLASS = '28';
 const INSUFFICIENT_RESOURCES_CLASS = '53';
 const OPERATOR_INTERVENTION_CLASS = '57';
 const SYSTEM_ERROR_CLASS = '58';
@@ -24,7 +27,7 @@ const NETWORK_CODES: ReadonlySet<string> = new Set([
 
 /** pg and pg-pool give these without a code. */
 const CONNECTION_MESSAGES =
-  /timeout exceeded when trying to connect|timeout expired|Connection terminated|Client has encountered a connection error|Driver not Connected|Cannot use a pool after calling end/;
+  /timeout exceeded when trying to connect|timeout expired|Query read timeout|Connection terminated|Client has encountered a connection error|Driver not Connected|Cannot use a pool after calling end/;
 
 const MAX_ATTEMPTS = 5;
 
@@ -41,11 +44,14 @@ export function isDatabaseUnavailable(error: unknown): boolean {
     code === LOCK_NOT_AVAILABLE ||
     code === QUERY_CANCELED ||
     code === READ_ONLY_SQL_TRANSACTION ||
+    code === NOT_ACCEPTING_CONNECTIONS ||
+    code === INVALID_CATALOG_NAME ||
     isConflict(error) ||
     NETWORK_CODES.has(code) ||
     (code.length === 5 &&
       [
         CONNECTION_EXCEPTION_CLASS,
+        INVALID_AUTHORIZATION_CLASS,
         INSUFFICIENT_RESOURCES_CLASS,
         OPERATOR_INTERVENTION_CLASS,
         SYSTEM_ERROR_CLASS,

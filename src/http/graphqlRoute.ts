@@ -1,6 +1,7 @@
 import { timingSafeEqual, createHash } from 'node:crypto';
 import { type ApolloServer, type BaseContext, HeaderMap, type HTTPGraphQLRequest } from '@apollo/server';
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import type { FormattedExecutionResult } from 'graphql';
 import { Unauthenticated } from '../auth/caller.ts';
 import { failureOf, logFailure } from './failures.ts';
 import { graphQLAnswerTo } from './graphqlErrors.ts';
@@ -32,11 +33,18 @@ export async function addGraphQLRoute<TContext extends BaseContext>(
         });
         for (const [name, value] of response.headers) reply.header(name, value);
         reply.code(response.status ?? 200);
-        if (response.body.kind === 'complete') return response.body.string;
-        throw new Error('The schema has no incremental delivery.');
+        if (response.body.kind === 'chunked') throw new Error('The schema has no incremental delivery.');
+        return reply.statusCode < 400 ? response.body.string : withRequestId(response.body.string, request.id);
       },
     });
   });
+}
+
+/** Apollo Server answers for what is no GraphQL request at all before anything of ours runs that knows the request. */
+function withRequestId(body: string, requestId: string): string {
+  const { errors = [], ...rest } = JSON.parse(body) as FormattedExecutionResult;
+  const identified = errors.map((error) => ({ ...error, extensions: { ...error.extensions, requestId } }));
+  return JSON.stringify({ errors: identified, ...rest });
 }
 
 /** Requires the secret that the router shares with this service, in `Router-Authorization`. */

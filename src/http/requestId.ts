@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
-/** @see https://www.w3.org/TR/trace-context/#traceparent-header; later versions may append fields. */
-const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-|$)/;
+/** @see https://www.w3.org/TR/trace-context/#traceparent-header; only versions after 00 may append fields. */
+const TRACEPARENT = /^(?!ff)(?!00-.{53})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-|$)/;
 
 /**
  * The id of a request: the trace id of its `traceparent`, so that one id finds a request in every service that it

@@ -1,3 +1,4 @@
+import { METHODS } from 'node:http';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -39,6 +40,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
     genReqId: (request) => requestIdOf(request.headers['traceparent']),
     requestTimeout: options.requestTimeoutMs,
     bodyLimit: BODY_LIMIT_BYTES,
+    // Node would refuse a request without Host with an empty body: that is for us to say.
+    http: { requireHostHeader: false },
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     // A path parameter that is too long is a bad one, not an unknown path; Node bounds the whole head at 16 KiB.
@@ -51,8 +54,19 @@ export function createServer(options: ServerOptions): FastifyInstance {
     },
   });
   server.decorateRequest('outcomes');
+  // An expectation that is not known may be ignored (RFC 9110, section 10.1.1); Node would answer it without a body.
+  server.server.on('checkExpectation', (request, response) => {
+    server.server.emit('request', request, response);
+  });
+  // A path answers for a method that it does not take; the router would not know most of those that Node parses.
+  for (const method of METHODS) {
+    if (!server.supportedMethods.includes(method)) server.addHttpMethod(method);
+  }
   server.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
+    if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
+      throw new Failure('bad_request', 'The request names no host.');
+    }
     if (options.isDraining() && request.routeOptions.url !== '/health/live') {
       throw serviceUnavailable('The service is about to stop. Try again.');
     }

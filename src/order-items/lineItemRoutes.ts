@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { DataSource } from 'typeorm';
 import { requireScope } from '../auth/caller.ts';
@@ -111,5 +112,8 @@ function parseJson(body: Buffer): unknown {
 /** Node reads headers as Latin-1; callers write UTF-8, as they do in GraphQL, so that one key is the same in both. */
 function idempotencyKeyOf(request: FastifyRequest): string | undefined {
   const header = request.headers['idempotency-key'];
-  return typeof header === 'string' ? Buffer.from(header, 'latin1').toString('utf8') : undefined;
+  if (typeof header !== 'string') return undefined;
+  const bytes = Buffer.from(header, 'latin1');
+  // What is no UTF-8 would become replacement characters, and two keys one. The empty key is refused.
+  return isUtf8(bytes) ? bytes.toString('utf8') : '';
 }

@@ -19,6 +19,7 @@ test.each([
   [`00-${TRACE_ID}-${'0'.repeat(16)}-01`],
   [`00-${TRACE_ID.toUpperCase()}-00f067aa0ba902b7-01`],
   [`00-${TRACE_ID}-00f067aa0ba902b7-01x`],
+  [`00-${TRACE_ID}-00f067aa0ba902b7-01-more`],
 ])('is a new one for the traceparent %j', (traceparent) => {
   const id = requestIdOf(traceparent);
   expect(id).toMatch(/^[0-9a-f]{32}$/);

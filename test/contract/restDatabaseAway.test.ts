@@ -1,0 +1,133 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DataSource } from 'typeorm';
+import { openDevelopmentIssuer } from '../../src/auth/developmentIssuer.ts';
+import { startDatabaseProxy } from '../support/databaseProxy.ts';
+import { documentedExample, expectDocumented } from '../support/openApi.ts';
+import { anOrderItem, findOrderItem } from '../support/orderItems.ts';
+import { CANCEL, expectError } from '../support/restContract.ts';
+import { killServiceProcesses, startServiceProcess } from '../support/serviceProcess.ts';
+import { createTestDatabase, queryServer } from '../support/testDatabase.ts';
+import { answerOf, type RestAnswer } from '../support/testService.ts';
+
+const dataDir = await mkdtemp(path.join(tmpdir(), 'order-items-away-'));
+const database = await createTestDatabase();
+const proxy = await startDatabaseProxy(database.url);
+// Past the proxy, so that the test still reaches what the service does not.
+const dataSource = await new DataSource({ type: 'postgres', url: database.url }).initialize();
+const authorization = `Bearer ${await (await openDevelopmentIssuer(dataDir)).issueToken()}`;
+// A process, because an error that Node itself makes is no `Error` of Jest's, and GraphQL.js would wrap it.
+const url = await startServiceProcess({
+  DATABASE_URL: proxy.url,
+  DATABASE_POOL_SIZE: '1',
+  DATA_DIR: dataDir,
+  REQUEST_TIMEOUT_MS: '1000',
+}).url;
+
+afterAll(async () => {
+  await killServiceProcesses();
+  await dataSource.destroy();
+  await database.drop();
+  await rm(dataDir, { recursive: true });
+});
+
+const databaseName = new URL(database.url).pathname.slice(1);
+const UNREACHABLE = 'The service cannot reach its database. Try again.';
+
+async function get(pathTemplate: string): Promise<RestAnswer> {
+  const answer = await answerOf(fetch(url + pathTemplate));
+  expectDocumented('GET', pathTemplate, answer);
+  return answer;
+}
+
+async function cancel(id: string): Promise<RestAnswer> {
+  const sent = fetch(`${url}/v0/line_item/${id}/cancel`, { method: 'POST', headers: { authorization } });
+  const answer = await answerOf(sent);
+  expectDocumented('POST', CANCEL, answer);
+  return answer;
+}
+
+function graphql(query: string): Promise<RestAnswer> {
+  const headers = { authorization, 'content-type': 'application/json' };
+  return answerOf(fetch(`${url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) }));
+}
+
+function retryAfterOf(answer: RestAnswer): number {
+  return Number(answer.headers.get('retry-after'));
+}
+
+async function closeDatabase(): Promise<void> {
+  await queryServer(`ALTER DATABASE ${databaseName} ALLOW_CONNECTIONS false`);
+  await queryServer(`
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = '${databaseName}' AND application_name = 'order-items'`);
+}
+
+function openDatabase(): Promise<void> {
+  return queryServer(`ALTER DATABASE ${databaseName} ALLOW_CONNECTIONS true`);
+}
+
+describe.each([
+  ['it is gone', proxy.cut, proxy.mend],
+  ['it accepts no connections', closeDatabase, openDatabase],
+])('503 the database cannot be reached: %s', (_, takeAway, bringBack) => {
+  let id: string;
+  beforeAll(async () => {
+    id = await anOrderItem(dataSource);
+    await takeAway();
+  });
+  afterAll(bringBack);
+
+  test('a cancel', async () => {
+    const answer = await cancel(id);
+    expectError(answer, 503, 'service_unavailable', UNREACHABLE);
+    expect(retryAfterOf(answer)).toBeGreaterThanOrEqual(1);
+    expect(documentedExample('POST', CANCEL, 503, 'databaseUnreachable')).toMatchObject({ message: UNREACHABLE });
+  });
+
+  test('a GraphQL query', async () => {
+    const answer = await graphql(`{ orderItem(id: "${id}") { id } }`);
+    expect(answer.status).toBe(503);
+    expect(retryAfterOf(answer)).toBeGreaterThanOrEqual(1);
+    expect(answer.body.data).toEqual({ orderItem: null });
+    const requestId = answer.headers.get('x-request-id');
+    expect(answer.body.errors).toMatchObject([
+      { message: UNREACHABLE, path: ['orderItem'], extensions: { code: 'SERVICE_UNAVAILABLE', requestId } },
+    ]);
+  });
+
+  test('a GraphQL cancel', async () => {
+    const answer = await graphql(`mutation { cancelOrderItem(input: { id: "${id}", reason: "Late" }) { __typename } }`);
+    expect(answer.status).toBe(503);
+    expect(retryAfterOf(answer)).toBeGreaterThanOrEqual(1);
+    expect(answer.body).toMatchObject({ data: null, errors: [{ extensions: { code: 'SERVICE_UNAVAILABLE' } }] });
+  });
+
+  test('the probes: not ready, but alive', async () => {
+    expectError(await get('/health/ready'), 503, 'service_unavailable', 'The service cannot reach its database.');
+    expect((await get('/health/live')).body).toEqual({ status: 'ok' });
+  });
+
+  test('once it is back, so is the service, and nothing was written meanwhile', async () => {
+    await bringBack();
+    expect((await findOrderItem(dataSource, id))?.version).toBe(1);
+    expect((await get('/health/ready')).status).toBe(200);
+    expect((await cancel(id)).status).toBe(200);
+  });
+});
+
+test('503 the database does not answer on connections that are open: told in time, not waited for', async () => {
+  const id = await anOrderItem(dataSource);
+  expect((await get('/health/ready')).status).toBe(200);
+  proxy.stall();
+  const answer = cancel(id);
+  const outcome = await Promise.race([answer, sleep(8_000, 'no answer for 8 s')]);
+  await proxy.mend();
+  await answer;
+  expect(outcome).toMatchObject({ status: 503, body: { error_code: 'service_unavailable' } });
+  // The connection that was given up is neither used again nor does it keep the item locked.
+  expect((await findOrderItem(dataSource, id))?.status).toBe('pending');
+  expect((await cancel(id)).status).toBe(200);
+});

@@ -1,0 +1,17 @@
+import type { DataSource } from 'typeorm';
+
+/** Runs an action and expects the database to be, row by row, what it was before. Returns what the action returns. */
+export async function expectNothingWritten<T>(dataSource: DataSource, action: () => Promise<T>): Promise<T> {
+  const before = await everyRow(dataSource);
+  const result = await action();
+  expect(await everyRow(dataSource)).toEqual(before);
+  return result;
+}
+
+async function everyRow(dataSource: DataSource): Promise<unknown> {
+  const [rows] = await dataSource.query<unknown[]>(`
+    SELECT (SELECT jsonb_agg(item ORDER BY id) FROM order_item AS item) AS items,
+           (SELECT jsonb_agg(cancellation ORDER BY id) FROM order_item_cancellation AS cancellation) AS cancellations,
+           (SELECT jsonb_agg(event ORDER BY id) FROM order_item_event AS event) AS events`);
+  return rows;
+}

@@ -44,6 +44,10 @@ export class InvalidConfig extends Error {
   }
 }
 
+function isLogLevel(value: unknown): value is LogLevel {
+  return LOG_LEVELS.some((level) => level === value);
+}
+
 const wholeNumber = (min: number, max: number) =>
   z
     .string()
@@ -51,7 +55,10 @@ const wholeNumber = (min: number, max: number) =>
     .transform(Number)
     .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`);
 
-const flag = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true');
+const flag = z
+  .string()
+  .refine((value) => value === 'true' || value === 'false', 'must be true or false')
+  .transform((value) => value === 'true');
 
 const url = (...protocols: string[]) =>
   z.string().refine(
@@ -62,41 +69,47 @@ const url = (...protocols: string[]) =>
     `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
   );
 
-const environment = z
-  .object({
-    NODE_ENV: z.string().default('development'),
-    PORT: wholeNumber(0, 65_535).default(4001),
-    HOST: z.string().default('127.0.0.1'),
-    DATABASE_URL: url('postgres:', 'postgresql:').nullable().default(null),
-    DATA_DIR: z.string().default('.data'),
-    DATABASE_POOL_SIZE: wholeNumber(1, 1_000).default(10),
-    AUTH_ISSUER: url('https:', 'http:').nullable().default(null),
-    AUTH_AUDIENCE: z.string().nullable().default(null),
-    AUTH_JWKS_URL: url('https:', 'http:').nullable().default(null),
-    ROUTER_SECRET: z.string().min(16, 'must have at least 16 characters').nullable().default(null),
-    INTROSPECTION: flag.optional(),
-    LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
-    LOCK_TIMEOUT_MS: wholeNumber(1, 60_000).default(2_000),
-    REQUEST_TIMEOUT_MS: wholeNumber(1, 600_000).default(10_000),
-    RATE_LIMIT_PER_MINUTE: wholeNumber(0, 10_000_000).default(6_000),
-    MAX_CONCURRENT_REQUESTS: wholeNumber(1, 1_000_000).default(2_000),
-  })
-  .superRefine((env, context) => {
-    const reject = (variable: string, message: string): void => {
-      context.addIssue({ code: 'custom', path: [variable], message });
-    };
-    if (env.AUTH_ISSUER === null) {
-      if (env.NODE_ENV === 'production') {
-        reject('AUTH_ISSUER', 'must be set when NODE_ENV is production');
-      } else if (!LOOPBACK_HOSTS.includes(env.HOST)) {
-        // Whoever can reach the development issuer's host could use a token of it.
-        reject('HOST', `must be one of ${LOOPBACK_HOSTS.join(', ')} as long as AUTH_ISSUER is not set`);
-      }
-      if (env.AUTH_JWKS_URL !== null) reject('AUTH_JWKS_URL', 'needs AUTH_ISSUER');
-    } else if (env.AUTH_AUDIENCE === null) {
-      reject('AUTH_AUDIENCE', 'must be set when AUTH_ISSUER is');
-    }
-  });
+const environment = z.object({
+  NODE_ENV: z.string().default('development'),
+  PORT: wholeNumber(0, 65_535).default(4001),
+  HOST: z.string().default('127.0.0.1'),
+  DATABASE_URL: url('postgres:', 'postgresql:').nullable().default(null),
+  DATA_DIR: z.string().default('.data'),
+  DATABASE_POOL_SIZE: wholeNumber(1, 1_000).default(10),
+  AUTH_ISSUER: url('https:', 'http:').nullable().default(null),
+  AUTH_AUDIENCE: z.string().nullable().default(null),
+  AUTH_JWKS_URL: url('https:', 'http:').nullable().default(null),
+  // As a header can carry it: ASCII, and no spaces around it.
+  ROUTER_SECRET: z
+    .string()
+    .regex(/^[!-~][ -~]{14,}[!-~]$/, 'must have at least 16 characters, all of them printable ASCII')
+    .nullable()
+    .default(null),
+  INTROSPECTION: flag.optional(),
+  LOG_LEVEL: z.custom<LogLevel>(isLogLevel, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
+  LOCK_TIMEOUT_MS: wholeNumber(1, 60_000).default(2_000),
+  REQUEST_TIMEOUT_MS: wholeNumber(1, 600_000).default(10_000),
+  RATE_LIMIT_PER_MINUTE: wholeNumber(0, 10_000_000).default(6_000),
+  MAX_CONCURRENT_REQUESTS: wholeNumber(1, 1_000_000).default(2_000),
+});
+
+/** What is wrong between settings, each of which may be right by itself. */
+function defectsBetween(given: Readonly<Record<string, string>>): string[] {
+  const { AUTH_ISSUER, AUTH_AUDIENCE, AUTH_JWKS_URL, NODE_ENV, HOST } = given;
+  if (AUTH_ISSUER !== undefined) {
+    return AUTH_AUDIENCE === undefined ? ['AUTH_AUDIENCE must be set when AUTH_ISSUER is'] : [];
+  }
+  const defects: string[] = [];
+  if (NODE_ENV === 'production') {
+    defects.push('AUTH_ISSUER must be set when NODE_ENV is production');
+  } else if (HOST !== undefined && !LOOPBACK_HOSTS.includes(HOST)) {
+    // Whoever can reach the development issuer's host could use a token of it.
+    defects.push(`HOST must be one of ${LOOPBACK_HOSTS.join(', ')} as long as AUTH_ISSUER is not set`);
+  }
+  if (AUTH_AUDIENCE !== undefined) defects.push('AUTH_AUDIENCE needs AUTH_ISSUER');
+  if (AUTH_JWKS_URL !== undefined) defects.push('AUTH_JWKS_URL needs AUTH_ISSUER');
+  return defects;
+}
 
 /**
  * Reads the configuration.
@@ -105,11 +118,12 @@ const environment = z
  * @throws InvalidConfig naming every bad value.
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const given: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) if (value !== undefined && value !== '') given[name] = value;
   const parsed = environment.safeParse(given);
-  if (!parsed.success) {
-    throw new InvalidConfig(parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`));
-  }
+  const defects = (parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`);
+  defects.push(...defectsBetween(given));
+  if (!parsed.success || defects.length > 0) throw new InvalidConfig(defects);
   const values = parsed.data;
   const production = values.NODE_ENV === 'production';
   return Object.freeze({

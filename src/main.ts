@@ -18,21 +18,24 @@ async function main(): Promise<void> {
       firstSignalAt = performance.now();
       logger.info({ signal }, 'stopping');
       abort.abort();
-      service?.stop().then(exit, fail);
+      void end(0);
     } else if (performance.now() - firstSignalAt > SAME_SIGNAL_MS) {
       logger.warn({ signal }, 'stopping at once');
       service?.abandon();
       process.exit(1);
     }
   };
-  const exit = (): void => {
-    logger.info('stopped');
-    process.exit(0);
-  };
-  const fail = (error: unknown): void => {
-    if (abort.signal.aborted && error === abort.signal.reason) exit();
-    logger.fatal({ err: error }, 'the service failed');
-    process.exit(1);
+  /** While the service is starting there is nothing to stop yet: the start gives up, and ends in `end` itself. */
+  const end = async (code: number): Promise<void> => {
+    try {
+      if (service === null) return;
+      await service.stop();
+      logger.info('stopped');
+      process.exit(code);
+    } catch (error) {
+      logger.fatal({ err: error }, 'the service did not stop as it should');
+      process.exit(1);
+    }
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
 
@@ -41,9 +44,15 @@ async function main(): Promise<void> {
     if (!config.production) process.stdout.write(await greeting(service));
     logger.info({ url: service.url }, 'serving');
   } catch (error) {
-    fail(error);
+    const told = abort.signal.aborted;
+    if (!told) logger.fatal({ err: error }, 'the service did not start');
+    await end(told ? 0 : 1);
+    process.exit(told ? 0 : 1);
   }
 }
+
+// Whoever reads the output may stop reading; that is no reason to stop serving.
+process.stdout.on('error', () => undefined);
 
 await main().catch((error: unknown) => {
   process.stderr.write(`${error instanceof InvalidConfig ? error.message : String(error)}\n`);

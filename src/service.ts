@@ -14,10 +14,11 @@ import { isMigrated, migrateUp } from './database/migrations.ts';
 import { type Database, openDatabase } from './database/openDatabase.ts';
 import { loadDemonstration } from './demonstration/loadDemonstration.ts';
 import { addAccess, callerOf } from './http/access.ts';
-import { formatGraphQLError, reportGraphQLErrors } from './http/graphqlErrors.ts';
+import { errorFormatter, reportGraphQLErrors } from './http/graphqlErrors.ts';
 import { addGraphQLRoute, requireRouterSecret } from './http/graphqlRoute.ts';
 import { addHealthRoutes } from './http/health.ts';
 import { createServer, reportOutcome } from './http/server.ts';
+import { cancelOneByOne } from './order-items/cancelOrderItems.ts';
 import type { GraphQLContext } from './order-items/graphqlContext.ts';
 import { addLineItemRoutes } from './order-items/lineItemRoutes.ts';
 import { createLoaders } from './order-items/loaders.ts';
@@ -119,7 +120,8 @@ async function startApollo(config: Config, logger: Logger): Promise<ApolloServer
     introspection: config.introspection,
     hideSchemaDetailsFromClientErrors: !config.introspection,
     includeStacktraceInErrorResponses: false,
-    formatError: formatGraphQLError,
+    formatError: errorFormatter(config),
+    persistedQueries: false,
     logger: logger.child({}, { level: 'warn' }),
     stopOnTerminationSignals: false,
     plugins: [
@@ -152,7 +154,8 @@ async function addRoutes(
   });
   addHealthRoutes(server, () => isMigrated(dataSource));
   await addOpenApiRoute(server);
-  await addLineItemRoutes(server, { dataSource, access });
+  const cancel = cancelOneByOne(dataSource, config.lockTimeoutMs);
+  await addLineItemRoutes(server, { cancel, access });
   await addGraphQLRoute(server, {
     apollo,
     onRequest: [
@@ -162,6 +165,7 @@ async function addRoutes(
     ],
     contextOf: (request) => ({
       caller: callerOf(request),
+      cancel,
       dataSource,
       loaders: createLoaders(dataSource),
       requestId: request.id,

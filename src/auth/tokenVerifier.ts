@@ -1,10 +1,14 @@
 import {
   createLocalJWKSet,
   createRemoteJWKSet,
+  type CryptoKey,
   customFetch,
   errors,
+  type JSONWebKeySet,
   type JWTPayload,
   type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+  type JWTVerifyResult,
   jwtVerify,
 } from 'jose';
 import type { AuthConfig } from '../config.ts';
@@ -32,8 +36,14 @@ const ALGORITHMS = [
 /** RFC 9068 wants `at+jwt`; many issuers still say `JWT` or nothing. Other kinds of token are no access tokens. */
 const TYPES: readonly (string | undefined)[] = [undefined, 'at+jwt', 'application/at+jwt', 'jwt'];
 
+/** OpenID Connect Core, section 2: a subject has at most 255 ASCII characters. */
+const MAX_SUBJECT_LENGTH = 255;
+
 const CLOCK_TOLERANCE_S = 5;
 const ISSUER_TIMEOUT_MS = 2_000;
+
+/** An issuer that did not answer is left alone for this long, so that requests do not each wait for it. */
+const ISSUER_PAUSE_MS = 30_000;
 
 /** RFC 6750 section 2.1. */
 const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
@@ -54,17 +64,13 @@ function verifierFor(issuer: string, audience: string, keys: JWTVerifyGetKey): T
     const token = BEARER.exec(authorization)?.[1];
     if (token === undefined) throw new Unauthenticated('The Authorization header does not hold a bearer token');
     const payload = await verify(token, issuer, audience, keys);
-    const subject = payload.sub;
-    if (subject === undefined || subject === '' || !subject.isWellFormed() || subject.includes('\0')) {
-      throw new Unauthenticated('The token names no subject');
-    }
-    return { subject, scopes: scopesOf(payload) };
+    return { subject: subjectOf(payload), scopes: scopesOf(payload) };
   };
 }
 
 async function verify(token: string, issuer: string, audience: string, keys: JWTVerifyGetKey): Promise<JWTPayload> {
   try {
-    const { payload, protectedHeader } = await jwtVerify(token, keys, {
+    const { payload, protectedHeader } = await verifyWithAnyKey(token, keys, {
       issuer,
       audience,
       algorithms: ALGORITHMS,
@@ -81,6 +87,27 @@ async function verify(token: string, issuer: string, audience: string, keys: JWT
   }
 }
 
+/** A token that names no key is tried with each that fits: while an issuer changes keys, there are two. */
+async function verifyWithAnyKey(
+  token: string,
+  keys: JWTVerifyGetKey,
+  options: JWTVerifyOptions,
+): Promise<JWTVerifyResult> {
+  try {
+    return await jwtVerify(token, keys, options);
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    for await (const key of error) {
+      try {
+        return await jwtVerify(token, key, options);
+      } catch (failed) {
+        if (!(failed instanceof errors.JWSSignatureVerificationFailed)) throw failed;
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed();
+  }
+}
+
 /** Says what is wrong without repeating anything from the token, which goes into a header. */
 function defectOf(error: unknown): string {
   if (error instanceof errors.JWTExpired) return 'The token has expired';
@@ -91,30 +118,53 @@ function defectOf(error: unknown): string {
   return 'The token is not valid';
 }
 
-function remoteKeys({ issuer, jwksUrl }: AuthConfig): JWTVerifyGetKey {
-  let keySet: Promise<JWTVerifyGetKey> | null = null;
-  const open = async (): Promise<JWTVerifyGetKey> =>
-    createRemoteJWKSet(new URL(jwksUrl ?? (await discoverJwksUrl(issuer))), {
+/** Keys that are fetched when first needed, follow the issuer's rotation, and outlast its absence. */
+function remoteKeys(auth: AuthConfig): JWTVerifyGetKey {
+  let opened: Promise<ReturnType<typeof createRemoteJWKSet>> | null = null;
+  const open = async (): Promise<ReturnType<typeof createRemoteJWKSet>> => {
+    const jwksUrl = auth.jwksUrl ?? (await discoverJwksUrl(auth.issuer));
+    return createRemoteJWKSet(new URL(jwksUrl), {
       timeoutDuration: ISSUER_TIMEOUT_MS,
       [customFetch]: fetchFromIssuer,
     });
+  };
+  let askAgainAt = 0;
   return async (header, token) => {
-    keySet ??= open();
-    let keys: JWTVerifyGetKey;
-    try {
-      keys = await keySet;
-    } catch (error) {
-      keySet = null;
-      throw error;
-    }
+    opened ??= open();
+    opened.catch(() => {
+      opened = null;
+    });
+    const keys = await opened;
+    if (performance.now() < askAgainAt) return keyKnownBefore(keys.jwks(), header, token);
     try {
       return await keys(header, token);
     } catch (error) {
-      const isAboutToken =
-        error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys;
-      throw isAboutToken || error instanceof errors.JOSENotSupported ? error : new IssuerUnavailable({ cause: error });
+      if (isAboutToken(error)) throw error;
+      if (keys.jwks() !== undefined) askAgainAt = performance.now() + ISSUER_PAUSE_MS;
+      return keyKnownBefore(keys.jwks(), header, token, error);
     }
   };
+}
+
+/** The issuer does not answer: a key that it published before is still good. */
+async function keyKnownBefore(
+  known: JSONWebKeySet | undefined,
+  ...[header, token, cause]: [...Parameters<JWTVerifyGetKey>, cause?: unknown]
+): Promise<CryptoKey> {
+  try {
+    if (known !== undefined) return await createLocalJWKSet(known)(header, token);
+  } catch (error) {
+    if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+  }
+  throw new IssuerUnavailable({ cause });
+}
+
+function isAboutToken(error: unknown): boolean {
+  return (
+    error instanceof errors.JWKSNoMatchingKey ||
+    error instanceof errors.JWKSMultipleMatchingKeys ||
+    error instanceof errors.JOSENotSupported
+  );
 }
 
 /** @see https://openid.net/specs/openid-connect-discovery-1_0.html section 4 */
@@ -137,6 +187,15 @@ async function discoverJwksUrl(issuer: string): Promise<string> {
 
 function fetchFromIssuer(url: string, init: RequestInit): Promise<Response> {
   return fetch(url, { ...init, redirect: 'error' });
+}
+
+/** Bounded and storable, because it goes into the record of a cancellation and into an index. */
+function subjectOf({ sub }: JWTPayload): string {
+  if (sub === undefined || sub === '' || !sub.isWellFormed() || sub.includes('\0')) {
+    throw new Unauthenticated('The token names no subject');
+  }
+  if (sub.length > MAX_SUBJECT_LENGTH) throw new Unauthenticated('The token names a subject that is too long');
+  return sub;
 }
 
 /** `scope` is space-separated (RFC 9068 section 2.2.3); some issuers write `scp`, an array, instead. */

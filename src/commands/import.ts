@@ -41,7 +41,7 @@ try {
     process.exitCode = counts.rejected > 0 ? 2 : 0;
   }
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${Error.isError(error) ? error.message : String(error)}\n`);
   process.exitCode = 1;
 }
 

@@ -9,14 +9,17 @@ export interface ImportProgress {
 }
 
 const ERASE_LINE = '\r\u001b[K';
+/** The bar goes back there at its end. */
+const SAVE_CURSOR = '\u001b7';
 
 /** Reports rejected lines on the stream, below them a bar where the stream is a terminal. */
 export function showImportProgress(stream: NodeJS.WriteStream, totalBytes: number): ImportProgress {
   const bar = new SingleBar({
     stream,
     format: '{phase} [{bar}] {percentage}% | {duration_formatted}',
-    // The bar draws over a line that was written in its place.
+    // A rejected line takes the place of the bar, which then has to be drawn on the next, and may be a long one.
     forceRedraw: true,
+    linewrap: true,
     clearOnComplete: true,
     // The command ends itself on a signal.
     gracefulExit: false,
@@ -28,7 +31,8 @@ export function showImportProgress(stream: NodeJS.WriteStream, totalBytes: numbe
       if (hasBar) bar.update(bytes, { phase: bytes === totalBytes ? 'Storing' : 'Reading' });
     },
     onRejected: ({ line, defect }) => {
-      stream.write(`${hasBar ? ERASE_LINE : ''}line ${line}: ${defect}\n`);
+      const text = `line ${line}: ${defect}\n`;
+      stream.write(hasBar ? `${ERASE_LINE}${text}${SAVE_CURSOR}` : text);
     },
     stop: () => {
       if (hasBar) bar.stop();

@@ -1,4 +1,6 @@
+import pg from 'pg';
 import { DataSource, type EntitySchema } from 'typeorm';
+import { isSilence } from './faults.ts';
 import { migrations } from './migrations.ts';
 
 export interface DataSourceOptions {
@@ -16,6 +18,26 @@ const CONNECT_TIMEOUT_MS = 2_000;
 
 const SILENCE_GRACE_MS = 1_000;
 
+/**
+ * A connection that ends itself when it gives up on a statement: the statement may still be running, in a transaction
+ * that whoever gets the connection next would find open.
+ */
+class Connection extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config);
+    const query = this.query.bind(this) as (...request: unknown[]) => unknown;
+    this.query = ((...request: unknown[]) => {
+      const result = query(...request);
+      if (result instanceof Promise) {
+        result.catch((error: unknown) => {
+          if (isSilence(error)) void this.end().catch(() => undefined);
+        });
+      }
+      return result;
+    }) as typeof this.query;
+  }
+}
+
 /** Describes the database to TypeORM; `initialize` on the result connects. */
 export function createDataSource(options: DataSourceOptions): DataSource {
   return new DataSource({
@@ -31,10 +53,13 @@ export function createDataSource(options: DataSourceOptions): DataSource {
     poolSize: options.poolSize,
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
     extra: {
+      Client: Connection,
       lock_timeout: options.lockTimeoutMs,
       statement_timeout: options.statementTimeoutMs,
       // For a server, or a network, that has gone silent and will not keep the limit itself.
       ...(options.statementTimeoutMs === 0 ? {} : { query_timeout: options.statementTimeoutMs + SILENCE_GRACE_MS }),
+      // For a transaction whose own end got lost on the way: it must not keep its locks.
+      idle_in_transaction_session_timeout: options.statementTimeoutMs,
       keepAlive: true,
     },
   });

@@ -1,10 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { freePort, isPostmasterOf, launchPostmaster, runInitdb } from './postgresProcesses.ts';
+import {
+  freePort,
+  isAlive,
+  isPostmasterOf,
+  launchPostmaster,
+  type LaunchedPostmaster,
+  runInitdb,
+} from './postgresProcesses.ts';
 
 /** A PostgreSQL that this project brings along, for development and tests. */
 export interface EmbeddedPostgres {
@@ -30,6 +37,8 @@ interface Postmaster {
 /** Whoever holds this advisory lock answers for the cluster: unlike a process id, it cannot outlive its holder. */
 const OWNER_LOCK = 4_001_777_701;
 
+const DRAFT_PREFIX = 'postgres.draft-';
+
 const START_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 10_000;
 const POLL_INTERVAL_MS = 20;
@@ -48,16 +57,15 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const password = await readFile(passwordFileOf(cluster), 'utf8');
 
   const deadline = Date.now() + START_TIMEOUT_MS;
-  let hasEnded: (() => boolean) | null = null;
+  let launched: LaunchedPostmaster | null = null;
   while (Date.now() < deadline) {
     const postmaster = await readPostmaster(cluster);
     if (postmaster !== null && isPostmasterOf(cluster, postmaster.pid)) {
-      const session = await connect(postmaster.port, password);
-      if (session !== null) return join(session, urlOf(postmaster.port, password), cluster, postmaster.pid);
-    } else if (hasEnded === null) {
-      // A lock file without its postmaster is what a kill left behind; another program may have the number by now.
-      await rm(lockFileOf(cluster), { force: true });
-      hasEnded = await launchPostmaster(cluster, path.join(dataDir, 'postgres.log'), {
+      const joined = await join(cluster, postmaster, password);
+      if (joined !== null) return joined;
+    } else if (launched === null) {
+      await removeForeignLockFile(cluster);
+      launched = await launchPostmaster(cluster, path.join(dataDir, 'postgres.log'), {
         port: String(await freePort()),
         listen_addresses: '127.0.0.1',
         unix_socket_directories: '',
@@ -65,18 +73,34 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
         log_checkpoints: 'off',
         ...options.settings,
       });
-    } else if (hasEnded()) {
+    } else if (launched.hasEnded() && postmaster === null) {
       throw new Error(`The embedded PostgreSQL in ${cluster} did not start.${await lastWords(dataDir)}`);
+    } else if (launched.hasEnded()) {
+      // Another process was a moment earlier; if its postmaster ends too, it is our turn again.
+      launched = null;
     }
     await sleep(POLL_INTERVAL_MS);
   }
+  launched?.kill();
   throw new Error(`The embedded PostgreSQL in ${cluster} does not answer.${await lastWords(dataDir)}`);
+}
+
+/**
+ * PostgreSQL itself clears away the lock file of a dead process. It cannot when another program has got the number
+ * since, and then it must not be us who take the file of a postmaster that has just started: hence the second look.
+ */
+async function removeForeignLockFile(cluster: string): Promise<void> {
+  const postmaster = await readPostmaster(cluster);
+  if (postmaster !== null && isAlive(postmaster.pid) && !isPostmasterOf(cluster, postmaster.pid)) {
+    await rm(lockFileOf(cluster), { force: true });
+  }
 }
 
 /** Made aside and moved into place whole: a kill in the middle, or a second process, leaves no half of one. */
 async function createCluster(dataDir: string, cluster: string): Promise<void> {
   if (existsSync(cluster)) return;
-  const draft = path.join(dataDir, `postgres.${randomBytes(4).toString('hex')}`);
+  await removeAbandonedDrafts(dataDir);
+  const draft = path.join(dataDir, `${DRAFT_PREFIX}${process.pid}`);
   const passwordFile = `${draft}.password`;
   try {
     await writeFile(passwordFile, randomBytes(24).toString('base64url'), { mode: 0o600 });
@@ -91,11 +115,23 @@ async function createCluster(dataDir: string, cluster: string): Promise<void> {
   }
 }
 
-async function join(session: pg.Client, url: string, cluster: string, pid: number): Promise<EmbeddedPostgres> {
-  const { rows } = await session.query<{ owner: boolean }>('SELECT pg_try_advisory_lock($1) AS owner', [OWNER_LOCK]);
-  if (rows[0]?.owner !== true) {
-    await session.end();
-    return { url, stop: () => Promise.resolve(), stopSoon: () => undefined };
+/** What a kill in the middle of {@link createCluster} left behind. */
+async function removeAbandonedDrafts(dataDir: string): Promise<void> {
+  for (const name of await readdir(dataDir)) {
+    const pid = Number(/^postgres\.draft-(\d+)/.exec(name)?.[1]);
+    if (pid > 0 && !isAlive(pid)) await rm(path.join(dataDir, name), { recursive: true, force: true });
+  }
+}
+
+/** @returns null where the postmaster does not answer: it is starting, or about to end. */
+async function join(cluster: string, { pid, port }: Postmaster, password: string): Promise<EmbeddedPostgres | null> {
+  const url = urlOf(port, password);
+  const session = await connect(url);
+  if (session === null) return null;
+  const isOwner = await tryToOwn(session);
+  if (isOwner !== true) {
+    await session.end().catch(() => undefined);
+    return isOwner === null ? null : { url, stop: () => Promise.resolve(), stopSoon: () => undefined };
   }
   const signal = (name: 'SIGINT' | 'SIGKILL'): void => {
     if (isPostmasterOf(cluster, pid)) process.kill(pid, name);
@@ -117,9 +153,17 @@ async function join(session: pg.Client, url: string, cluster: string, pid: numbe
   return { url, stop: () => (stopped ??= stop()), stopSoon };
 }
 
+/** @returns null where the session has ended. */
+async function tryToOwn(session: pg.Client): Promise<boolean | null> {
+  return session.query<{ owner: boolean }>('SELECT pg_try_advisory_lock($1) AS owner', [OWNER_LOCK]).then(
+    ({ rows }) => rows[0]?.owner === true,
+    () => null,
+  );
+}
+
 /** A session, or null when nothing that knows the password answers there. */
-async function connect(port: number, password: string): Promise<pg.Client | null> {
-  const client = new pg.Client({ connectionString: urlOf(port, password), connectionTimeoutMillis: 2_000 });
+async function connect(url: string): Promise<pg.Client | null> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
   // The session only holds a lock: when the cluster goes, those who use it hear of it through their own connections.
   client.on('error', () => undefined);
   try {

@@ -27,19 +27,34 @@ const NETWORK_CODES: ReadonlySet<string> = new Set([
 
 /** pg and pg-pool give these without a code. */
 const CONNECTION_MESSAGES =
-  /timeout exceeded when trying to connect|timeout expired|Query read timeout|Connection terminated|Client has encountered a connection error|Driver not Connected|Cannot use a pool after calling end/;
+  /timeout exceeded when trying to connect|timeout expired|Connection terminated|Client has encountered a connection error|Driver not Connected|Cannot use a pool after calling end/;
 
 const MAX_ATTEMPTS = 5;
+
+/** Somebody else kept a lock longer than the lock timeout. */
+export class LockTimeout extends Error {
+  readonly code = LOCK_NOT_AVAILABLE;
+
+  constructor() {
+    super('Another transaction kept what this one needs locked for too long.');
+    this.name = 'LockTimeout';
+  }
+}
 
 /** Whether somebody else kept a lock longer than the lock timeout. */
 export function isLockTimeout(error: unknown): boolean {
   return codeOf(error) === LOCK_NOT_AVAILABLE;
 }
 
+/** Whether the client has given up on a statement, which the server may still be running. pg gives no code for it. */
+export function isSilence(error: unknown): boolean {
+  return Error.isError(error) && error.message === 'Query read timeout';
+}
+
 /** Whether the error means that the database could not serve, as opposed to a defect in what it was asked. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   const code = codeOf(error);
-  if (code === null) return Error.isError(error) && CONNECTION_MESSAGES.test(error.message);
+  if (code === null) return isSilence(error) || (Error.isError(error) && CONNECTION_MESSAGES.test(error.message));
   return (
     code === LOCK_NOT_AVAILABLE ||
     code === QUERY_CANCELED ||

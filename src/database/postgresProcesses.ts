@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { open } from 'node:fs/promises';
-import { readlinkSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 
@@ -20,6 +20,11 @@ const AS_NOBODY = [
 
 /** Neither depends on the locales that the machine has. */
 const ENVIRONMENT = { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' };
+
+export interface LaunchedPostmaster {
+  readonly hasEnded: () => boolean;
+  readonly kill: () => void;
+}
 
 /** @throws with initdb's own words. */
 export async function runInitdb(cluster: string, passwordFile: string): Promise<void> {
@@ -43,13 +48,13 @@ export async function runInitdb(cluster: string, passwordFile: string): Promise<
  * Starts a postmaster that outlives this process and, in a process group of its own, does not get the terminal's
  * Ctrl-C: it has to stay until the requests in flight are answered.
  *
- * @returns tells whether it has ended.
+ * @returns a hold on it, as long as this process lives.
  */
 export async function launchPostmaster(
   cluster: string,
   logFile: string,
   settings: Readonly<Record<string, string>>,
-): Promise<() => boolean> {
+): Promise<LaunchedPostmaster> {
   const { postgres } = await binaries();
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const [command, args] = commandLine(postgres, ['-D', cluster, ...flags]);
@@ -65,7 +70,10 @@ export async function launchPostmaster(
       failed = true;
     });
     child.unref();
-    return () => failed || child.exitCode !== null || child.signalCode !== null;
+    return {
+      hasEnded: () => failed || child.exitCode !== null || child.signalCode !== null,
+      kill: () => child.kill('SIGKILL'),
+    };
   } finally {
     await log.close();
   }
@@ -73,21 +81,24 @@ export async function launchPostmaster(
 
 /** Whether the process is alive and is the postmaster of this cluster, not another program that got its number. */
 export function isPostmasterOf(cluster: string, pid: number): boolean {
+  return isAlive(pid) && commandOf(pid).includes(cluster);
+}
+
+export function isAlive(pid: number): boolean {
   try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  try {
-    // A postmaster works in its data directory.
-    return readlinkSync(`/proc/${pid}/cwd`) === cluster;
-  } catch {
-    // No /proc (macOS), or not ours to look into.
-    return commandOf(pid).includes(cluster);
+    return process.kill(pid, 0);
+  } catch (error) {
+    // Alive, but somebody else's.
+    return Error.isError(error) && 'code' in error && error.code === 'EPERM';
   }
 }
 
 function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    // No /proc: macOS.
+  }
   try {
     return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' });
   } catch {

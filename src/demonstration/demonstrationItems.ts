@@ -38,7 +38,6 @@ export function demonstrationItems(lines: readonly RetailLine[]): FileRow[] {
 
 function toItem(line: RetailLine): FileRow {
   const isPreOrder = percentOf(`product ${line.product}`) < UNRELEASED_PERCENT;
-  const createdAt = new Date(Date.parse(line.date) + (line.line - 1) * 1_000).toISOString();
   return {
     line: line.line,
     values: {
@@ -52,8 +51,7 @@ function toItem(line: RetailLine): FileRow {
       quantity: String(line.quantity),
       price_amount: line.unitPrice,
       price_currency: 'GBP',
-      created_at: createdAt,
-      updated_at: createdAt,
+      created_at: new Date(Date.parse(line.date) + (line.line - 1) * 1_000).toISOString(),
     },
   };
 }

@@ -35,6 +35,11 @@ export class Failure extends Error {
 
 const RETRY_AFTER_S = 1;
 
+/** What the caller sent cannot be served. @param message for the caller, naming the defect. */
+export function badInput(message: string): Failure {
+  return new Failure('bad_request', message);
+}
+
 /** The service cannot serve just now; the caller may try again. @param message for the caller. */
 export function serviceUnavailable(message: string, options?: ErrorOptions): Failure {
   return new Failure('service_unavailable', message, { ...options, headers: { 'retry-after': String(RETRY_AFTER_S) } });
@@ -79,11 +84,8 @@ export function failureOf(error: unknown): Failure {
   return new Failure('internal_server_error', "Couldn't process request due to an internal error.", { cause: error });
 }
 
-/** Logs the cause of a failure that is not the caller's doing. */
-export function logFailure(logger: FastifyBaseLogger, failure: Failure, requestId: string): void {
-  if (failure.code === 'internal_server_error') {
-    logger.error({ requestId, err: failure.cause }, 'request failed');
-  } else if (failure.code === 'service_unavailable') {
-    logger.warn({ requestId, err: failure.cause }, failure.message);
-  }
+/** Logs the cause of a failure that is not the caller's doing. @param logger of the request, whose id it knows. */
+export function logFailure(logger: FastifyBaseLogger, failure: Failure): void {
+  if (failure.code === 'internal_server_error') logger.error({ err: failure.cause }, 'request failed');
+  else if (failure.code === 'service_unavailable') logger.warn({ err: failure.cause }, failure.message);
 }

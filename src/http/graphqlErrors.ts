@@ -11,6 +11,9 @@ export interface ErrorContext extends BaseContext {
   readonly reportOutcome: (outcome: string) => void;
 }
 
+/** What Apollo Server calls an error that nobody gave a code. */
+const NO_CODE: string = ApolloServerErrorCode.INTERNAL_SERVER_ERROR;
+
 interface Wording {
   readonly code: string;
   readonly status: number;
@@ -48,19 +51,18 @@ export function graphQLAnswerTo(
 }
 
 /**
- * For Apollo Server's `formatError`: masks what a resolver threw unexpectedly. Errors of the document itself (syntax,
- * validation, variables) are the client's own and stay as they are.
+ * Makes Apollo Server's `formatError`: it masks what a resolver threw unexpectedly. Errors of the document itself
+ * (syntax, validation, variables) are the client's own and stay as they are, but for suggestions where the schema is
+ * not to be known.
  */
-export function formatGraphQLError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
-  if (isOfDocument(error)) {
-    const { stacktrace: _stacktrace, ...extensions } = formatted.extensions ?? {};
-    return { ...formatted, extensions };
-  }
-  const failure = failureOf(unwrapResolverError(error));
-  return {
-    ...formatted,
-    message: failure.message,
-    extensions: { code: OF_FIELD[failure.code].code },
+export function errorFormatter({ introspection }: { readonly introspection: boolean }) {
+  return (formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError => {
+    if (isOfDocument(error)) {
+      const message = introspection ? formatted.message : formatted.message.replace(/ ?Did you mean .*$/s, '');
+      return { ...formatted, message, extensions: { code: codeOfDocumentError(error) } };
+    }
+    const failure = failureOf(unwrapResolverError(error));
+    return { ...formatted, message: failure.message, extensions: { code: OF_FIELD[failure.code].code } };
   };
 }
 
@@ -78,13 +80,13 @@ export function reportGraphQLErrors<TContext extends ErrorContext>(
           }
           for (const error of errors) {
             if (isOfDocument(error)) {
-              reportOutcome(String(error.extensions['code']));
+              reportOutcome(codeOfDocumentError(error));
               // Apollo Server would say 400 for a variable that does not fit; the contract has 200 for bad input.
               if (error.extensions['code'] === ApolloServerErrorCode.BAD_USER_INPUT) response.http.status = 200;
               continue;
             }
             const failure = failureOf(unwrapResolverError(error));
-            logFailure(logger, failure, requestId);
+            logFailure(logger.child({ requestId }), failure);
             const { code, status } = OF_FIELD[failure.code];
             reportOutcome(code);
             if (status === 200) continue;
@@ -97,12 +99,12 @@ export function reportGraphQLErrors<TContext extends ErrorContext>(
   };
 }
 
-/** Apollo Server and graphql-js give such an error a code; what a resolver throws has none before it is formatted. */
+/** What Apollo Server and graphql-js themselves have against a request; an error in a resolver has a path. */
 function isOfDocument(error: unknown): error is GraphQLError {
-  return (
-    error instanceof GraphQLError &&
-    unwrapResolverError(error) === error &&
-    error.extensions['code'] !== undefined &&
-    error.extensions['code'] !== ApolloServerErrorCode.INTERNAL_SERVER_ERROR
-  );
+  return error instanceof GraphQLError && unwrapResolverError(error) === error && error.path === undefined;
+}
+
+/** graphql-js refuses some documents, such as a subscription, only when it is to carry them out, and without a code. */
+function codeOfDocumentError({ extensions: { code } }: GraphQLError): string {
+  return typeof code === 'string' && code !== NO_CODE ? code : 'BAD_REQUEST';
 }

@@ -79,7 +79,7 @@ function graphQLRequestOf(request: FastifyRequest): HTTPGraphQLRequest {
 
 function sendGraphQLFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const failure = failureOf(error);
-  logFailure(request.log, failure, request.id);
+  logFailure(request.log, failure);
   reportOutcome(request, failure.code);
   const { status, body } = graphQLAnswerTo(failure, request.id);
   reply.code(status).headers(failure.headers).type('application/json; charset=utf-8').send(JSON.stringify(body));

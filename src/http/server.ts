@@ -1,4 +1,5 @@
-import { METHODS } from 'node:http';
+import { type IncomingMessage, METHODS } from 'node:http';
+import type { Duplex } from 'node:stream';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -34,9 +35,11 @@ const BODY_LIMIT_BYTES = 1_048_576;
 /** Builds the HTTP server: request ids, one log line a request, errors in the documented form. It does not listen. */
 export function createServer(options: ServerOptions): FastifyInstance {
   const loggerInstance: FastifyBaseLogger = options.logger;
+  /** What is being served on a connection, and whether that is the last. */
+  const answering = new WeakMap<Duplex, { readonly request: IncomingMessage; isLast: boolean }>();
   const server = Fastify({
     loggerInstance,
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     genReqId: (request) => requestIdOf(request.headers['traceparent']),
     requestTimeout: options.requestTimeoutMs,
     bodyLimit: BODY_LIMIT_BYTES,
@@ -47,7 +50,11 @@ export function createServer(options: ServerOptions): FastifyInstance {
     // A path parameter that is too long is a bad one, not an unknown path; Node bounds the whole head at 16 KiB.
     routerOptions: { maxParamLength: 16_384 },
     clientErrorHandler: (_error, socket) => {
-      if (socket.writable) socket.end(malformedRequestResponse());
+      if (!socket.writable) return;
+      const served = answering.get(socket);
+      // Behind a request that has arrived whole: its answer comes first, and then nothing more.
+      if (served?.request.complete === true) served.isLast = true;
+      else socket.end(malformedRequestResponse());
     },
     frameworkErrors: (error, request, reply) => {
       sendFailure(error, request, reply);
@@ -63,6 +70,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     if (!server.supportedMethods.includes(method)) server.addHttpMethod(method);
   }
   server.addHook('onRequest', async (request, reply) => {
+    answering.set(request.raw.socket, { request: request.raw, isLast: false });
     reply.header('x-request-id', request.id);
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
       throw new Failure('bad_request', 'The request names no host.');
@@ -77,6 +85,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
     if (options.isDraining()) reply.header('connection', 'close');
   });
   server.addHook('onResponse', async (request, reply) => {
+    if (answering.get(request.raw.socket)?.isLast === true) request.raw.socket.end();
+    answering.delete(request.raw.socket);
     logRequest(options.logger, request, reply);
   });
   server.setErrorHandler(sendFailure);
@@ -89,7 +99,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
 /** Answers with a failure in the form that holds outside `/graphql`, and logs the cause of one that is not the caller's. */
 function sendFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const failure = failureOf(error);
-  logFailure(request.log, failure, request.id);
+  logFailure(request.log, failure);
   reportOutcome(request, failure.code);
   reply
     .code(statusOf(failure))

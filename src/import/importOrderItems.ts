@@ -1,8 +1,8 @@
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
+import { checkRow } from './checkRow.ts';
 import type { FileRow } from './orderItemTable.ts';
-import { parseRow } from './parseRow.ts';
 import type { Defective } from './readLines.ts';
 import {
   COPY_STAGED,
@@ -39,7 +39,7 @@ const IMPORT_LOCK = 4_001_776_402;
 
 /** Fewer and larger messages: one for each row takes several times as long. */
 const COPY_CHUNK_LENGTH = 65_536;
-const REPEATED_BATCH = 10_000;
+const REPEATED_BATCH = 1_000;
 
 /**
  * Writes rows into `order_item`, all of them in one transaction: new items are inserted, existing ones get what the
@@ -70,8 +70,8 @@ export async function importOrderItems(
     await client.query(CREATE_STAGED);
     const copy = client.query(copyFrom(COPY_STAGED));
     await pipeline(toCopyText(rows, reject), copy);
-    for (const statement of INDEX_STAGED) await client.query(statement);
     const repeated = await rejectRepeated(client, reject);
+    for (const statement of INDEX_STAGED) await client.query(statement);
     // Imports take turns, so that none counts as inserted what another has just inserted.
     await client.query('SELECT pg_advisory_xact_lock($1)', [IMPORT_LOCK]);
     await client.query(LOCK_DIFFERING);
@@ -94,12 +94,12 @@ async function* toCopyText(
 ): AsyncGenerator<string, void> {
   let text = '';
   for await (const row of rows) {
-    const parsed = 'defect' in row ? row : parseRow(row);
-    if ('defect' in parsed) {
-      reject(parsed);
+    const checked = 'defect' in row ? row : checkRow(row);
+    if ('defect' in checked) {
+      reject(checked);
       continue;
     }
-    text += toCopyLine(parsed);
+    text += toCopyLine(checked);
     if (text.length >= COPY_CHUNK_LENGTH) {
       yield text;
       text = '';
@@ -124,6 +124,7 @@ async function rejectRepeated(client: pg.Client, reject: (defective: Defective) 
     repeated += rows.length;
     more = rows.length > 0;
   }
+  await client.query('CLOSE repeated');
   if (repeated > 0) await client.query(DELETE_REPEATED);
   return repeated;
 }

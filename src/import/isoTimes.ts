@@ -1,6 +1,6 @@
 const DATE = /^(\d{4})-(\d\d)-(\d\d)$/;
 const TIMESTAMP =
-  /^(\d{4}-\d\d-\d\d)[T ]([01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?(?:Z|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)$/;
+  /^(\d{4})-(\d\d)-(\d\d)[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?(?:Z|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)$/;
 
 /** The bounds that the table sets: its dates have four digits in every time zone. */
 const EARLIEST = Date.parse('0001-01-01T00:00:00Z');
@@ -8,10 +8,7 @@ const END = Date.parse('9999-12-31T00:00:00Z');
 
 /** Whether the text is a real date, `YYYY-MM-DD`, from year 1 on. */
 export function isDate(text: string): boolean {
-  const parts = DATE.exec(text);
-  if (parts === null) return false;
-  const [year, month, day] = [Number(parts[1]), Number(parts[2]), Number(parts[3])];
-  return year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= daysOf(year, month);
+  return isReal(DATE.exec(text));
 }
 
 /**
@@ -19,11 +16,16 @@ export function isDate(text: string): boolean {
  * zone without minutes), to the microsecond at most, within the bounds of the table.
  */
 export function isTimestamp(text: string): boolean {
-  const date = TIMESTAMP.exec(text)?.[1];
-  if (date === undefined || !isDate(date)) return false;
+  const parts = TIMESTAMP.exec(text);
+  if (!isReal(parts)) return false;
   // Only there can the zone carry the time across a bound.
-  const year = date.slice(0, 4);
-  return (year !== '0001' && year !== '9999') || isWithinBounds(text);
+  return (parts[1] !== '0001' && parts[1] !== '9999') || isWithinBounds(text);
+}
+
+function isReal(date: RegExpExecArray | null): date is RegExpExecArray {
+  if (date === null) return false;
+  const [year, month, day] = [Number(date[1]), Number(date[2]), Number(date[3])];
+  return year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= daysOf(year, month);
 }
 
 function isWithinBounds(text: string): boolean {

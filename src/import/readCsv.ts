@@ -41,12 +41,11 @@ function* takeRecords(lines: TextLine[], ended: boolean): Generator<CsvRecord | 
   for (let first = lines[0]; first !== undefined; first = lines[0]) {
     const length = lengthOfRecord(lines);
     if (length === null && !ended && !isTooLong(lines)) return;
-    const text = lines.slice(0, length ?? 1).map((line) => line.text);
-    const fields = length === null ? null : parseFields(withoutCarriageReturn(text.join('\n')));
-    if (length === null) yield { line: first.line, defect: 'a quotation mark is opened and never closed' };
-    else if (fields === null) yield { line: first.line, defect: 'a quotation mark is out of place' };
+    const record = lines.slice(0, length ?? 0).map(({ text }) => text);
+    const fields = length === null ? null : parseFields(withoutCarriageReturn(record.join('\n')));
+    if (fields === null) yield { line: first.line, defect: 'a quotation mark is never closed, or out of place' };
     else if (fields.length > 1 || fields[0] !== '') yield { line: first.line, fields };
-    lines.splice(0, fields === null ? 1 : text.length);
+    lines.splice(0, fields === null ? 1 : record.length);
   }
 }
 

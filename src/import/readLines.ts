@@ -21,7 +21,9 @@ const LINE_FEED = 10;
 const BYTE_ORDER_MARK = '\ufeff';
 
 /** Splits a file into its lines. What is not text, or too long, costs only its own line. */
-export async function* readLines(chunks: AsyncIterable<Buffer> | Iterable<Buffer>): AsyncGenerator<TextLine | Defective, void> {
+export async function* readLines(
+  chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
+): AsyncGenerator<TextLine | Defective, void> {
   let line = 1;
   let unfinished: Buffer = Buffer.alloc(0);
   let dropped = false;

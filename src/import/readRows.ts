@@ -1,6 +1,13 @@
 import { open } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { COLUMN_NAMES, type ColumnName, type FileRow, isColumnName, REQUIRED_COLUMNS, type RowValues } from './orderItemTable.ts';
+import {
+  COLUMN_NAMES,
+  type ColumnName,
+  type FileRow,
+  isColumnName,
+  REQUIRED_COLUMNS,
+  type RowValues,
+} from './orderItemTable.ts';
 import { type CsvRecord, readCsv } from './readCsv.ts';
 import { type Defective, readLines } from './readLines.ts';
 import { readNdjson } from './readNdjson.ts';
@@ -50,7 +57,7 @@ async function firstOf(chunks: AsyncGenerator<Buffer, void>, file: string): Prom
     const { value, done } = await chunks.next();
     if (done !== true) return value;
   } catch (error) {
-    throw new UnusableFile(file, error instanceof Error ? error.message : String(error), { cause: error });
+    throw new UnusableFile(file, Error.isError(error) ? error.message : String(error), { cause: error });
   }
   throw new UnusableFile(file, 'it is empty');
 }

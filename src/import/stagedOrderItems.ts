@@ -12,15 +12,15 @@ export const CREATE_STAGED = `
 
 export const COPY_STAGED = 'COPY staged FROM STDIN';
 
-/** Rows whose id stands further up, each with the line of the row that counts. */
+/** Ids that stand on several lines, each with the first of these, which counts. */
+const REPEATED_IDS = '(SELECT id, min(line) AS line FROM staged GROUP BY id HAVING count(*) > 1) AS first';
+const IS_REPEATED = 'staged.id = first.id AND staged.line > first.line';
+
 export const SELECT_REPEATED = `
   SELECT staged.line::float8 AS line, first.line::float8 AS "firstLine"
-  FROM (SELECT id, min(line) AS line FROM staged GROUP BY id HAVING count(*) > 1) AS first
-  JOIN staged ON staged.id = first.id AND staged.line > first.line
-  ORDER BY staged.line`;
+  FROM staged JOIN ${REPEATED_IDS} ON ${IS_REPEATED} ORDER BY staged.line`;
 
-export const DELETE_REPEATED = `
-  DELETE FROM staged WHERE EXISTS (SELECT FROM staged AS first WHERE first.id = staged.id AND first.line < staged.line)`;
+export const DELETE_REPEATED = `DELETE FROM staged USING ${REPEATED_IDS} WHERE ${IS_REPEATED}`;
 
 export const INDEX_STAGED = ['CREATE UNIQUE INDEX ON staged (id)', 'ANALYZE staged'] as const;
 

@@ -1,23 +1,25 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { retryConflicts } from '../database/faults.ts';
+import { LockTimeout, retryConflicts } from '../database/faults.ts';
 import type { CancelStatement } from './cancelRequest.ts';
 import {
   type CallersKey,
   findCancellationsByKey,
   type LockedItems,
   lockIdempotencyKeys,
-  type LockMode,
   lockOrderItems,
+  nameOfKey,
   type PlannedCancellation,
   writeCancellations,
+  type WrittenCancellation,
 } from './cancelStatements.ts';
 import { blockersOf } from './eligibility.ts';
 import { type Cancellation, type CancellationChannel, type OrderItem, parseOrderItemId } from './orderItem.ts';
 import {
   idempotencyKeyReused,
-  invalidCancelRequest,
+  malformedOrderItemId,
   orderItemNotCancelable,
   orderItemNotFound,
   type Refusal,
@@ -56,115 +58,134 @@ interface KeyUse {
   readonly cancellations: Map<string, Cancellation | ToCancel>;
 }
 
+/** Carries out one request, as a door needs it. */
+export type Cancel = (request: CancelRequest) => Promise<readonly CancelOutcome[]>;
+
+/** A transaction of a batch, as far as it has got. */
+interface Batch extends LockedItems {
+  /** Names of the idempotency keys that another transaction has. */
+  readonly busyKeys: ReadonlySet<string>;
+  readonly keyUses: Map<string, KeyUse>;
+  readonly planned: Map<string, PlannedCancellation>;
+}
+
+const FIRST_PAUSE_MS = 10;
+const LONGEST_PAUSE_MS = 200;
+
 /**
  * Cancels order items: all requests of a batch in one transaction, each item decided by the policy under its lock.
- * A request that needs an item (or an idempotency key) that another transaction has locked leaves the batch and is
- * carried out in a transaction of its own, which waits for the lock.
+ * A request that needs an item (or an idempotency key) that another transaction has locked leaves the batch and tries
+ * again in transactions of its own. In between it holds no connection, so that a locked item delays only itself.
  *
+ * @param lockTimeoutMs how long a request tries, in milliseconds.
  * @returns for each request, in order, the promise of one outcome for each of its ids, in order; it settles after the
- *   commit. It rejects, with nothing of that request written, when a lock is not released within the lock timeout or
- *   the database fails.
+ *   commit. It rejects, with nothing of that request written, with a LockTimeout or when the database fails.
  */
 export function cancelOrderItems(
   dataSource: DataSource,
   requests: readonly CancelRequest[],
+  lockTimeoutMs: number,
 ): Promise<readonly CancelOutcome[]>[] {
-  const batch = inTransaction(dataSource, requests, 'skip');
-  return requests.map(async (request, position) => {
-    const outcomes = (await batch)[position] ?? (await inTransaction(dataSource, [request], 'wait'))[0];
-    if (outcomes === undefined || outcomes === null)
-      throw new Error('A cancel that waits for its locks has an outcome.');
-    return outcomes;
-  });
+  const deadline = performance.now() + lockTimeoutMs;
+  const batch = inTransaction(dataSource, requests);
+  return requests.map(
+    async (request, position) => (await batch)[position] ?? (await tryAgain(dataSource, request, deadline)),
+  );
 }
 
-/** Carries out a single request: a batch of one. */
-export async function cancelInOneRequest(
+/** Carries out each request as a batch of one. @param lockTimeoutMs as in {@link cancelOrderItems}. */
+export function cancelOneByOne(dataSource: DataSource, lockTimeoutMs: number): Cancel {
+  return async (request) => {
+    const [outcomes = []] = await Promise.all(cancelOrderItems(dataSource, [request], lockTimeoutMs));
+    return outcomes;
+  };
+}
+
+async function tryAgain(
   dataSource: DataSource,
   request: CancelRequest,
+  deadline: number,
 ): Promise<readonly CancelOutcome[]> {
-  const [outcomes] = cancelOrderItems(dataSource, [request]);
-  return (await outcomes) ?? [];
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+    const leftMs = deadline - performance.now();
+    if (leftMs <= 0) throw new LockTimeout();
+    // Spread, so that those who wait for the same item do not come back all at once.
+    await sleep(Math.min(leftMs, pauseMs * (0.5 + Math.random())));
+    const [outcomes] = await inTransaction(dataSource, [request]);
+    if (outcomes != null) return outcomes;
+  }
 }
 
-/** @returns for each request its outcomes, or null where a lock that it needs was skipped. */
+/** @returns for each request its outcomes, or null where another transaction has locked what it needs. */
 async function inTransaction(
   dataSource: DataSource,
   requests: readonly CancelRequest[],
-  mode: LockMode,
 ): Promise<(readonly CancelOutcome[] | null)[]> {
+  const ids = new Set(requests.flatMap((request) => request.ids.map(parseOrderItemId)).filter((id) => id !== null));
+  // Nothing that the database would have to be asked for.
+  if (ids.size === 0) return requests.map((request) => request.ids.map(malformedOrderItemId));
   return retryConflicts(() =>
-    dataSource.transaction('READ COMMITTED', async (manager) => {
-      const keyUses = await lockKeys(manager, requests, mode);
-      const ids = requests.flatMap((request) => request.ids.map(parseOrderItemId)).filter((id) => id !== null);
-      const locked = await lockOrderItems(manager, [...new Set(ids)], mode);
-      const planned = new Map<string, PlannedCancellation>();
-      const decisions = requests.map((request) => decide(request, keyUses, locked, planned));
-      const cancelled =
-        planned.size === 0 ? new Map<string, OrderItem>() : await writeCancellations(manager, [...planned.values()]);
-      return decisions.map((ofRequest) => ofRequest?.map((decision) => settle(decision, planned, cancelled)) ?? null);
+    dataSource.transaction(async (manager) => {
+      const keys = await useKeys(manager, requests.filter(hasKey));
+      const batch: Batch = { ...keys, ...(await lockOrderItems(manager, [...ids])), planned: new Map() };
+      const decisions = requests.map((request) => decide(request, batch));
+      const written = await writeCancellations(manager, [...batch.planned.values()]);
+      return decisions.map((ofRequest) => ofRequest?.map((decision) => settle(decision, written)) ?? null);
     }),
   );
 }
 
-/** @returns by key name what each was used for; null for a key that another transaction has locked. */
-async function lockKeys(
+async function useKeys(
   manager: EntityManager,
-  requests: readonly CancelRequest[],
-  mode: LockMode,
-): Promise<Map<string, KeyUse | null>> {
-  const uses = new Map<string, KeyUse | null>();
-  const keys = requests.filter(hasKey);
-  if (keys.length === 0) return uses;
-  const taken = await lockIdempotencyKeys(manager, keys, mode);
-  for (const { key, requestFingerprint, cancellation } of await findCancellationsByKey(manager, keys)) {
-    const use = uses.get(keyName(key)) ?? { fingerprint: requestFingerprint, cancellations: new Map() };
+  keys: readonly CallersKey[],
+): Promise<Pick<Batch, 'busyKeys' | 'keyUses'>> {
+  const keyUses = new Map<string, KeyUse>();
+  if (keys.length === 0) return { busyKeys: new Set(), keyUses };
+  const busyKeys = await lockIdempotencyKeys(manager, keys);
+  for (const { keyName, requestFingerprint, cancellation } of await findCancellationsByKey(manager, keys)) {
+    const use = keyUses.get(keyName) ?? { fingerprint: requestFingerprint, cancellations: new Map() };
     use.cancellations.set(cancellation.orderItemId, cancellation);
-    uses.set(keyName(key), use);
+    keyUses.set(keyName, use);
   }
-  keys.forEach((key, position) => {
-    if (taken[position] === false) uses.set(keyName(key), null);
-  });
-  return uses;
+  return { busyKeys, keyUses };
 }
 
-/** Judges one request; what is to be written goes into `planned` and counts as done for the requests after it. */
-function decide(
-  request: CancelRequest,
-  keyUses: Map<string, KeyUse | null>,
-  { items, busyIds }: LockedItems,
-  planned: Map<string, PlannedCancellation>,
-): Decision[] | null {
-  const fingerprint = hasKey(request) ? fingerprintOf(request) : null;
-  const keyUse = hasKey(request) ? keyUses.get(keyName(request)) : undefined;
-  if (keyUse === null) return null;
-  const ids = request.ids.map((id) => parseOrderItemId(id));
-  if (ids.some((id) => id !== null && busyIds.has(id))) return null;
+/**
+ * Judges one request; what is to be written is planned in the batch and counts as done for the requests after it.
+ *
+ * @returns null, with nothing planned, where another transaction has locked what it needs.
+ */
+function decide(request: CancelRequest, batch: Batch): Decision[] | null {
+  const key = hasKey(request) ? { name: nameOfKey(request), fingerprint: fingerprintOf(request) } : null;
+  if (key !== null && batch.busyKeys.has(key.name)) return null;
+  const use: KeyUse = (key === null ? undefined : batch.keyUses.get(key.name)) ?? {
+    fingerprint: key?.fingerprint ?? '',
+    cancellations: new Map(),
+  };
+  const ids = request.ids.map(parseOrderItemId);
+  if (key !== null && use.fingerprint !== key.fingerprint) {
+    return ids.map((id) => (id === null ? malformedOrderItemId() : idempotencyKeyReused()));
+  }
+  if (ids.some((id) => id !== null && batch.busy.has(id) && !use.cancellations.has(id))) return null;
 
-  const remembered = new Map(keyUse?.cancellations);
+  const remembered = new Map(use.cancellations);
   const decisions = ids.map((id, position): Decision => {
-    if (id === null) return invalidCancelRequest('id', 'the order item id is not a valid UUID');
-    if (keyUse !== undefined && keyUse.fingerprint !== fingerprint) return idempotencyKeyReused();
-    const item = items.get(id);
+    if (id === null) return malformedOrderItemId();
+    const item = batch.locked.get(id) ?? batch.busy.get(id);
     if (item === undefined) return orderItemNotFound(request.ids[position] ?? id);
     const first = remembered.get(id);
-    if (first !== undefined) {
-      // Once: an id that stands twice in the request was refused the second time, and is again.
-      remembered.delete(id);
+    // Once: an id that stands twice in the request was refused the second time, and is again.
+    remembered.delete(id);
+    if (first !== undefined)
       return 'code' in first ? first : { code: 'CANCELLED', orderItem: item, cancellation: first };
-    }
-    const [blocker, ...blockers] = blockersOf(planned.has(id) ? { ...item, status: 'cancelled' } : item);
+    const [blocker, ...blockers] = blockersOf(batch.planned.has(id) ? { ...item, status: 'cancelled' } : item);
     if (blocker !== undefined) return orderItemNotCancelable(item, [blocker, ...blockers]);
-    planned.set(id, plan(request, item, fingerprint));
-    return { code: 'TO_CANCEL', orderItemId: id };
+    const decision: ToCancel = { code: 'TO_CANCEL', orderItemId: id };
+    batch.planned.set(id, plan(request, item, key?.fingerprint ?? null));
+    use.cancellations.set(id, decision);
+    return decision;
   });
-
-  const made = decisions.filter((decision) => decision.code === 'TO_CANCEL');
-  if (hasKey(request) && fingerprint !== null && made.length > 0) {
-    const use: KeyUse = keyUse ?? { fingerprint, cancellations: new Map() };
-    for (const decision of made) use.cancellations.set(decision.orderItemId, decision);
-    keyUses.set(keyName(request), use);
-  }
+  if (key !== null && use.cancellations.size > 0) batch.keyUses.set(key.name, use);
   return decisions;
 }
 
@@ -185,34 +206,14 @@ function plan(request: CancelRequest, item: OrderItem, requestFingerprint: strin
 }
 
 /** Turns a decision into what the caller is told once it is committed: the item as it is after the batch. */
-function settle(
-  decision: Decision,
-  planned: ReadonlyMap<string, PlannedCancellation>,
-  cancelled: ReadonlyMap<string, OrderItem>,
-): CancelOutcome {
+function settle(decision: Decision, written: ReadonlyMap<string, WrittenCancellation>): CancelOutcome {
   if (decision.code === 'TO_CANCEL') {
-    const orderItem = cancelled.get(decision.orderItemId);
-    const written = planned.get(decision.orderItemId);
-    if (orderItem === undefined || written === undefined) throw new Error('A decided cancel was not written.');
-    const { id, orderItemId, previousStatus, reason, note, cancelledBy, channel, requestId } = written;
-    return {
-      code: 'CANCELLED',
-      orderItem,
-      cancellation: {
-        id,
-        orderItemId,
-        previousStatus,
-        reason,
-        note,
-        cancelledAt: orderItem.updatedAt,
-        cancelledBy,
-        channel,
-        requestId,
-      },
-    };
+    const cancelled = written.get(decision.orderItemId);
+    if (cancelled === undefined) throw new Error('A decided cancel was not written.');
+    return { code: 'CANCELLED', ...cancelled };
   }
   if (decision.code === 'ORDER_ITEM_NOT_CANCELABLE') {
-    return { ...decision, orderItem: cancelled.get(decision.orderItem.id) ?? decision.orderItem };
+    return { ...decision, orderItem: written.get(decision.orderItem.id)?.orderItem ?? decision.orderItem };
   }
   return decision;
 }
@@ -221,10 +222,6 @@ function hasKey<T extends { readonly idempotencyKey: string | null }>(
   request: T,
 ): request is T & { readonly idempotencyKey: string } {
   return request.idempotencyKey !== null;
-}
-
-function keyName({ cancelledBy, idempotencyKey }: CallersKey): string {
-  return JSON.stringify([cancelledBy, idempotencyKey]);
 }
 
 /** The same for the same ids in the same order with the same reason and note, whichever the door. */

@@ -2,14 +2,11 @@ import type { EntityManager } from 'typeorm';
 import type { Cancellation, OrderItem } from './orderItem.ts';
 import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
 
-/** What to do about rows that another transaction has locked: leave them, or wait until the lock timeout. */
-export type LockMode = 'skip' | 'wait';
-
 export interface LockedItems {
   /** By id. They stay locked until the transaction ends. */
-  readonly items: ReadonlyMap<string, OrderItem>;
-  /** Ids of items that exist and that another transaction has locked. Empty in mode `wait`. */
-  readonly busyIds: ReadonlySet<string>;
+  readonly locked: ReadonlyMap<string, OrderItem>;
+  /** Those that another transaction has locked, as they were last committed. */
+  readonly busy: ReadonlyMap<string, OrderItem>;
 }
 
 /** An idempotency key and the caller whose it is. */
@@ -21,7 +18,7 @@ export interface CallersKey {
 /** A cancellation and the idempotency key that it was made with. */
 export interface KeyedCancellation {
   readonly cancellation: Cancellation;
-  readonly key: CallersKey;
+  readonly keyName: string;
   readonly requestFingerprint: string;
 }
 
@@ -32,43 +29,51 @@ export interface PlannedCancellation extends Omit<Cancellation, 'cancelledAt'> {
   readonly requestFingerprint: string | null;
 }
 
-/** Locks items in id order, so that two transactions never wait for each other. */
-export async function lockOrderItems(
+/** What was written for one item. */
+export interface WrittenCancellation {
+  readonly orderItem: OrderItem;
+  readonly cancellation: Cancellation;
+}
+
+/** A name for an idempotency key that no other caller's key has. */
+export function nameOfKey({ cancelledBy, idempotencyKey }: CallersKey): string {
+  return JSON.stringify([cancelledBy, idempotencyKey]);
+}
+
+/** Locks the items that are free, in id order, and waits for none. */
+export async function lockOrderItems(manager: EntityManager, ids: readonly string[]): Promise<LockedItems> {
+  // NO KEY: others may still insert rows that refer to the item.
+  const locked = await selectOrderItems(manager, ids, 'ORDER BY id FOR NO KEY UPDATE SKIP LOCKED');
+  const skipped = ids.filter((id) => !locked.has(id));
+  return { locked, busy: skipped.length === 0 ? new Map() : await selectOrderItems(manager, skipped, '') };
+}
+
+async function selectOrderItems(
   manager: EntityManager,
   ids: readonly string[],
-  mode: LockMode,
-): Promise<LockedItems> {
-  // NO KEY: others may still insert rows that refer to the item.
-  const rows = await manager.query<OrderItem[]>(
-    `SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE id = ANY($1::uuid[]) ORDER BY id
-     FOR NO KEY UPDATE ${mode === 'skip' ? 'SKIP LOCKED' : ''}`,
+  clause: string,
+): Promise<Map<string, OrderItem>> {
+  const items = await manager.query<OrderItem[]>(
+    `SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE id = ANY($1::uuid[]) ${clause}`,
     [ids],
   );
-  const items = new Map(rows.map((item) => [item.id, item]));
-  const missing = ids.filter((id) => !items.has(id));
-  if (mode === 'wait' || missing.length === 0) return { items, busyIds: new Set() };
-  const busy = await manager.query<{ id: string }[]>('SELECT id FROM order_item WHERE id = ANY($1::uuid[])', [missing]);
-  return { items, busyIds: new Set(busy.map(({ id }) => id)) };
+  return new Map(items.map((item) => [item.id, item]));
 }
 
 /**
  * Takes the right to use idempotency keys, until the transaction ends.
  *
- * @returns for each key whether this transaction has it; in mode `wait`, always.
+ * @returns the names of the keys that another transaction has.
  */
 export async function lockIdempotencyKeys(
   manager: EntityManager,
   keys: readonly CallersKey[],
-  mode: LockMode,
-): Promise<boolean[]> {
-  const names = keys.map((key) => JSON.stringify([key.cancelledBy, key.idempotencyKey]));
-  const lock = mode === 'skip' ? 'pg_try_advisory_xact_lock' : 'pg_advisory_xact_lock';
-  const rows = await manager.query<{ taken: boolean | '' }[]>(
-    `SELECT ${lock}(hashtextextended(name, 0)) AS taken FROM unnest($1::text[]) WITH ORDINALITY AS key(name, position)
-     ORDER BY position`,
-    [names],
+): Promise<ReadonlySet<string>> {
+  const rows = await manager.query<{ name: string; taken: boolean }[]>(
+    'SELECT name, pg_try_advisory_xact_lock(hashtextextended(name, 0)) AS taken FROM unnest($1::text[]) AS name',
+    [keys.map(nameOfKey)],
   );
-  return rows.map(({ taken }) => taken !== false);
+  return new Set(rows.filter(({ taken }) => !taken).map(({ name }) => name));
 }
 
 /** The cancellations that were made with these idempotency keys. */
@@ -84,52 +89,54 @@ export async function findCancellationsByKey(
   );
   return rows.map(({ idempotencyKey, requestFingerprint, ...cancellation }) => ({
     cancellation,
-    key: { cancelledBy: cancellation.cancelledBy, idempotencyKey },
+    keyName: nameOfKey({ cancelledBy: cancellation.cancelledBy, idempotencyKey }),
     requestFingerprint,
   }));
 }
 
 /**
- * Writes status, cancellation and event of items that this transaction has locked, in one statement.
+ * Writes status, cancellation and event of items that this transaction has locked.
  *
- * @returns the items as they are now, by id; their `updatedAt` is the time of the cancellation.
+ * @returns what stands in the tables now, by the item's id.
  */
 export async function writeCancellations(
   manager: EntityManager,
   planned: readonly PlannedCancellation[],
-): Promise<ReadonlyMap<string, OrderItem>> {
-  const rows = await manager.query<OrderItem[]>(
+): Promise<ReadonlyMap<string, WrittenCancellation>> {
+  if (planned.length === 0) return new Map();
+  const cancellations = await manager.query<Cancellation[]>(
     `WITH planned AS (
        SELECT * FROM jsonb_to_recordset($1::jsonb) AS planned(
          id uuid, "orderItemId" uuid, "previousStatus" text, reason text, note text, "cancelledBy" text, channel text,
          "requestId" text, "idempotencyKey" text, "requestFingerprint" text, "eventId" uuid)
-     ), recorded AS (
-       INSERT INTO order_item_cancellation (id, order_item_id, previous_status, reason, note, cancelled_at,
-         cancelled_by, channel, request_id, idempotency_key, request_fingerprint)
-       SELECT id, "orderItemId", "previousStatus", reason, note, statement_timestamp(),
-         "cancelledBy", channel, "requestId", "idempotencyKey", "requestFingerprint"
-       FROM planned
      ), announced AS (
        INSERT INTO order_item_event (id, order_item_id, type, occurred_at, payload)
-       SELECT "eventId", "orderItemId", 'order_item.cancelled', statement_timestamp(), jsonb_build_object(
+       SELECT "eventId", "orderItemId", 'order_item.cancelled', now(), jsonb_build_object(
          'cancellationId', id, 'previousStatus', "previousStatus", 'cancelledBy', "cancelledBy", 'channel', channel,
          'requestId', "requestId")
        FROM planned
      )
-     UPDATE order_item SET status = 'cancelled', version = version + 1, updated_at = statement_timestamp()
-     FROM planned WHERE order_item.id = planned."orderItemId"
-     RETURNING ${ORDER_ITEM_COLUMNS}`,
+     INSERT INTO order_item_cancellation (id, order_item_id, previous_status, reason, note, cancelled_at,
+       cancelled_by, channel, request_id, idempotency_key, request_fingerprint)
+     SELECT id, "orderItemId", "previousStatus", reason, note, now(),
+       "cancelledBy", channel, "requestId", "idempotencyKey", "requestFingerprint"
+     FROM planned
+     RETURNING ${CANCELLATION_COLUMNS}`,
     [JSON.stringify(planned)],
   );
-  const items = new Map(updatedRows(rows).map((item) => [item.id, item]));
-  // Half a cancel must not be committed: a rule or a policy on a table brought along may hide rows from the update.
-  if (items.size !== planned.length) {
-    throw new Error(`Cancelled ${items.size} of ${planned.length} locked order items.`);
+  // TypeORM answers an UPDATE with its rows and their number.
+  const [items] = await manager.query<[OrderItem[], number]>(
+    `UPDATE order_item SET status = 'cancelled', version = version + 1, updated_at = now()
+     WHERE id = ANY($1::uuid[]) RETURNING ${ORDER_ITEM_COLUMNS}`,
+    [planned.map(({ orderItemId }) => orderItemId)],
+  );
+  const itemsById = new Map(items.map((item) => [item.id, item]));
+  const written = new Map<string, WrittenCancellation>();
+  for (const cancellation of cancellations) {
+    const orderItem = itemsById.get(cancellation.orderItemId);
+    // A rule or a policy on a table brought along can hide rows from the update. Half a cancel must not be committed.
+    if (orderItem === undefined) throw new Error(`Order item ${cancellation.orderItemId} was locked but not updated.`);
+    written.set(orderItem.id, { orderItem, cancellation });
   }
-  return items;
-}
-
-/** TypeORM answers an UPDATE with `[rows, count]`. */
-function updatedRows(result: unknown): OrderItem[] {
-  return (result as [OrderItem[], number])[0];
+  return written;
 }

@@ -1,11 +1,13 @@
 import type { DataSource } from 'typeorm';
 import type { Caller } from '../auth/caller.ts';
 import type { ErrorContext } from '../http/graphqlErrors.ts';
+import type { Cancel } from './cancelOrderItems.ts';
 import type { Loaders } from './loaders.ts';
 
 /** What a resolver knows of the request that it serves. */
 export interface GraphQLContext extends ErrorContext {
   readonly caller: Caller;
+  readonly cancel: Cancel;
   readonly dataSource: DataSource;
   readonly loaders: Loaders;
 }

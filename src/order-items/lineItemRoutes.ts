@@ -1,13 +1,13 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { DataSource } from 'typeorm';
 import { requireScope } from '../auth/caller.ts';
 import { type AccessHooks, callerOf } from '../http/access.ts';
 import { Failure, failureOf } from '../http/failures.ts';
 import { reportOutcome } from '../http/server.ts';
-import { type Cancelled, cancelInOneRequest } from './cancelOrderItems.ts';
+import type { Cancel, Cancelled, CancelOutcome } from './cancelOrderItems.ts';
 import { parseCancelStatement } from './cancelRequest.ts';
-import { type RefusalCode, validationFailure } from './refusals.ts';
+import { parseOrderItemId } from './orderItem.ts';
+import { malformedOrderItemId, type RefusalCode, validationFailure } from './refusals.ts';
 
 /** How each refusal of a cancel reads on the REST path. */
 const REFUSALS = {
@@ -20,14 +20,14 @@ const REFUSALS = {
 const CANCEL_PATH = '/v0/line_item/:uuid/cancel';
 
 export interface LineItemRoutesOptions {
-  readonly dataSource: DataSource;
+  readonly cancel: Cancel;
   readonly access: AccessHooks;
 }
 
 /** Serves the REST door: it translates, and decides nothing. */
 export async function addLineItemRoutes(
   server: FastifyInstance,
-  { dataSource, access }: LineItemRoutesOptions,
+  { cancel, access }: LineItemRoutesOptions,
 ): Promise<void> {
   await server.register(async (scope) => {
     // As it comes: an empty body is no body, whatever its type is said to be.
@@ -47,20 +47,7 @@ export async function addLineItemRoutes(
         },
       ],
       handler: async (request, reply) => {
-        const statement = parseCancelStatement(bodyOf(request), idempotencyKeyOf(request));
-        const outcome =
-          'code' in statement
-            ? statement
-            : (
-                await cancelInOneRequest(dataSource, {
-                  ...statement,
-                  ids: [request.params.uuid],
-                  cancelledBy: callerOf(request).subject,
-                  channel: 'rest',
-                  requestId: request.id,
-                })
-              )[0];
-        if (outcome === undefined) throw new Error('A cancel of one item has one outcome.');
+        const outcome = await cancelOne(request, request.params.uuid, cancel);
         reportOutcome(request, outcome.code);
         if (outcome.code === 'CANCELLED') return sendCancelled(outcome, reply);
         const { status, errorCode } = REFUSALS[outcome.code];
@@ -77,6 +64,22 @@ export async function addLineItemRoutes(
       handler: () => undefined,
     });
   });
+}
+
+/** The path is checked before the body. */
+async function cancelOne(request: FastifyRequest, id: string, cancel: Cancel): Promise<CancelOutcome> {
+  if (parseOrderItemId(id) === null) return malformedOrderItemId();
+  const statement = parseCancelStatement(bodyOf(request), idempotencyKeyOf(request));
+  if ('code' in statement) return statement;
+  const [outcome] = await cancel({
+    ...statement,
+    ids: [id],
+    cancelledBy: callerOf(request).subject,
+    channel: 'rest',
+    requestId: request.id,
+  });
+  if (outcome === undefined) throw new Error('A cancel of one item has one outcome.');
+  return outcome;
 }
 
 function sendCancelled({ orderItem, cancellation }: Cancelled, reply: FastifyReply): FastifyReply {

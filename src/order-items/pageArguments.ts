@@ -1,4 +1,4 @@
-import { Failure } from '../http/failures.ts';
+import { badInput } from '../http/failures.ts';
 import { isStorableText } from './cancelRequest.ts';
 import { decodeCursor } from './cursors.ts';
 import type { PageRequest } from './listOrderItems.ts';
@@ -31,9 +31,4 @@ export function parsePageArguments({ filter, first, after }: QueryOrderItemsArgs
     first: size,
     after: place,
   };
-}
-
-/** A failure of one field because of its arguments. @param message for the client, naming the argument. */
-export function badInput(message: string): Failure {
-  return new Failure('bad_request', message);
 }

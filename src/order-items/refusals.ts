@@ -51,6 +51,10 @@ export function orderItemNotCancelable(
   return { code: 'ORDER_ITEM_NOT_CANCELABLE', message: blockers[0].message, blockers, orderItem };
 }
 
+export function malformedOrderItemId(): InvalidCancelRequest {
+  return invalidCancelRequest('id', 'the order item id is not a valid UUID');
+}
+
 /** @param defect what is wrong, as a sentence without its full stop. */
 export function invalidCancelRequest(field: CancelRequestField, defect: string): InvalidCancelRequest {
   return { code: 'INVALID_CANCEL_REQUEST', message: validationFailure(defect), field };

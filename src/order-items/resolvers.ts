@@ -1,12 +1,15 @@
 import { requireScope } from '../auth/caller.ts';
-import { type Cancelled, type CancelOutcome, cancelInOneRequest } from './cancelOrderItems.ts';
+import { badInput } from '../http/failures.ts';
+import type { Cancelled, CancelOutcome } from './cancelOrderItems.ts';
 import { isStorableText, parseCancelStatement } from './cancelRequest.ts';
 import { blockersOf } from './eligibility.ts';
 import type { GraphQLContext } from './graphqlContext.ts';
 import { listOrderItems, type OrderItemPage } from './listOrderItems.ts';
+import type { Loaders } from './loaders.ts';
 import { type Cancellation, type OrderItem, parseOrderItemId } from './orderItem.ts';
-import { badInput, parsePageArguments } from './pageArguments.ts';
+import { parsePageArguments } from './pageArguments.ts';
 import type * as refusals from './refusals.ts';
+import { malformedOrderItemId } from './refusals.ts';
 import type * as schema from './resolverTypes.generated.ts';
 import { scalars } from './scalars.ts';
 import { fieldsOf } from './schemaFields.ts';
@@ -129,25 +132,29 @@ async function loadOrderItem(id: string, { loaders }: GraphQLContext): Promise<O
 async function cancel(
   ids: readonly string[],
   { reason, note, idempotencyKey }: Omit<schema.CancelOrderItemInput, 'id'>,
-  { caller, dataSource, loaders, requestId, reportOutcome }: GraphQLContext,
+  context: GraphQLContext,
 ): Promise<readonly CancelOutcome[]> {
   const statement = parseCancelStatement({ reason, note: note ?? undefined }, idempotencyKey ?? undefined);
   const outcomes =
     'code' in statement
-      ? ids.map(() => statement)
-      : await cancelInOneRequest(dataSource, {
+      ? ids.map((id) => (parseOrderItemId(id) === null ? malformedOrderItemId() : statement))
+      : await context.cancel({
           ...statement,
           ids,
-          cancelledBy: caller.subject,
+          cancelledBy: context.caller.subject,
           channel: 'graphql',
-          requestId,
+          requestId: context.requestId,
         });
   for (const outcome of outcomes) {
-    reportOutcome(outcome.code);
-    if (outcome.code !== 'CANCELLED') continue;
-    // What this request has read of the item is out of date.
-    loaders.orderItem.clear(outcome.orderItem.id).prime(outcome.orderItem.id, outcome.orderItem);
-    loaders.cancellation.clear(outcome.orderItem.id).prime(outcome.orderItem.id, outcome.cancellation);
+    context.reportOutcome(outcome.code);
+    if (outcome.code === 'CANCELLED') forget(outcome, context.loaders);
   }
   return outcomes;
+}
+
+/** What this request has read of a cancelled item is out of date. */
+function forget({ orderItem, cancellation }: Cancelled, loaders: Loaders): void {
+  loaders.orderItem.clear(orderItem.id).prime(orderItem.id, orderItem);
+  loaders.cancellation.clear(orderItem.id).prime(orderItem.id, cancellation);
+  loaders.itemsOfOrder.clearAll();
 }

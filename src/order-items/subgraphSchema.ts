@@ -2,9 +2,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { type GraphQLField, type GraphQLSchema, parse } from 'graphql';
-import { Failure } from '../http/failures.ts';
+import { badInput, Failure } from '../http/failures.ts';
 import type { GraphQLContext } from './graphqlContext.ts';
-import { badInput } from './pageArguments.ts';
 import { resolvers } from './resolvers.ts';
 
 const SCHEMA_DIR = path.join(import.meta.dirname, '../../schema');

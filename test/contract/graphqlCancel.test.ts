@@ -200,7 +200,7 @@ describe('cancelOrderItems', () => {
   });
 
   test('a bad reason is one InvalidCancelRequest an id', async () => {
-    const ids = [await anOrderItem(dataSource), randomUUID(), 'nonsense'];
+    const ids = [await anOrderItem(dataSource), randomUUID()];
     const results = await expectNothingWritten(dataSource, () => cancelAll({ ids, reason: ' ' }));
     expect(results).toEqual(
       ids.map(() => ({

@@ -118,16 +118,27 @@ describe.each([
   });
 });
 
-test('503 the database does not answer on connections that are open: told in time, not waited for', async () => {
-  const id = await anOrderItem(dataSource);
-  expect((await get('/health/ready')).status).toBe(200);
-  proxy.stall();
-  const answer = cancel(id);
-  const outcome = await Promise.race([answer, sleep(8_000, 'no answer for 8 s')]);
-  await proxy.mend();
-  await answer;
-  expect(outcome).toMatchObject({ status: 503, body: { error_code: 'service_unavailable' } });
-  // The connection that was given up is neither used again nor does it keep the item locked.
-  expect((await findOrderItem(dataSource, id))?.status).toBe('pending');
-  expect((await cancel(id)).status).toBe(200);
+describe('503 the database falls silent on a connection that is open: told in time, and nothing is left half done', () => {
+  test.each([
+    'START TRANSACTION',
+    'FOR NO KEY UPDATE',
+    'INSERT INTO order_item_cancellation',
+    'UPDATE order_item SET',
+    'COMMIT',
+  ])('at %s', async (statement) => {
+    const id = await anOrderItem(dataSource);
+    expect((await get('/health/ready')).status).toBe(200);
+    proxy.stallAt(statement);
+    const answer = cancel(id);
+    const outcome = await Promise.race([answer, sleep(8_000, 'no answer for 8 s', { ref: false })]);
+    await proxy.mend();
+    await answer;
+    expect(outcome).toMatchObject({ status: 503, body: { error_code: 'service_unavailable' } });
+    // The connection that was given up is not used again, and its transaction is not committed by its next user.
+    expect((await graphql(`{ orderItem(id: "${id}") { status } }`)).body.data).toEqual({
+      orderItem: { status: 'PENDING' },
+    });
+    expect((await cancel(id)).status).toBe(200);
+    expect(await findOrderItem(dataSource, id)).toMatchObject({ status: 'cancelled', version: 2 });
+  });
 });

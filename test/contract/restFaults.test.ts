@@ -4,7 +4,7 @@ import path from 'node:path';
 import { readConfig } from '../../src/config.ts';
 import { startService } from '../../src/service.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
-import { lockItem, untilSomebodyWaits } from '../support/lockedItem.ts';
+import { lockItem } from '../support/lockedItem.ts';
 import { expectNothingWritten } from '../support/nothingWritten.ts';
 import { documentedExample, expectDocumented } from '../support/openApi.ts';
 import { anOrderItem, findCancellations, findOrderItem } from '../support/orderItems.ts';
@@ -89,7 +89,7 @@ describe('503 the item is locked too long', () => {
     const id = await anOrderItem(dataSource);
     const lock = await lockItem(databaseUrl, id);
     const answer = cancel(narrow, id);
-    await untilSomebodyWaits(databaseUrl);
+    await lock.untilTried();
     await lock.release();
     expect((await answer).status).toBe(200);
   });
@@ -101,7 +101,7 @@ describe('503 overloaded', () => {
     const [id, otherId] = [await anOrderItem(dataSource), await anOrderItem(dataSource)];
     const lock = await lockItem(databaseUrl, id);
     const first = cancel(narrow, id);
-    await untilSomebodyWaits(databaseUrl);
+    await lock.untilTried();
 
     expectUnavailable(await expectNothingWritten(dataSource, () => cancel(narrow, otherId)), 'overloaded');
     expectUnavailable(await cancel(narrow, otherId, { token: null }), 'overloaded');
@@ -143,7 +143,7 @@ describe('503 draining', () => {
     const lock = await lockItem(database.url, id);
     const busy = await openConnection(url);
     busy.write(requestFor(id));
-    await untilSomebodyWaits(database.url);
+    await lock.untilTried();
     const [cancelOther, askAlive, askReady] = [
       await beginOnKeptConnection(url, requestFor(otherId)),
       await beginOnKeptConnection(url, 'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n'),

@@ -1,39 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import type { CancelOutcome, CancelRequest } from '../../src/order-items/cancelOrderItems.ts';
-import { cancelOrderItems } from '../../src/order-items/cancelOrderItems.ts';
+import type { CancelOutcome } from '../../src/order-items/cancelOrderItems.ts';
+import { aRequest, cancellingIn, codesOf } from '../support/cancelling.ts';
+import { statementsDuring } from '../support/countStatements.ts';
+import { untilSomebodyWaits } from '../support/lockedItem.ts';
 import { anOrderItem, findCancellations, findOrderItem, insertOrderItems } from '../support/orderItems.ts';
 import { startTestService } from '../support/testService.ts';
 
 const service = await startTestService();
 const { dataSource } = service;
-
-function aRequest(ids: readonly string[], given: Partial<CancelRequest> = {}): CancelRequest {
-  return {
-    ids,
-    reason: 'Changed my mind',
-    note: null,
-    idempotencyKey: null,
-    cancelledBy: 'somebody',
-    channel: 'graphql',
-    requestId: '0af7651916cd43dd8448eb211c80319c',
-    ...given,
-  };
-}
-
-async function cancel(...requests: CancelRequest[]): Promise<(readonly CancelOutcome[])[]> {
-  return Promise.all(cancelOrderItems(dataSource, requests));
-}
-
-const codesOf = (outcomes: readonly (readonly CancelOutcome[])[]): string[][] =>
-  outcomes.map((ofRequest) => ofRequest.map(({ code }) => code));
-
-/** Keeps rows locked by a session of its own until the action has ended. */
-async function whileLocked<T>(ids: readonly string[], action: () => Promise<T>): Promise<T> {
-  return dataSource.transaction(async (manager) => {
-    await manager.query('SELECT 1 FROM order_item WHERE id = ANY($1::uuid[]) FOR UPDATE', [ids]);
-    return action();
-  });
-}
+const { cancel, cancelAtOnce, whileLocked } = cancellingIn(dataSource);
 
 describe('a cancel', () => {
   test('writes status, cancellation and event, and answers with what it wrote', async () => {
@@ -114,7 +89,7 @@ describe('a cancel', () => {
     const [locked = '', free = ''] = await insertOrderItems(dataSource, [{}, {}]);
     let waiting: Promise<readonly CancelOutcome[]> | undefined;
     await whileLocked([locked], async () => {
-      const [ofLocked, ofFree] = cancelOrderItems(dataSource, [aRequest([locked]), aRequest([free])]);
+      const [ofLocked, ofFree] = cancelAtOnce([aRequest([locked]), aRequest([free])]);
       waiting = ofLocked;
       // Resolves although the lock is still held.
       expect(await ofFree).toMatchObject([{ code: 'CANCELLED' }]);
@@ -131,157 +106,67 @@ describe('a cancel', () => {
     expect(await findOrderItem(dataSource, free)).toMatchObject({ status: 'pending', version: 1 });
   });
 
+  test('holds no connection while it waits for a lock', async () => {
+    const [locked = '', free = ''] = await insertOrderItems(dataSource, [{}, {}]);
+    let waiting: Promise<unknown> | undefined;
+    await whileLocked([locked], async () => {
+      // Many times as many as the pool has connections.
+      waiting = Promise.allSettled(Array.from({ length: 100 }, () => cancel(aRequest([locked]))));
+      for (let i = 0; i < 20; i += 1) {
+        expect(await cancel(aRequest([free, 'nonsense']))).toMatchObject([[{}, { code: 'INVALID_CANCEL_REQUEST' }]]);
+      }
+    });
+    await waiting;
+    expect(await findCancellations(dataSource, [locked, free])).toHaveLength(2);
+  });
+
+  test('asks the database nothing where every id is malformed', async () => {
+    const statements = await statementsDuring(dataSource, () => cancel(aRequest(['nonsense', ''])));
+    expect(statements).toEqual([]);
+  });
+
   test('judges an item as the transaction that had it locked left it', async () => {
     const id = await anOrderItem(dataSource);
     let waiting: Promise<readonly CancelOutcome[]> | undefined;
     await dataSource.transaction(async (manager) => {
       await manager.query(`UPDATE order_item SET status = 'complete' WHERE id = $1`, [id]);
-      [waiting] = cancelOrderItems(dataSource, [aRequest([id])]);
+      [waiting] = cancelAtOnce([aRequest([id])]);
     });
     expect(await waiting).toMatchObject([{ code: 'ORDER_ITEM_NOT_CANCELABLE', orderItem: { status: 'complete' } }]);
   });
 
-  test('survives deadlocks: batches that overlap in any order all end with one success an item', async () => {
+  test('by batches that overlap in any order succeeds once an item', async () => {
     const ids = await insertOrderItems(
       dataSource,
       Array.from({ length: 20 }, () => ({})),
     );
     const batches = Array.from({ length: 12 }, (_, i) => aRequest(i % 2 === 0 ? ids : [...ids].reverse()));
-    const outcomes = await Promise.all(batches.flatMap((request) => cancelOrderItems(dataSource, [request])));
+    const outcomes = await Promise.all(batches.flatMap((request) => cancelAtOnce([request])));
     expect(outcomes.flat().filter(({ code }) => code === 'CANCELLED')).toHaveLength(20);
     expect(outcomes.flat().filter(({ code }) => code === 'ORDER_ITEM_NOT_CANCELABLE')).toHaveLength(11 * 20);
     expect(await findCancellations(dataSource, ids)).toHaveLength(20);
   });
 
-  test('is tried again after a deadlock with another service, unseen by its caller', async () => {
-    const [first = '', second = '', third = ''] = (await insertOrderItems(dataSource, [{}, {}, {}])).sort();
+  test('is tried again after a deadlock, unseen by its caller', async () => {
+    // A cancel waits for no item, but a trigger that another service has put on the table can wait for anything.
+    await dataSource.query(`
+      CREATE TABLE stock (product_id text PRIMARY KEY, free int NOT NULL);
+      INSERT INTO stock VALUES ('scarce', 0);
+      CREATE FUNCTION free_stock() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN UPDATE stock SET free = free + 1 WHERE product_id = NEW.product_id; RETURN NEW; END $$;
+      CREATE TRIGGER free_stock AFTER UPDATE OF status ON order_item FOR EACH ROW EXECUTE FUNCTION free_stock()`);
+    const id = await anOrderItem(dataSource, { productId: 'scarce' });
     let waiting: Promise<(readonly CancelOutcome[])[]> | undefined;
-    // The other service takes the third item, then wants the first, which the cancel has by then. The second item
-    // holds the cancel up until the other waits, so that the cancel closes the circle and PostgreSQL gives it up.
-    let otherService: Promise<unknown> | undefined;
-    await whileLocked([second], async () => {
-      let wantFirst: (() => void) | undefined;
-      const holdsThird = new Promise<void>((resolve, reject) => {
-        otherService = dataSource.transaction(async (manager) => {
-          await manager.query(`SET LOCAL deadlock_timeout = '10s'`);
-          await manager.query(`SET LOCAL lock_timeout = 0`);
-          await manager.query('UPDATE order_item SET quantity = 2 WHERE id = $1', [third]);
-          const wanted = new Promise<void>((go) => (wantFirst = go));
-          resolve();
-          await wanted;
-          await manager.query('UPDATE order_item SET quantity = 2 WHERE id = $1', [first]);
-        });
-        otherService.catch(reject);
-      });
-      await holdsThird;
-      waiting = cancel(aRequest([first, second, third]));
-      await untilWaiting(1);
-      wantFirst?.();
-      await untilWaiting(2);
+    // The other service has the stock and wants the item, which the cancel has while its trigger wants the stock.
+    await dataSource.transaction(async (manager) => {
+      await manager.query(`SET LOCAL deadlock_timeout = '10s'`);
+      await manager.query(`UPDATE stock SET free = free + 1 WHERE product_id = 'scarce'`);
+      waiting = cancel(aRequest([id]));
+      await untilSomebodyWaits(service.databaseUrl);
+      await manager.query('UPDATE order_item SET quantity = 2 WHERE id = $1', [id]);
     });
-    expect(codesOf((await waiting) ?? [])).toEqual([['CANCELLED', 'CANCELLED', 'CANCELLED']]);
-    await otherService;
-    expect(await findOrderItem(dataSource, first)).toMatchObject({ status: 'cancelled', quantity: 2 });
-  });
-});
-
-/** Until this many sessions of the test's database wait for a lock. */
-async function untilWaiting(sessions: number): Promise<void> {
-  for (;;) {
-    const [row] = await dataSource.query<{ waiting: number }[]>(
-      `SELECT count(*)::int AS waiting FROM pg_stat_activity
-       WHERE wait_event_type = 'Lock' AND datname = current_database()`,
-    );
-    if ((row?.waiting ?? 0) >= sessions) return;
-  }
-}
-
-describe('an idempotency key', () => {
-  const key = (): string => randomUUID();
-
-  test('gives a repeat the first answer and changes nothing, whichever the door', async () => {
-    const id = await anOrderItem(dataSource);
-    const idempotencyKey = key();
-    const [[first] = []] = await cancel(aRequest([id], { idempotencyKey }));
-    const again = aRequest([id.toUpperCase()], { idempotencyKey, channel: 'rest', requestId: 'f'.repeat(32) });
-    expect(await cancel(again)).toEqual([[first]]);
-    expect(await findCancellations(dataSource, [id])).toHaveLength(1);
-    expect(await findOrderItem(dataSource, id)).toMatchObject({ version: 2 });
-  });
-
-  test('is refused for another item, reason, note or order of ids, before anybody asks whether the item exists', async () => {
-    const [id = '', other = ''] = await insertOrderItems(dataSource, [{}, {}]);
-    const idempotencyKey = key();
-    await cancel(aRequest([id], { idempotencyKey }));
-    for (const request of [
-      aRequest([other], { idempotencyKey }),
-      aRequest([randomUUID()], { idempotencyKey }),
-      aRequest([id], { idempotencyKey, reason: 'Another reason' }),
-      aRequest([id], { idempotencyKey, reason: null }),
-      aRequest([id], { idempotencyKey, note: 'a note' }),
-      aRequest([id, id], { idempotencyKey }),
-    ]) {
-      const [outcomes = []] = await cancel(request);
-      expect(outcomes.map(({ code }) => code)).toEqual(request.ids.map(() => 'IDEMPOTENCY_KEY_REUSED'));
-    }
-    expect(await findCancellations(dataSource, [other])).toEqual([]);
-  });
-
-  test('belongs to its caller', async () => {
-    const [id = '', other = ''] = await insertOrderItems(dataSource, [{}, {}]);
-    const idempotencyKey = key();
-    await cancel(aRequest([id], { idempotencyKey }));
-    const [outcomes] = await cancel(aRequest([other], { idempotencyKey, cancelledBy: 'somebody else' }));
-    expect(outcomes).toMatchObject([{ code: 'CANCELLED' }]);
-  });
-
-  test('remembers successes only: a refusal is decided anew', async () => {
-    const [open = '', held = ''] = await insertOrderItems(dataSource, [{}, { isPreOrder: false }]);
-    const request = aRequest([open, held, open], { idempotencyKey: key() });
-    const before = await cancel(request);
-    expect(codesOf(before)).toEqual([['CANCELLED', 'ORDER_ITEM_NOT_CANCELABLE', 'ORDER_ITEM_NOT_CANCELABLE']]);
-    expect(await cancel(request)).toEqual(before);
-
-    await dataSource.query('UPDATE order_item SET is_pre_order = true WHERE id = $1', [held]);
-    expect(codesOf(await cancel(request))).toEqual([['CANCELLED', 'CANCELLED', 'ORDER_ITEM_NOT_CANCELABLE']]);
-  });
-
-  test('of a request that was refused whole stays free for another', async () => {
-    const [held = '', open = ''] = await insertOrderItems(dataSource, [{ isPreOrder: false }, {}]);
-    const idempotencyKey = key();
-    await cancel(aRequest([held], { idempotencyKey }));
-    expect(codesOf(await cancel(aRequest([open], { idempotencyKey })))).toEqual([['CANCELLED']]);
-  });
-
-  test('holds within one batch and between batches at the same time', async () => {
-    const [id = '', other = ''] = await insertOrderItems(dataSource, [{}, {}]);
-    const idempotencyKey = key();
-    const same = aRequest([id], { idempotencyKey });
-    const outcomes = await Promise.all([
-      ...cancelOrderItems(dataSource, [same, same, aRequest([other], { idempotencyKey })]),
-      ...cancelOrderItems(dataSource, [same]),
-      ...cancelOrderItems(dataSource, [same]),
-    ]);
-    expect(codesOf(outcomes)).toEqual([
-      ['CANCELLED'],
-      ['CANCELLED'],
-      ['IDEMPOTENCY_KEY_REUSED'],
-      ['CANCELLED'],
-      ['CANCELLED'],
-    ]);
-    expect(
-      new Set(outcomes.flat().map((outcome) => ('cancellation' in outcome ? outcome.cancellation.id : null))).size,
-    ).toBe(2);
-  });
-
-  test('used at once for two different requests serves one and refuses the other', async () => {
-    const [id = '', other = ''] = await insertOrderItems(dataSource, [{}, {}]);
-    const idempotencyKey = key();
-    const outcomes = await Promise.all([
-      ...cancelOrderItems(dataSource, [aRequest([id], { idempotencyKey })]),
-      ...cancelOrderItems(dataSource, [aRequest([other], { idempotencyKey })]),
-    ]);
-    expect(codesOf(outcomes).flat().sort()).toEqual(['CANCELLED', 'IDEMPOTENCY_KEY_REUSED']);
-    expect(await findCancellations(dataSource, [id, other])).toHaveLength(1);
+    expect(codesOf((await waiting) ?? [])).toEqual([['CANCELLED']]);
+    expect(await findOrderItem(dataSource, id)).toMatchObject({ status: 'cancelled', quantity: 2 });
+    expect(await dataSource.query('SELECT free FROM stock')).toEqual([{ free: 2 }]);
   });
 });

@@ -48,7 +48,10 @@ class Issuer {
     return key;
   }
 
-  async token(claims: object = {}, { kid = 'first', alg = 'RS256', typ = 'at+jwt' } = {}): Promise<string> {
+  async token(
+    claims: object = {},
+    { kid = 'first', alg = 'RS256', typ = 'at+jwt', named = true } = {},
+  ): Promise<string> {
     return new SignJWT({
       iss: this.url,
       aud: AUDIENCE,
@@ -57,7 +60,7 @@ class Issuer {
       scope: 'order-items:read order-items:cancel',
       ...claims,
     })
-      .setProtectedHeader({ alg, kid, typ })
+      .setProtectedHeader({ alg, typ, ...(named ? { kid } : {}) })
       .sign(this.keyOf(kid).privateKey);
   }
 }
@@ -131,6 +134,7 @@ describe('a token of the configured issuer', () => {
     ['no sub', { sub: undefined }],
     ['an empty sub', { sub: '' }],
     ['a NUL in sub', { sub: 'some\0body' }],
+    ['a sub of 256 characters', { sub: 'x'.repeat(256) }],
   ])('is refused with %s', async (_, claims) => {
     expect(await ask(await issuer.token(claims))).toMatchObject(REFUSED);
   });
@@ -178,9 +182,27 @@ describe('keys', () => {
     await rotating.publish('second', 'ES256');
     expect(await ask(await rotating.token({}, { kid: 'second', alg: 'ES256' }), url)).toMatchObject(ACCEPTED);
 
-    const token = await rotating.token();
+    const token = await rotating.token({ exp: now() + 3_600 });
     await rotating.stop();
     expect(await ask(token, url)).toMatchObject(ACCEPTED);
+    // Past the age at which the keys would be fetched again.
+    const { now: realNow } = Date;
+    Date.now = () => realNow() + 20 * 60_000;
+    try {
+      expect(await ask(token, url)).toMatchObject(ACCEPTED);
+      expect(await ask(token, url)).toMatchObject(ACCEPTED);
+    } finally {
+      Date.now = realNow;
+    }
+  });
+
+  test('need not be named: while there are two, each is tried', async () => {
+    await issuer.publish('second');
+    for (const kid of ['first', 'second']) {
+      expect(await ask(await issuer.token({}, { kid, named: false }), undiscoveredService.url)).toMatchObject(REFUSED);
+      const token = await issuer.token({ iss: undiscovered }, { kid, named: false });
+      expect(await ask(token, undiscoveredService.url)).toMatchObject(ACCEPTED);
+    }
   });
 
   test('that cannot be fetched are a fault of the service’s, not of the token: 503', async () => {

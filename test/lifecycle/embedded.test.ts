@@ -1,6 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -111,6 +111,27 @@ describe('npm start with nothing but a data directory', () => {
     expect(await second.exit).toBe(0);
     expect(await cancelledItems(first)).toBe(2);
     await stop(first);
+  });
+
+  test('starts once where several instances start at the same moment', async () => {
+    const shared = path.join(closedDir, 'shared');
+    const services = [start({ DATA_DIR: shared }), start({ DATA_DIR: shared }), start({ DATA_DIR: shared })];
+    for (const service of services) expect((await fetch(`${await service.url}/health/ready`)).status).toBe(200);
+    for (const { child } of services) child.kill('SIGTERM');
+    expect(await Promise.all(services.map(({ exit }) => exit))).toEqual([0, 0, 0]);
+    expect(existsSync(path.join(shared, 'postgres', 'postmaster.pid'))).toBe(false);
+    expect((await readdir(shared)).sort()).toEqual(['development-issuer.jwk.json', 'postgres', 'postgres.log']);
+  });
+
+  test('stops whole whenever it is told to while it starts', async () => {
+    for (const output of ['database migrated', 'demonstration data', 'Server listening', 'GraphQL']) {
+      const fresh = await mkdtemp(path.join(closedDir, 'fresh '));
+      const service = start({ DATA_DIR: fresh });
+      while (!service.output().includes(output)) await new Promise((resolve) => setTimeout(resolve, 1));
+      service.child.kill('SIGTERM');
+      expect(await service.exit).toBe(0);
+      expect(existsSync(path.join(fresh, 'postgres', 'postmaster.pid'))).toBe(false);
+    }
   });
 
   test('stops with PostgreSQL on a Ctrl-C in the terminal, which npm and the service both get', async () => {

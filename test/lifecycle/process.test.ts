@@ -5,6 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import { openDevelopmentIssuer } from '../../src/auth/developmentIssuer.ts';
+import { lockItem } from '../support/lockedItem.ts';
 import { anOrderItem, findCancellations, findOrderItem } from '../support/orderItems.ts';
 import { killServiceProcesses, type ServiceProcess, startServiceProcess } from '../support/serviceProcess.ts';
 import { createTestDatabase } from '../support/testDatabase.ts';
@@ -38,28 +39,6 @@ function cancel(url: string, id: string, body: object = { reason: 'Late' }): Pro
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
-}
-
-/** Keeps an item locked; while it is, a cancel of it is in flight. */
-async function lock(id: string): Promise<{ release: () => Promise<void> }> {
-  const runner = dataSource.createQueryRunner();
-  await runner.startTransaction();
-  await runner.query('SELECT 1 FROM order_item WHERE id = $1 FOR UPDATE', [id]);
-  return {
-    release: async () => {
-      await runner.commitTransaction();
-      await runner.release();
-    },
-  };
-}
-
-async function untilSomebodyWaits(): Promise<void> {
-  for (;;) {
-    const rows = await dataSource.query<unknown[]>(
-      `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
-    );
-    if (rows.length > 0) return;
-  }
 }
 
 describe('with DATABASE_URL', () => {
@@ -114,14 +93,14 @@ describe('SIGTERM', () => {
     const service = start();
     const url = await service.url;
     const id = await anOrderItem(dataSource);
-    const { release } = await lock(id);
+    const lock = await lockItem(database.url, id);
     const inFlight = cancel(url, id);
-    await untilSomebodyWaits();
+    await lock.untilTried();
 
     service.child.kill('SIGTERM');
     while (!service.output().includes('"stopping"')) await sleep(5);
     await expect(cancel(url, id)).rejects.toThrow();
-    await release();
+    await lock.release();
 
     expect((await inFlight).status).toBe(200);
     expect(await service.exit).toBe(0);
@@ -131,9 +110,9 @@ describe('SIGTERM', () => {
   test('repeated at once is the same signal; repeated later ends the service at once', async () => {
     const service = start({ LOCK_TIMEOUT_MS: '8000' });
     const id = await anOrderItem(dataSource);
-    const { release } = await lock(id);
+    const lock = await lockItem(database.url, id);
     const inFlight = cancel(await service.url, id).catch(() => null);
-    await untilSomebodyWaits();
+    await lock.untilTried();
 
     service.child.kill('SIGTERM');
     service.child.kill('SIGTERM');
@@ -142,7 +121,7 @@ describe('SIGTERM', () => {
     service.child.kill('SIGTERM');
     expect(await service.exit).toBe(1);
     expect(await inFlight).toBeNull();
-    await release();
+    await lock.release();
     expect(await findCancellations(dataSource, [id])).toEqual([]);
   });
 });

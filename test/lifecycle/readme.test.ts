@@ -41,7 +41,7 @@ test('README’s commands give the answers that it shows', async () => {
 
 test('README’s table of variables is the configuration’s', async () => {
   const source = await readFile(path.join(import.meta.dirname, '../../src/config.ts'), 'utf8');
-  const read = [...source.matchAll(/^ {4}([A-Z_]+): /gm)].map(([, name]) => name);
+  const read = [...source.matchAll(/^ {2}([A-Z_]+): /gm)].map(([, name]) => name);
   const told = [...readme.matchAll(/^\| (`[A-Z_`, ]+) \|/gm)].flatMap(
     ([, names = '']) => names.match(/[A-Z_]+/g) ?? [],
   );

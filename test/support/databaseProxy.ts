@@ -10,7 +10,9 @@ export interface DatabaseProxy {
   readonly cut: () => Promise<void>;
   /** Keeps connections open and lets nothing through. */
   readonly stall: () => void;
-  /** Undoes either; what was held back goes on its way. */
+  /** Stalls as soon as a statement that contains this text is sent. */
+  readonly stallAt: (text: string) => void;
+  /** Undoes any of them; what was held back goes on its way. */
   readonly mend: () => Promise<void>;
 }
 
@@ -19,9 +21,11 @@ export async function startDatabaseProxy(databaseUrl: string): Promise<DatabaseP
   const sockets = new Set<Socket>();
   const held: (() => void)[] = [];
   let stalled = false;
+  let stallText: string | null = null;
   const pass = (from: Socket, to: Socket): void => {
     sockets.add(from);
     from.on('data', (chunk: Buffer) => {
+      if (stallText !== null && chunk.includes(stallText)) stalled = true;
       if (stalled) held.push(() => to.write(chunk));
       else to.write(chunk);
     });
@@ -57,8 +61,12 @@ export async function startDatabaseProxy(databaseUrl: string): Promise<DatabaseP
     stall: () => {
       stalled = true;
     },
+    stallAt: (text) => {
+      stallText = text;
+    },
     mend: async () => {
       stalled = false;
+      stallText = null;
       for (const release of held.splice(0)) release();
       if (!server.listening) await listen(port);
     },

@@ -3,6 +3,8 @@ import pg from 'pg';
 
 /** An item that a session beside the service has locked. */
 export interface LockedItem {
+  /** Returns once the service has tried to cancel the item and found it locked. @throws after 5 s. */
+  readonly untilTried: () => Promise<void>;
   readonly release: () => Promise<void>;
 }
 
@@ -11,23 +13,37 @@ export async function lockItem(databaseUrl: string, id: string): Promise<LockedI
   await client.connect();
   await client.query('BEGIN');
   await client.query('SELECT FROM order_item WHERE id = $1 FOR UPDATE', [id]);
-  return { release: () => client.end() };
+  const { rows } = await client.query<{ now: string }>('SELECT clock_timestamp()::text AS now');
+  return {
+    untilTried: () =>
+      until(
+        databaseUrl,
+        `application_name = 'order-items' AND query = 'COMMIT' AND state_change > '${rows[0]?.now ?? ''}'`,
+        'Nobody tried to cancel the item.',
+      ),
+    release: () => client.end(),
+  };
 }
 
 /** Returns once some session of the database waits for a lock. @throws after 5 s. */
-export async function untilSomebodyWaits(databaseUrl: string): Promise<void> {
+export function untilSomebodyWaits(databaseUrl: string): Promise<void> {
+  return until(databaseUrl, "wait_event_type = 'Lock'", 'Nobody waits for a lock.');
+}
+
+/** Until a session of the database meets the condition. */
+async function until(databaseUrl: string, condition: string, complaint: string): Promise<void> {
   const client = new pg.Client(databaseUrl);
   await client.connect();
   try {
     const deadline = Date.now() + 5_000;
     while (Date.now() < deadline) {
       const { rowCount } = await client.query(
-        "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND ${condition}`,
       );
       if (rowCount !== 0) return;
       await sleep(5);
     }
-    throw new Error('Nobody waits for a lock.');
+    throw new Error(complaint);
   } finally {
     await client.end();
   }

@@ -15,7 +15,6 @@ export default async function startPostgres(): Promise<void> {
     full_page_writes: 'off',
     synchronous_commit: 'off',
     max_connections: '200',
-    deadlock_timeout: '100ms',
   };
   const postgres = await startEmbeddedPostgres({ dataDir, settings });
   process.env['TEST_POSTGRES_URL'] = postgres.url;

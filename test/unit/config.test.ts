@@ -46,6 +46,21 @@ describe('configuration', () => {
     }
   });
 
+  test('reports a value out of range beside settings that do not fit together', () => {
+    expect(defectsOf({ HOST: '0.0.0.0', LOG_LEVEL: 'loud', AUTH_AUDIENCE: 'x', INTROSPECTION: 'maybe' })).toHaveLength(
+      4,
+    );
+  });
+
+  test.each(['too short', ' a secret with a space before', 'ein Geheimnis für später'])(
+    'refuses the router secret %j, which no header could match',
+    (secret) => {
+      expect(defectsOf({ ROUTER_SECRET: secret })).toEqual([
+        'ROUTER_SECRET must have at least 16 characters, all of them printable ASCII',
+      ]);
+    },
+  );
+
   test('refuses production without an issuer', () => {
     expect(defectsOf({ NODE_ENV: 'production' })).toEqual(['AUTH_ISSUER must be set when NODE_ENV is production']);
   });

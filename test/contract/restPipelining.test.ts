@@ -1,0 +1,29 @@
+import { findOrderItem, anOrderItem } from '../support/orderItems.ts';
+import { openConnection } from '../support/rawHttp.ts';
+import { startTestService } from '../support/testService.ts';
+
+const { dataSource, token, url } = await startTestService();
+
+const requestFor = async (id: string): Promise<string> =>
+  `POST /v0/line_item/${id}/cancel HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${await token()}\r\n\r\n`;
+
+describe('requests one behind the other on a connection', () => {
+  test('are answered in their order', async () => {
+    const [first, second] = [await anOrderItem(dataSource), await anOrderItem(dataSource)];
+    const connection = await openConnection(url);
+    connection.write((await requestFor(first)) + (await requestFor(second)));
+    expect((await connection.readAnswer()).body).toMatchObject({ id: first });
+    expect((await connection.readAnswer()).body).toMatchObject({ id: second });
+    connection.destroy();
+  });
+
+  test('a good one before one that is not HTTP gets its own answer, and the connection ends', async () => {
+    const id = await anOrderItem(dataSource);
+    const connection = await openConnection(url);
+    connection.write(`${await requestFor(id)}nonsense\r\n\r\n`);
+    expect(await connection.readAnswer()).toMatchObject({ status: 200, body: { id, status: 'cancelled' } });
+    expect(await findOrderItem(dataSource, id)).toMatchObject({ status: 'cancelled' });
+    await expect(connection.readAnswer()).rejects.toThrow('ended');
+    connection.destroy();
+  });
+});

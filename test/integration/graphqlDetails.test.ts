@@ -1,0 +1,35 @@
+import { insertOrderItems } from '../support/orderItems.ts';
+import { startTestService } from '../support/testService.ts';
+
+const service = await startTestService();
+const closed = await startTestService({ INTROSPECTION: 'false' });
+
+test('a mutation that reads lists sees its own cancels in each of them', async () => {
+  const [first = '', second = ''] = await insertOrderItems(service.dataSource, [{ orderId: 'A' }, { orderId: 'A' }]);
+  const cancel = (id: string): string => `cancelOrderItem(input: { id: "${id}", reason: "Late" }) {
+    ... on CancelOrderItemSuccess { orderItem { order { items(filter: { statuses: [CANCELLED] }) { edges { node { id } } } } } } }`;
+  const { data } = await service.graphql(`mutation { first: ${cancel(first)} second: ${cancel(second)} }`);
+  expect(data.first.orderItem.order.items.edges).toHaveLength(1);
+  expect(data.second.orderItem.order.items.edges).toHaveLength(2);
+});
+
+test('a subscription is the client’s mistake, not a fault', async () => {
+  const { status, errors } = await service.graphql('subscription { orderItem(id: "1") { id } }');
+  expect(status).toBeLessThan(500);
+  expect(errors[0]?.extensions['code']).not.toBe('INTERNAL_SERVER_ERROR');
+});
+
+test.each([
+  ['a field', '{ orderItm(id: "1") { id } }', {}],
+  [
+    'a value',
+    'query($s: [OrderItemStatus!]) { orderItems(filter: { statuses: $s }) { edges { cursor } } }',
+    { s: ['PENDNG'] },
+  ],
+  ['a member', 'query($f: OrderItemFilter) { orderItems(filter: $f) { edges { cursor } } }', { f: { statuss: [] } }],
+])('a closed schema suggests no spelling of %s', async (_, document, variables) => {
+  const [open] = (await service.graphql(document, variables)).errors;
+  const [told] = (await closed.graphql(document, variables)).errors;
+  expect(open?.message).toContain('Did you mean');
+  expect(told?.message).not.toContain('Did you mean');
+});

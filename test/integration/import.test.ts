@@ -1,0 +1,214 @@
+import { randomUUID } from 'node:crypto';
+import { readRows } from '../../src/import/readRows.ts';
+import { aRow, type Imported, importRows, NOTHING_IMPORTED } from '../support/importing.ts';
+import { lockItem } from '../support/lockedItem.ts';
+import { anOrderItem, findCancellations, findOrderItem, insertOrderItems } from '../support/orderItems.ts';
+import { temporaryFile } from '../support/temporaryFile.ts';
+import { startTestService } from '../support/testService.ts';
+
+const service = await startTestService();
+const { dataSource, databaseUrl } = service;
+
+async function importFile(name: string, content: string): Promise<Imported> {
+  return importRows(databaseUrl, await readRows(await temporaryFile(name, content)));
+}
+
+/** What the database has for the id, whole, and in which version of the row it has it. */
+async function rawRow(id: string): Promise<unknown> {
+  const [found] = await dataSource.query<unknown[]>('SELECT *, xmin, ctid FROM order_item WHERE id = $1', [id]);
+  return found;
+}
+
+describe('a file with every kind of bad line', () => {
+  const [first, second, third, fourth] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
+
+  test('goes in but for these lines, each reported with its number and the reason', async () => {
+    const lines = [
+      'id,order_id,product_id,external_id,status,quantity,price_amount,price_currency',
+      `${first},order-1,product-1,"comma, quote "" and`,
+      'line end",pending,1,9.99,GBP',
+      'no-uuid,order-1,product-1,,pending,1,9.99,GBP',
+      `${randomUUID()},order-1,product-1,,pending,-3,9.99,GBP`,
+      `${second.toUpperCase()},"order, 1",product-1,,on_hold,2,0,EUR`,
+      `${randomUUID()},order-1,product-1,,lost,1,9.99,GBP`,
+      `${first},order-2,product-1,,pending,1,9.99,GBP`,
+      `${randomUUID()},"order-1,product-1,,pending,1,9.99,GBP`,
+      `${third},order-1,product-1,,,,12.3456,USD`,
+      `${randomUUID()},order-1,product-1,,pend`,
+    ];
+
+    const { rejections, ...counts } = await importFile('items.csv', `\ufeff${lines.join('\r\n')}`);
+
+    expect(rejections.toSorted((one, other) => one.line - other.line)).toEqual([
+      { line: 4, defect: 'id is not a UUID: "no-uuid"' },
+      { line: 5, defect: 'quantity is not a whole number from 1 to 2147483647: "-3"' },
+      {
+        line: 7,
+        defect: 'status is not one of pending, on_hold, in_fulfillment, complete, cancelled, returned: "lost"',
+      },
+      { line: 8, defect: 'the id already stands on line 2' },
+      { line: 9, defect: 'a quotation mark is never closed, or out of place' },
+      { line: 11, defect: "the number of its fields is 5, that of the header's 8" },
+    ]);
+    expect(counts).toEqual({ inserted: 3, updated: 0, unchanged: 0, rejected: 6, keptCancelled: 0 });
+    expect(await findOrderItem(dataSource, first)).toMatchObject({ externalId: 'comma, quote " and\r\nline end' });
+    expect(await findOrderItem(dataSource, second)).toMatchObject({
+      orderId: 'order, 1',
+      status: 'on_hold',
+      quantity: 2,
+    });
+    expect(await findOrderItem(dataSource, third)).toMatchObject({
+      status: 'pending',
+      quantity: 1,
+      priceAmount: '12.3456',
+    });
+  });
+
+  test('goes in likewise as NDJSON', async () => {
+    const item = (members: object): string => JSON.stringify({ ...aRow().values, ...members });
+    const { rejections, ...counts } = await importFile(
+      'items.ndjson',
+      [item({ id: fourth, is_pre_order: true }), item({ id: 5 }), item({ quantity: -3 }), item({}).slice(0, 40)].join(
+        '\n',
+      ),
+    );
+    expect(rejections).toEqual([
+      { line: 2, defect: 'id is not a UUID: "5"' },
+      { line: 3, defect: 'quantity is not a whole number from 1 to 2147483647: "-3"' },
+      { line: 4, defect: 'it is not valid JSON' },
+    ]);
+    expect(counts).toEqual({ inserted: 1, updated: 0, unchanged: 0, rejected: 3, keptCancelled: 0 });
+    expect(await findOrderItem(dataSource, fourth)).toMatchObject({ isPreOrder: true });
+  });
+});
+
+describe('a new item', () => {
+  test('is stored with every value of its row, to the letter', async () => {
+    const given = aRow({
+      external_id: 'tab\t, \\N, \\., line\r\nend and 😀',
+      status: 'in_fulfillment',
+      is_pre_order: 't',
+      release_date: '2026-02-28',
+      quantity: '2147483647',
+      price_amount: '999999999999999.9999',
+      version: '7',
+      created_at: '2024-01-01T10:00:00.123456+05:30',
+      updated_at: '2024-01-02 10:00:00+00',
+    });
+    expect(await importRows(databaseUrl, [given])).toEqual({ ...NOTHING_IMPORTED, inserted: 1 });
+    expect(await findOrderItem(dataSource, given.values.id)).toEqual({
+      id: given.values.id,
+      orderId: 'order-1',
+      productId: 'product-1',
+      externalId: given.values.external_id,
+      status: 'in_fulfillment',
+      isPreOrder: true,
+      releaseDate: '2026-02-28',
+      quantity: 2147483647,
+      priceAmount: '999999999999999.9999',
+      priceCurrency: 'GBP',
+      version: 7,
+      createdAt: new Date('2024-01-01T04:30:00.123Z'),
+      updatedAt: new Date('2024-01-02T10:00:00Z'),
+    });
+  });
+
+  test('has the defaults of the table where its row leaves columns out or empty', async () => {
+    const [leftOut, empty, bare] = [aRow(), aRow({ status: null, quantity: null, version: null }), randomUUID()];
+    await importRows(databaseUrl, [leftOut, { ...empty, line: 3 }]);
+    await dataSource.query(
+      `INSERT INTO order_item (id, order_id, product_id, price_amount, price_currency)
+       VALUES ($1, 'order-1', 'product-1', 9.99, 'GBP')`,
+      [bare],
+    );
+    const expected = {
+      ...(await findOrderItem(dataSource, bare)),
+      createdAt: expect.any(Date),
+      updatedAt: expect.any(Date),
+    };
+    for (const { values } of [leftOut, empty]) {
+      expect(await findOrderItem(dataSource, values.id)).toEqual({ ...expected, id: values.id });
+    }
+  });
+});
+
+describe('an item that is there already', () => {
+  test('gets what differs, a new version and time, and keeps what the row leaves out', async () => {
+    const then = new Date('2020-01-01T00:00:00Z');
+    const id = await anOrderItem(dataSource, {
+      externalId: 'kept',
+      status: 'on_hold',
+      version: 4,
+      releaseDate: '2026-01-01',
+      createdAt: then,
+      updatedAt: then,
+    });
+    const before = await findOrderItem(dataSource, id);
+
+    expect(await importRows(databaseUrl, [aRow({ id, quantity: '5', release_date: null, status: null })])).toEqual({
+      ...NOTHING_IMPORTED,
+      updated: 1,
+    });
+
+    const after = await findOrderItem(dataSource, id);
+    expect(after).toEqual({ ...before, quantity: 5, releaseDate: null, version: 5, updatedAt: expect.any(Date) });
+    expect(after?.updatedAt.getTime()).toBeGreaterThan(Date.now() - 60_000);
+  });
+
+  test('gets the version and the time that the row gives', async () => {
+    const id = await anOrderItem(dataSource, { version: 4 });
+    await importRows(databaseUrl, [aRow({ id, version: '9', updated_at: '2021-01-01T00:00:00Z' })]);
+    expect(await findOrderItem(dataSource, id)).toMatchObject({
+      version: 9,
+      updatedAt: new Date('2021-01-01T00:00:00Z'),
+    });
+  });
+
+  test('is not even locked where nothing differs in value', async () => {
+    const id = await anOrderItem(dataSource, { externalId: null, createdAt: new Date('2024-01-01T00:00:00Z') });
+    const before = await rawRow(id);
+    const lock = await lockItem(databaseUrl, id);
+    const imported = await importRows(databaseUrl, [
+      aRow({ id, price_amount: '9.9900', created_at: '2024-01-01T01:00:00+01:00', external_id: null, status: null }),
+    ]);
+    await lock.release();
+    expect(imported).toEqual({ ...NOTHING_IMPORTED, unchanged: 1 });
+    expect(await rawRow(id)).toEqual(before);
+  });
+
+  test('counts among inserted, updated and unchanged, whichever it is', async () => {
+    const [same, other] = await insertOrderItems(dataSource, [{}, {}]);
+    const rows = [aRow({ id: same ?? '' }, 2), aRow({ id: other ?? '', quantity: '2' }, 3), aRow({}, 4), aRow({}, 5)];
+    expect(await importRows(databaseUrl, rows)).toEqual({ ...NOTHING_IMPORTED, inserted: 2, updated: 1, unchanged: 1 });
+    expect(await importRows(databaseUrl, rows)).toEqual({ ...NOTHING_IMPORTED, unchanged: 4 });
+  });
+
+  test('may be cancelled by an import', async () => {
+    const id = await anOrderItem(dataSource);
+    expect(await importRows(databaseUrl, [aRow({ id, status: 'cancelled' })])).toEqual({
+      ...NOTHING_IMPORTED,
+      updated: 1,
+    });
+    expect(await findOrderItem(dataSource, id)).toMatchObject({ status: 'cancelled' });
+  });
+});
+
+describe('a cancelled item', () => {
+  test('stays cancelled, with its cancellation, whatever the file says; the rest of the row goes in', async () => {
+    const ids = await insertOrderItems(dataSource, [{}, {}, {}]);
+    for (const id of ids) expect((await service.cancelByRest(id)).status).toBe(200);
+    const [changed = '', same = '', agreed = ''] = ids;
+    const cancellations = await findCancellations(dataSource, ids);
+
+    const imported = await importRows(databaseUrl, [
+      aRow({ id: changed, status: 'pending', quantity: '7' }, 2),
+      aRow({ id: same, status: 'complete' }, 3),
+      aRow({ id: agreed, status: 'cancelled' }, 4),
+    ]);
+
+    expect(imported).toEqual({ ...NOTHING_IMPORTED, updated: 1, unchanged: 2, keptCancelled: 2 });
+    expect(await findOrderItem(dataSource, changed)).toMatchObject({ status: 'cancelled', quantity: 7 });
+    expect(await findOrderItem(dataSource, same)).toMatchObject({ status: 'cancelled', version: 2 });
+    expect(await findCancellations(dataSource, ids)).toEqual(cancellations);
+  });
+});

@@ -1,0 +1,149 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createDataSource } from '../../src/database/dataSource.ts';
+import { lockItem, untilSomebodyWaits } from '../support/lockedItem.ts';
+import { expectNothingWritten } from '../support/nothingWritten.ts';
+import { anOrderItem } from '../support/orderItems.ts';
+import { temporaryFile } from '../support/temporaryFile.ts';
+import { createTestDatabase } from '../support/testDatabase.ts';
+
+const HEADER = 'id,order_id,product_id,quantity,price_amount,price_currency\n';
+const ID = '0b5c3f5e-8f0a-5b0e-9d63-0123456789ab';
+const GOOD_LINE = `${ID},order-1,product-1,1,9.99,GBP\n`;
+
+const database = await createTestDatabase();
+const dataSource = createDataSource({
+  url: database.url,
+  entities: [],
+  poolSize: 2,
+  lockTimeoutMs: 0,
+  statementTimeoutMs: 0,
+});
+await dataSource.initialize();
+afterAll(async () => {
+  await dataSource.destroy();
+  await database.drop();
+});
+
+interface Run {
+  readonly exitCode: number | null;
+  readonly output: string;
+  readonly errors: string;
+}
+
+function startImport(args: readonly string[], environment: Record<string, string> = {}): ChildProcess {
+  return spawn(process.execPath, [path.join(import.meta.dirname, '../../src/commands/import.ts'), ...args], {
+    env: { PATH: process.env['PATH'], DATABASE_URL: database.url, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+async function runImport(args: readonly string[], environment: Record<string, string> = {}): Promise<Run> {
+  const child = startImport(args, environment);
+  if (child.stdout === null || child.stderr === null) throw new Error('The command has no output.');
+  const [output, errors, [exitCode]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ]);
+  return { exitCode, output, errors };
+}
+
+const counts = (inserted: number, updated: number, unchanged: number, rejected: number): string =>
+  `inserted: ${inserted}\nupdated: ${updated}\nunchanged: ${unchanged}\nrejected: ${rejected}\nkept cancelled: 0\n`;
+
+describe('npm run import', () => {
+  test('reports what it would do in a dry run, then does it, then finds it done: exit code 0', async () => {
+    const file = await temporaryFile('items.csv', HEADER + GOOD_LINE);
+    const dryRun = await expectNothingWritten(dataSource, () => runImport([file, '--dry-run']));
+    expect(dryRun).toEqual({
+      exitCode: 0,
+      output: `Dry run: nothing was written. It would be:\n${counts(1, 0, 0, 0)}`,
+      errors: '',
+    });
+    expect(await runImport([file])).toEqual({ exitCode: 0, output: counts(1, 0, 0, 0), errors: '' });
+    expect(await runImport([file])).toEqual({ exitCode: 0, output: counts(0, 0, 1, 0), errors: '' });
+  });
+
+  test('names every bad line on standard error: exit code 2', async () => {
+    const file = await temporaryFile(
+      'items.csv',
+      `${HEADER}x,order-1\n${GOOD_LINE}${GOOD_LINE.replace('1,9', '-1,9')}`,
+    );
+    expect(await runImport([file])).toMatchObject({
+      exitCode: 2,
+      output: expect.stringMatching(/^rejected: 2$/m),
+      errors:
+        "line 2: the number of its fields is 2, that of the header's 6\n" +
+        'line 4: quantity is not a whole number from 1 to 2147483647: "-1"\n',
+    });
+  });
+
+  test('migrates a database that has no tables yet', async () => {
+    const empty = await createTestDatabase({ migrated: false });
+    const file = await temporaryFile('items.csv', HEADER + GOOD_LINE);
+    expect(await runImport([file], { DATABASE_URL: empty.url })).toMatchObject({ exitCode: 0, errors: '' });
+    await empty.drop();
+  });
+
+  test.each([
+    ['a file that is not there', ['/nowhere.csv'], {}, '/nowhere.csv cannot be imported: ENOENT'],
+    ['no file', [], {}, 'npm run import -- FILE [--dry-run]'],
+    ['two files', ['a.csv', 'b.csv'], {}, 'npm run import -- FILE [--dry-run]'],
+    ['an unknown option', ['--force'], {}, "Unknown option '--force'"],
+  ])('tells on standard error of %s: exit code 1', async (_case, args, environment, errors) => {
+    const run = await runImport(args, environment);
+    expect(run).toMatchObject({ exitCode: 1, output: '', errors: expect.stringContaining(errors) });
+  });
+
+  test.each([
+    ['a bad configuration', { PORT: 'x' }, 'PORT must be a whole number'],
+    ['a database that is away', { DATABASE_URL: 'postgres://127.0.0.1:1/none' }, 'connect ECONNREFUSED 127.0.0.1:1'],
+  ])('tells on standard error of %s: exit code 1', async (_case, environment, errors) => {
+    const file = await temporaryFile('items.csv', HEADER + GOOD_LINE);
+    const run = await runImport([file], environment);
+    expect(run).toMatchObject({ exitCode: 1, output: '', errors: expect.stringContaining(errors) });
+  });
+
+  test('refuses a file whose header does not fit before it asks for the database: exit code 1', async () => {
+    const file = await temporaryFile('items.csv', 'id,colour\n');
+    const run = await runImport([file], { DATABASE_URL: 'postgres://127.0.0.1:1/none' });
+    expect(run).toMatchObject({ exitCode: 1, output: '', errors: expect.stringContaining('its header has "colour"') });
+  });
+
+  test.each([
+    ['SIGKILL', null],
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const)('leaves nothing behind when %s ends it in the middle', async (signal, exitCode) => {
+    const id = await anOrderItem(dataSource);
+    const lines = ['8a0c3f5e-8f0a-5b0e-9d63-0123456789ab', id].map((item) =>
+      GOOD_LINE.replace(ID, item).replace(',1,', ',2,'),
+    );
+    const file = await temporaryFile('items.csv', HEADER + lines.join(''));
+
+    await expectNothingWritten(dataSource, async () => {
+      const lock = await lockItem(database.url, id);
+      const child = startImport([file]);
+      await untilSomebodyWaits(database.url);
+      child.kill(signal);
+      expect(await once(child, 'close')).toEqual([exitCode, exitCode === null ? signal : null]);
+      await lock.release();
+      await untilNoImportIsConnected();
+    });
+  });
+});
+
+/** The server goes on with what a client asked last, even if the client is gone by then. */
+async function untilNoImportIsConnected(): Promise<void> {
+  for (;;) {
+    const sessions = await dataSource.query<unknown[]>(
+      "SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'order-items-import'",
+    );
+    if (sessions.length === 0) return;
+    await sleep(10);
+  }
+}

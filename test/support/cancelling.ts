@@ -1,0 +1,48 @@
+import type { DataSource } from 'typeorm';
+import { type CancelOutcome, cancelOrderItems, type CancelRequest } from '../../src/order-items/cancelOrderItems.ts';
+
+const LOCK_TIMEOUT_MS = 1_500;
+
+type Outcomes = readonly CancelOutcome[];
+
+/** A request that states what it must, but for what the test says of it. */
+export function aRequest(ids: readonly string[], given: Partial<CancelRequest> = {}): CancelRequest {
+  return {
+    ids,
+    reason: 'Changed my mind',
+    note: null,
+    idempotencyKey: null,
+    cancelledBy: 'somebody',
+    channel: 'graphql',
+    requestId: '0af7651916cd43dd8448eb211c80319c',
+    ...given,
+  };
+}
+
+interface Cancelling {
+  /** One batch; a promise for each request of it. */
+  readonly cancelAtOnce: (requests: readonly CancelRequest[]) => Promise<Outcomes>[];
+  /** One batch; settles when all of its requests have. */
+  readonly cancel: (...requests: CancelRequest[]) => Promise<Outcomes[]>;
+  /** Keeps rows locked by a session of its own until the action has ended. */
+  readonly whileLocked: <T>(ids: readonly string[], action: () => Promise<T>) => Promise<T>;
+}
+
+/** Cancels in one database, past the doors. */
+export function cancellingIn(dataSource: DataSource): Cancelling {
+  const cancelAtOnce = (requests: readonly CancelRequest[]): Promise<Outcomes>[] =>
+    cancelOrderItems(dataSource, requests, LOCK_TIMEOUT_MS);
+  return {
+    cancelAtOnce,
+    cancel: (...requests: CancelRequest[]): Promise<Outcomes[]> => Promise.all(cancelAtOnce(requests)),
+    whileLocked: <T>(ids: readonly string[], action: () => Promise<T>): Promise<T> =>
+      dataSource.transaction(async (manager) => {
+        await manager.query('SELECT 1 FROM order_item WHERE id = ANY($1::uuid[]) FOR UPDATE', [ids]);
+        return action();
+      }),
+  };
+}
+
+export function codesOf(outcomes: readonly Outcomes[]): string[][] {
+  return outcomes.map((ofRequest) => ofRequest.map(({ code }) => code));
+}

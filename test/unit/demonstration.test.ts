@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { demonstrationItems } from '../../src/demonstration/demonstrationItems.ts';
+import { recordedCancellations } from '../../src/demonstration/recordedCancellations.ts';
+import { readRetailLines } from '../../src/demonstration/retailLines.ts';
+import { checkRow } from '../../src/import/checkRow.ts';
+
+const lines = await readRetailLines();
+const items = demonstrationItems(lines).map(({ values }) => values);
+const cancellations = recordedCancellations(lines);
+
+function countBy<T>(values: readonly T[], nameOf: (value: T) => string): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(Object.groupBy(values, nameOf)).map(([name, group]) => [name, group?.length ?? 0]),
+  );
+}
+
+describe('the demonstration data', () => {
+  test('accounts for every record of the file', () => {
+    expect(lines).toHaveLength(9_999);
+    expect(countBy(lines, ({ kind }) => kind)).toEqual({ order: 9_869, cancellation: 100, 'write-off': 30 });
+    expect(items).toHaveLength(9_869);
+    expect(cancellations).toHaveLength(100);
+  });
+
+  test('leaves out as written off only what nobody ordered and nobody paid', () => {
+    const writtenOff = lines.filter(({ kind }) => kind === 'write-off');
+    expect(writtenOff.filter(({ customer, unitPrice }) => customer !== '' || unitPrice !== '0')).toEqual([]);
+  });
+
+  test('is made by the rules of its README', () => {
+    expect(items[0]).toEqual({
+      id: '95d77775-5210-53f3-97cb-b62b11d25b1e',
+      order_id: '536365',
+      product_id: '85123A',
+      external_id: '536365:1',
+      status: 'complete',
+      is_pre_order: 'false',
+      release_date: null,
+      quantity: '6',
+      price_amount: '2.55',
+      price_currency: 'GBP',
+      created_at: '2010-12-01T00:00:01.000Z',
+    });
+    expect(items[4]).toMatchObject({
+      id: 'd9119be5-9c19-517e-8781-6460b617330f',
+      external_id: '536365:5',
+      status: 'pending',
+      is_pre_order: 'true',
+      release_date: '2011-02-20',
+    });
+  });
+
+  test('is the same always and everywhere', () => {
+    const digest = createHash('sha256')
+      .update(JSON.stringify([items, cancellations]))
+      .digest('hex');
+    expect(digest).toBe('77a9932f483b406d17db65b4407a456785b99fba1210f9c3fc4c4d033d44379a');
+  });
+
+  test('holds items that an import takes, each with an id of its own, in the order of the file', () => {
+    expect(demonstrationItems(lines).filter((row) => 'defect' in checkRow(row))).toEqual([]);
+    expect(new Set(items.map(({ id }) => id)).size).toBe(items.length);
+    const times = items.map(({ created_at: createdAt }) => createdAt ?? '');
+    expect(times).toEqual([...new Set(times)].toSorted());
+  });
+
+  test('has one release date for each product that is pre-ordered, after all of its orders, and none for others', () => {
+    const datesOf = new Map<unknown, Set<unknown>>();
+    for (const item of items) {
+      datesOf.set(item.product_id, (datesOf.get(item.product_id) ?? new Set()).add(item.release_date));
+    }
+    expect([...datesOf].filter(([, dates]) => dates.size > 1)).toEqual([]);
+    const wrong = items.filter(({ is_pre_order: isPreOrder, release_date: date }) =>
+      isPreOrder === 'true' ? typeof date !== 'string' || date <= '2010-12-05' : date !== null,
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test('has items in every status, pre-ordered and not', () => {
+    expect(
+      countBy(items, (item) => `${item.is_pre_order === 'true' ? 'pre-ordered' : 'in stock'} ${item.status}`),
+    ).toEqual({
+      'pre-ordered pending': 1481,
+      'pre-ordered on_hold': 394,
+      'pre-ordered in_fulfillment': 291,
+      'pre-ordered complete': 85,
+      'pre-ordered cancelled': 143,
+      'pre-ordered returned': 49,
+      'in stock pending': 557,
+      'in stock on_hold': 233,
+      'in stock in_fulfillment': 1049,
+      'in stock complete': 4903,
+      'in stock cancelled': 216,
+      'in stock returned': 468,
+    });
+  });
+
+  test('is attributed to its authors wherever it goes', async () => {
+    const readme = await readFile(path.join(import.meta.dirname, '../../src/demonstration/README.md'), 'utf8');
+    expect(readme).toContain('https://doi.org/10.24432/C5BW33');
+    expect(readme).toContain('CC BY 4.0');
+  });
+});
+
+describe('a recorded cancellation', () => {
+  test('names the item that it takes back where the file has it, each item once, and an id of none where not', () => {
+    const ids = new Set(items.map(({ id }) => id));
+    const found = cancellations.filter(({ orderItemId }) => ids.has(orderItemId));
+    expect(found).toHaveLength(9);
+    expect(new Set(cancellations.map(({ orderItemId }) => orderItemId)).size).toBe(100);
+  });
+
+  test('takes back the latest order of the same customer and product that is large enough', () => {
+    const idOf = (externalId: string): unknown => items.find((item) => item.external_id === externalId)?.id;
+    const takenBack = Object.fromEntries(cancellations.map(({ externalId, orderItemId }) => [externalId, orderItemId]));
+    expect(takenBack['C536506:1']).toBe(idOf('536488:3'));
+    expect(takenBack['C536979:1']).toBe(idOf('536557:47'));
+  });
+});

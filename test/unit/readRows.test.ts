@@ -1,0 +1,171 @@
+import { readRows } from '../../src/import/readRows.ts';
+import { temporaryFile } from '../support/temporaryFile.ts';
+
+const HEADER = 'id,order_id,product_id,price_amount,price_currency';
+
+/** What the rows of a file are: line and order_id, or line and defect. */
+async function read(name: string, content: string | Buffer): Promise<[number, unknown][]> {
+  const rows: [number, unknown][] = [];
+  for await (const row of await readRows(await temporaryFile(name, content))) {
+    rows.push([row.line, 'defect' in row ? row.defect : row.values.order_id]);
+  }
+  return rows;
+}
+
+const csv = (...lines: string[]): Promise<[number, unknown][]> => read('items.csv', [HEADER, ...lines].join('\n'));
+
+describe('a CSV file', () => {
+  test('gives its rows with the lines on which they start', async () => {
+    expect(await csv('1,A,x,1,GBP', '2,B,x,1,GBP', '')).toEqual([
+      [2, 'A'],
+      [3, 'B'],
+    ]);
+  });
+
+  test('may have a byte-order mark, CRLF, and no line end at its end', async () => {
+    expect(await read('items.csv', `\ufeff${HEADER}\r\n1,A,x,1,GBP\r\n2,B,x,1,GBP`)).toEqual([
+      [2, 'A'],
+      [3, 'B'],
+    ]);
+  });
+
+  test('may quote commas, quotation marks and line ends, and each line counts once', async () => {
+    expect(
+      await csv('1,"A, ""big"" one",x,1,GBP', '2,"B', 'b",x,1,GBP', '3,"C\r', 'c\r', '",x,1,GBP\r', '4,D,x,1,"GBP"'),
+    ).toEqual([
+      [2, 'A, "big" one'],
+      [3, 'B\nb'],
+      [5, 'C\r\nc\r\n'],
+      [8, 'D'],
+    ]);
+  });
+
+  test('has no rows on blank lines, which count all the same', async () => {
+    expect(await csv('', '1,A,x,1,GBP', '\r', '2,B,x,1,GBP')).toEqual([
+      [3, 'A'],
+      [5, 'B'],
+    ]);
+  });
+
+  test('says nothing where a field is empty', async () => {
+    const file = await temporaryFile('items.csv', `${HEADER},external_id,quantity\n1,A,x,1,GBP,,\n`);
+    const [row] = await Array.fromAsync(await readRows(file));
+    expect(row).toMatchObject({ values: { external_id: null, quantity: null } });
+  });
+
+  test('loses only the line that has too few fields, such as a last line that was cut off, or too many', async () => {
+    expect(await csv('1,A,x,1,GBP,more', '2,B,x,1,GBP', '3,C,x')).toEqual([
+      [2, "the number of its fields is 6, that of the header's 5"],
+      [3, 'B'],
+      [4, "the number of its fields is 3, that of the header's 5"],
+    ]);
+  });
+
+  test('loses only the line on which a quotation mark is never closed, or out of place', async () => {
+    expect(await csv('1,"A,x,1,GBP', '2,B,x,1,GBP', '3,"C')).toEqual([
+      [2, 'a quotation mark is never closed, or out of place'],
+      [3, 'B'],
+      [4, 'a quotation mark is never closed, or out of place'],
+    ]);
+  });
+
+  test('loses only the lines whose quotation marks are out of place', async () => {
+    expect(await csv('1,A 5" long,x,1,GBP', '2,B,x,1,GBP', '3,"C"c,x,1,GBP', '4,"D",x,1,GBP')).toEqual([
+      [2, 'a quotation mark is never closed, or out of place'],
+      [3, 'B'],
+      [4, 'a quotation mark is never closed, or out of place'],
+      [5, 'D'],
+    ]);
+  });
+
+  test('is not swallowed by a quotation mark that is never closed, however long it is', async () => {
+    const good = Array.from({ length: 20_000 }, (_, i) => `${i},B,x,1,GBP`);
+    const rows = await csv('1,"A,x,1,GBP', ...good);
+    expect(rows.filter(([, text]) => text !== 'B')).toEqual([[2, 'a quotation mark is never closed, or out of place']]);
+    expect(rows).toHaveLength(20_001);
+  });
+
+  test('loses only the lines that are too long or not UTF-8', async () => {
+    const lines = [HEADER, `1,${'A'.repeat(300_000)},x,1,GBP`, '2,B,x,1,GBP', '3,\xff,x,1,GBP', '4,D,x,1,GBP', '5,"'];
+    expect(await read('items.csv', Buffer.from(lines.join('\n'), 'latin1'))).toEqual([
+      [2, 'it is longer than 16384 bytes'],
+      [3, 'B'],
+      [4, 'it is not UTF-8'],
+      [5, 'D'],
+      [6, 'a quotation mark is never closed, or out of place'],
+    ]);
+  });
+
+  test('keeps characters whole that stand across the pieces in which it is read', async () => {
+    const rows = await csv(...Array.from({ length: 20_000 }, (_, i) => `${i},${'é€😀'.repeat(1 + (i % 3))},x,1,GBP`));
+    expect(new Set(rows.map(([, text]) => text))).toEqual(new Set(['é€😀', 'é€😀é€😀', 'é€😀é€😀é€😀']));
+    expect(rows.at(-1)?.[0]).toBe(20_001);
+  });
+
+  test.each([
+    ['an unknown column', `${HEADER},colour\n`, 'its header has "colour", which is none of the columns id, order_id'],
+    ['a column twice', `${HEADER},id\n`, 'its header has the column id twice'],
+    ['columns missing', 'id,order_id,product_id\n', 'its header lacks price_amount, price_currency'],
+    [
+      'a broken header',
+      `${HEADER},"status\n`,
+      'its header is not usable: a quotation mark is never closed, or out of place',
+    ],
+    [
+      'an encoding of two bytes',
+      Buffer.from(`\ufeff${HEADER}\n`, 'utf16le'),
+      'its header is not usable: it is not UTF-8',
+    ],
+    ['nothing in it', '', 'it is empty'],
+    ['blank lines only', '\n\n', 'it is empty'],
+  ])('is refused as a whole with %s', async (_case, content, message) => {
+    await expect(read('items.csv', content)).rejects.toThrow(`items.csv cannot be imported: ${message}`);
+  });
+});
+
+describe('an NDJSON file', () => {
+  const item = (members: object): string => JSON.stringify({ id: '1', order_id: 'A', ...members });
+
+  test('gives its rows with their lines, and loses only the lines that are no objects of plain values', async () => {
+    const lines = [item({}), '', '{"id": "2", "ord', '[]', 'null', item({ colour: 'red' }), item({ status: {} })];
+    expect(await read('items.ndjson', `\ufeff${lines.join('\r\n')}\r\n${item({ order_id: 'B' })}`)).toEqual([
+      [1, 'A'],
+      [3, 'it is not valid JSON'],
+      [4, 'it is not a JSON object'],
+      [5, 'it is not a JSON object'],
+      [6, 'it has "colour", which is no column'],
+      [7, 'status is not a plain value'],
+      [8, 'B'],
+    ]);
+  });
+
+  test('may leave out other columns in each row, and keeps every digit of a number', async () => {
+    const file = await temporaryFile(
+      'items.jsonl',
+      '{"price_amount": 123456789012345.6789, "quantity": 2.0}\n{"quantity": 2.0, "is_pre_order": true, "external_id": null}\n',
+    );
+    expect(await Array.fromAsync(await readRows(file))).toEqual([
+      { line: 1, values: { price_amount: '123456789012345.6789', quantity: '2' } },
+      { line: 2, values: { quantity: '2', is_pre_order: 'true', external_id: null } },
+    ]);
+  });
+
+  test('is known by its first brace where its name does not tell', async () => {
+    expect(await read('items', `\ufeff\n ${item({})}\n`)).toEqual([[2, 'A']]);
+    expect(await read('items.txt', `\ufeff\n${HEADER}\n1,A,x,1,GBP\n`)).toEqual([[3, 'A']]);
+  });
+});
+
+test('a file that is not there is refused', async () => {
+  await expect(readRows('/nowhere/items.csv')).rejects.toThrow('/nowhere/items.csv cannot be imported: ENOENT');
+});
+
+test('the bytes that were read are told, up to the last', async () => {
+  const content = `${HEADER}\n${'1,A,x,1,GBP\n'.repeat(20_000)}`;
+  const told: number[] = [];
+  const file = await temporaryFile('items.csv', content);
+  await Array.fromAsync(await readRows(file, (bytes) => told.push(bytes)));
+  expect(told.length).toBeGreaterThan(2);
+  expect(told).toEqual(told.toSorted((one, other) => one - other));
+  expect(told.at(-1)).toBe(content.length);
+});

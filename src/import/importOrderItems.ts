@@ -37,7 +37,7 @@ export interface ImportOptions {
 /** An arbitrary number that every import shares. */
 const IMPORT_LOCK = 4_001_776_402;
 
-/** Fewer and larger messages: one for each row takes several times as long. */
+/** About what a socket takes at once: a message for each row would be a million of them. */
 const COPY_CHUNK_LENGTH = 65_536;
 const REPEATED_BATCH = 1_000;
 

@@ -66,7 +66,7 @@ export const LOCK_DIFFERING = `
   ) AS locked`;
 
 /**
- * The one upsert, in the order of the table's indexes: in that of the random ids it takes five times as long. What the
+ * The one upsert, in the order of the table's indexes: in that of the random ids it takes three times as long. What the
  * file leaves out, and whether the item is cancelled, is read from the row that is written: the row that the join saw
  * may have changed since.
  *

@@ -12,7 +12,8 @@ import { ORDER_ITEM_STATUSES } from '../../src/order-items/orderItem.ts';
 
 /*
  * Imports 1,000,000 rows with the command that `npm run import` runs, into a PostgreSQL as the service starts it:
- * new, then the same again, then all of them changed. Ends with exit code 1 if an import is over a limit.
+ * new, then the same again, then all of them changed. Ends with exit code 1 if an import is over a limit; that of time
+ * is for an import of new items.
  */
 
 const ROWS = 1_000_000;
@@ -37,13 +38,13 @@ async function bench(): Promise<void> {
   const postgres = await startEmbeddedPostgres({ dataDir: path.join(folder, 'database') });
   opened.defer(() => postgres.stop());
 
-  for (const [name, file, expected] of [
-    ['new', files.first, `inserted: ${ROWS}`],
-    ['again', files.first, `unchanged: ${ROWS}`],
-    ['changed', files.changed, `updated: ${ROWS}`],
+  for (const [name, file, expected, maxSeconds] of [
+    ['new', files.first, `inserted: ${ROWS}`, MAX_SECONDS],
+    ['again', files.first, `unchanged: ${ROWS}`, Infinity],
+    ['changed', files.changed, `updated: ${ROWS}`, Infinity],
   ] as const) {
     const { seconds, megabytes } = await runImport(file, postgres.url, expected);
-    const isWithinLimits = seconds < MAX_SECONDS && megabytes < MAX_MEGABYTES;
+    const isWithinLimits = seconds < maxSeconds && megabytes < MAX_MEGABYTES;
     process.stdout.write(
       `${name.padEnd(8)} ${ROWS} rows  ${seconds.toFixed(1).padStart(5)} s  peak ${megabytes.toFixed(0).padStart(4)} MB` +
         `${isWithinLimits ? '' : '  OVER THE LIMIT'}\n`,

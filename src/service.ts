@@ -10,7 +10,8 @@ import { type DevelopmentIssuer, openDevelopmentIssuer } from './auth/developmen
 import { createDevelopmentTokenVerifier, createTokenVerifier, type TokenVerifier } from './auth/tokenVerifier.ts';
 import type { Config } from './config.ts';
 import { createDataSource } from './database/dataSource.ts';
-import { isMigrated, migrateUp } from './database/migrations.ts';
+import { migrateDatabase } from './database/migrateDatabase.ts';
+import { isMigrated } from './database/migrations.ts';
 import { type Database, openDatabase } from './database/openDatabase.ts';
 import { loadDemonstration } from './demonstration/loadDemonstration.ts';
 import { addAccess, callerOf } from './http/access.ts';
@@ -59,7 +60,8 @@ export async function startService(config: Config, { logger, signal }: ServiceDe
   opened.defer(() => database.stop());
   signal?.throwIfAborted();
 
-  await prepareDatabase(database, config, logger);
+  const migrations = await migrateDatabase(database.url);
+  if (migrations.length > 0) logger.info({ migrations }, 'database migrated');
   signal?.throwIfAborted();
 
   const dataSource = createDataSource({
@@ -71,6 +73,8 @@ export async function startService(config: Config, { logger, signal }: ServiceDe
   });
   await dataSource.initialize();
   opened.defer(() => dataSource.destroy());
+  await demonstrate(dataSource, database, config, logger);
+  signal?.throwIfAborted();
 
   const developmentIssuer = config.auth === null ? await openDevelopmentIssuer(config.dataDir) : null;
   const apollo = await startApollo(config, logger);
@@ -99,19 +103,11 @@ export async function startService(config: Config, { logger, signal }: ServiceDe
   };
 }
 
-/** Migrates, and fills an embedded database that has no items with the demonstration's. */
-async function prepareDatabase({ url, embedded }: Database, config: Config, logger: Logger): Promise<void> {
-  const dataSource = createDataSource({ url, entities: [], poolSize: 2, lockTimeoutMs: 0, statementTimeoutMs: 0 });
-  await dataSource.initialize();
-  try {
-    const migrations = await migrateUp(dataSource);
-    if (migrations.length > 0) logger.info({ migrations }, 'database migrated');
-    if (!embedded || config.production) return;
-    const [row] = await dataSource.query<{ empty: boolean }[]>('SELECT NOT EXISTS (SELECT FROM order_item) AS empty');
-    if (row?.empty === true) logger.info(await loadDemonstration(url), 'demonstration data loaded');
-  } finally {
-    await dataSource.destroy();
-  }
+/** Fills an embedded database that has no items with the demonstration's. */
+async function demonstrate(dataSource: DataSource, { url, embedded }: Database, config: Config, logger: Logger) {
+  if (!embedded || config.production) return;
+  const [row] = await dataSource.query<{ empty: boolean }[]>('SELECT NOT EXISTS (SELECT FROM order_item) AS empty');
+  if (row?.empty === true) logger.info(await loadDemonstration(url), 'demonstration data loaded');
 }
 
 async function startApollo(config: Config, logger: Logger): Promise<ApolloServer<GraphQLContext>> {

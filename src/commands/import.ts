@@ -1,8 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { readConfig } from '../config.ts';
-import { createDataSource } from '../database/dataSource.ts';
-import { migrateUp } from '../database/migrations.ts';
+import { migrateDatabase } from '../database/migrateDatabase.ts';
 import { openDatabase } from '../database/openDatabase.ts';
 import { type ImportCounts, importOrderItems } from '../import/importOrderItems.ts';
 import { readRows } from '../import/readRows.ts';
@@ -61,7 +60,7 @@ async function importFile(file: string, dryRun: boolean): Promise<ImportCounts> 
       process.exit(exitCode);
     });
   }
-  await migrate(database.url);
+  await migrateDatabase(database.url);
   return await importOrderItems(database.url, rows, { dryRun, onRejected: progress.onRejected });
 }
 
@@ -71,16 +70,6 @@ async function sizeOf(file: string): Promise<number> {
     ({ size }) => size,
     () => 0,
   );
-}
-
-async function migrate(url: string): Promise<void> {
-  const dataSource = createDataSource({ url, entities: [], poolSize: 2, lockTimeoutMs: 0, statementTimeoutMs: 0 });
-  await dataSource.initialize();
-  try {
-    await migrateUp(dataSource);
-  } finally {
-    await dataSource.destroy();
-  }
 }
 
 function describe(counts: ImportCounts, dryRun: boolean): string {

@@ -1,9 +1,8 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createDataSource } from '../../src/database/dataSource.ts';
 import { startEmbeddedPostgres } from '../../src/database/embeddedPostgres.ts';
-import { migrateUp } from '../../src/database/migrations.ts';
+import { migrateDatabase } from '../../src/database/migrateDatabase.ts';
 import { databaseUrl, queryServer, TEMPLATE_DATABASE } from './testDatabase.ts';
 
 /** Starts one PostgreSQL for the whole run, with a migrated database that each test file clones. */
@@ -21,14 +20,5 @@ export default async function startPostgres(): Promise<void> {
   Object.assign(globalThis, { testPostgres: { postgres, dataDir } });
 
   await queryServer(`CREATE DATABASE ${TEMPLATE_DATABASE}`);
-  const template = createDataSource({
-    url: databaseUrl(TEMPLATE_DATABASE),
-    entities: [],
-    poolSize: 2,
-    lockTimeoutMs: 0,
-    statementTimeoutMs: 0,
-  });
-  await template.initialize();
-  await migrateUp(template);
-  await template.destroy();
+  await migrateDatabase(databaseUrl(TEMPLATE_DATABASE));
 }

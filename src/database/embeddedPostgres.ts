@@ -16,9 +16,9 @@ import {
 /** A PostgreSQL that this project brings along, for development and tests. */
 export interface EmbeddedPostgres {
   readonly url: string;
-  /** Stops it and waits for its end, if this process is the one that answers for it; twice is once. */
+  /** Leaves it; the last to leave stops it and waits for its end. Twice is once. */
   readonly stop: () => Promise<void>;
-  /** Asks it to stop and does not wait: for a process that is about to end. */
+  /** Asks it to stop and does not wait, whoever else uses it: for a process that is about to end. */
   readonly stopSoon: () => void;
 }
 
@@ -34,8 +34,8 @@ interface Postmaster {
   readonly port: number;
 }
 
-/** Whoever holds this advisory lock answers for the cluster: unlike a process id, it cannot outlive its holder. */
-const OWNER_LOCK = 4_001_777_701;
+/** Shared by all who use the cluster: the last to leave stops it. Unlike a process id, a lock cannot outlive its holder. */
+const USER_LOCK = 4_001_777_701;
 
 const DRAFT_PREFIX = 'postgres.draft-';
 
@@ -44,8 +44,8 @@ const STOP_TIMEOUT_MS = 10_000;
 const POLL_INTERVAL_MS = 20;
 
 /**
- * Starts the cluster of a data directory, or joins it where one runs already: as its new owner after the old one was
- * killed, as a guest beside a living one.
+ * Starts the cluster of a data directory, or joins it where it runs already: beside others who use it, or after they
+ * were killed and left it behind.
  *
  * @throws with PostgreSQL's own last words when it does not start.
  */
@@ -128,37 +128,34 @@ async function join(cluster: string, { pid, port }: Postmaster, password: string
   const url = urlOf(port, password);
   const session = await connect(url);
   if (session === null) return null;
-  const isOwner = await tryToOwn(session);
-  if (isOwner !== true) {
+  const ask = (question: string): Promise<boolean> =>
+    session.query<{ answer: boolean }>(`SELECT ${question}($1) AS answer`, [USER_LOCK]).then(
+      ({ rows }) => rows[0]?.answer === true,
+      () => false,
+    );
+  if (!(await ask('pg_try_advisory_lock_shared'))) {
     await session.end().catch(() => undefined);
-    return isOwner === null ? null : { url, stop: () => Promise.resolve(), stopSoon: () => undefined };
+    return null;
   }
-  const signal = (name: 'SIGINT' | 'SIGKILL'): void => {
-    if (isPostmasterOf(cluster, pid)) process.kill(pid, name);
-  };
   // SIGINT is PostgreSQL's fast shutdown: it ends sessions, writes a checkpoint and leaves nothing to recover.
   const stopSoon = (): void => {
-    signal('SIGINT');
+    if (isPostmasterOf(cluster, pid)) process.kill(pid, 'SIGINT');
   };
   const stop = async (): Promise<void> => {
-    stopSoon();
-    const deadline = Date.now() + STOP_TIMEOUT_MS;
-    while (isPostmasterOf(cluster, pid)) {
-      if (Date.now() > deadline) signal('SIGKILL');
-      await sleep(POLL_INTERVAL_MS);
+    await ask('pg_advisory_unlock_shared');
+    // Whoever gets the lock alone is the last; a session that is lost tells that the postmaster is going anyway.
+    if (await ask('pg_try_advisory_lock')) {
+      stopSoon();
+      const deadline = Date.now() + STOP_TIMEOUT_MS;
+      while (isPostmasterOf(cluster, pid)) {
+        if (Date.now() > deadline) process.kill(pid, 'SIGKILL');
+        await sleep(POLL_INTERVAL_MS);
+      }
     }
     await session.end().catch(() => undefined);
   };
   let stopped: Promise<void> | undefined;
   return { url, stop: () => (stopped ??= stop()), stopSoon };
-}
-
-/** @returns null where the session has ended. */
-async function tryToOwn(session: pg.Client): Promise<boolean | null> {
-  return session.query<{ owner: boolean }>('SELECT pg_try_advisory_lock($1) AS owner', [OWNER_LOCK]).then(
-    ({ rows }) => rows[0]?.owner === true,
-    () => null,
-  );
 }
 
 /** A session, or null when nothing that knows the password answers there. */

@@ -5,9 +5,9 @@ export interface Database {
   readonly url: string;
   /** Whether it is the PostgreSQL that this project brings along. */
   readonly embedded: boolean;
-  /** Releases it: an embedded one that this process answers for is stopped. */
+  /** Leaves it: an embedded one stops with the last who uses it. */
   readonly stop: () => Promise<void>;
-  /** As `stop`, without waiting. */
+  /** Stops an embedded one without waiting, whoever else uses it. */
   readonly stopSoon: () => void;
 }
 

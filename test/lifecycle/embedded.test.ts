@@ -101,16 +101,15 @@ describe('npm start with nothing but a data directory', () => {
     await stop(service);
   });
 
-  test('lets a command and a second instance join the PostgreSQL that runs, and stops it with the first', async () => {
+  test('lets a second instance join the PostgreSQL that runs, and stops it with the last', async () => {
     const first = start();
     await first.url;
     const second = start();
     await second.url;
+    first.child.kill('SIGTERM');
+    expect(await first.exit).toBe(0);
     expect(await cancelledItems(second)).toBe(2);
-    second.child.kill('SIGTERM');
-    expect(await second.exit).toBe(0);
-    expect(await cancelledItems(first)).toBe(2);
-    await stop(first);
+    await stop(second);
   });
 
   test('starts once where several instances start at the same moment', async () => {

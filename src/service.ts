@@ -104,7 +104,12 @@ export async function startService(config: Config, { logger, signal }: ServiceDe
 }
 
 /** Fills an embedded database that has no items with the demonstration's. */
-async function demonstrate(dataSource: DataSource, { url, embedded }: Database, config: Config, logger: Logger) {
+async function demonstrate(
+  dataSource: DataSource,
+  { url, embedded }: Database,
+  config: Config,
+  logger: Logger,
+): Promise<void> {
   if (!embedded || config.production) return;
   const [row] = await dataSource.query<{ empty: boolean }[]>('SELECT NOT EXISTS (SELECT FROM order_item) AS empty');
   if (row?.empty === true) logger.info(await loadDemonstration(url), 'demonstration data loaded');

@@ -85,8 +85,11 @@ export function createServer(options: ServerOptions): FastifyInstance {
     if (options.isDraining()) reply.header('connection', 'close');
   });
   server.addHook('onResponse', async (request, reply) => {
-    if (answering.get(request.raw.socket)?.isLast === true) request.raw.socket.end();
-    answering.delete(request.raw.socket);
+    const served = answering.get(request.raw.socket);
+    if (served?.request === request.raw) {
+      answering.delete(request.raw.socket);
+      if (served.isLast) request.raw.socket.end();
+    }
     logRequest(options.logger, request, reply);
   });
   server.setErrorHandler(sendFailure);

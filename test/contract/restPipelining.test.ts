@@ -26,4 +26,13 @@ describe('requests one behind the other on a connection', () => {
     await expect(connection.readAnswer()).rejects.toThrow('ended');
     connection.destroy();
   });
+
+  test('one that is not HTTP on a connection that has been idle is answered', async () => {
+    const connection = await openConnection(url);
+    connection.write(await requestFor(await anOrderItem(dataSource)));
+    expect(await connection.readAnswer()).toMatchObject({ status: 200 });
+    connection.write('nonsense\r\n\r\n');
+    expect(await connection.readAnswer()).toMatchObject({ status: 400, body: { error_code: 'bad_request' } });
+    connection.destroy();
+  });
 });

@@ -25,6 +25,9 @@ const SILENCE_GRACE_MS = 1_000;
 class Connection extends pg.Client {
   constructor(config?: pg.ClientConfig) {
     super(config);
+    // Between the pool's listener and TypeORM's there is a moment without one, and an error then would end the process.
+    // Whoever uses the connection hears of it through the statement that fails.
+    this.on('error', () => undefined);
     const query = this.query.bind(this) as (...request: unknown[]) => unknown;
     this.query = ((...request: unknown[]) => {
       const result = query(...request);

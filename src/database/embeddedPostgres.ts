@@ -42,6 +42,7 @@ const DRAFT_PREFIX = 'postgres.draft-';
 const START_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 10_000;
 const POLL_INTERVAL_MS = 20;
+const MAX_LAUNCHES = 5;
 
 /**
  * Starts the cluster of a data directory, or joins it where it runs already: beside others who use it, or after they
@@ -58,12 +59,18 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 
   const deadline = Date.now() + START_TIMEOUT_MS;
   let launched: LaunchedPostmaster | null = null;
+  let launches = 0;
   while (Date.now() < deadline) {
     const postmaster = await readPostmaster(cluster);
     if (postmaster !== null && isPostmasterOf(cluster, postmaster.pid)) {
       const joined = await join(cluster, postmaster, password);
       if (joined !== null) return joined;
-    } else if (launched === null) {
+    } else if (launched === null || launched.hasEnded()) {
+      // One that has ended may have met another process's postmaster, which has left since.
+      if (launches === MAX_LAUNCHES) {
+        throw new Error(`The embedded PostgreSQL in ${cluster} did not start.${await lastWords(dataDir)}`);
+      }
+      launches += 1;
       await removeForeignLockFile(cluster);
       launched = await launchPostmaster(cluster, path.join(dataDir, 'postgres.log'), {
         port: String(await freePort()),
@@ -73,11 +80,6 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
         log_checkpoints: 'off',
         ...options.settings,
       });
-    } else if (launched.hasEnded() && postmaster === null) {
-      throw new Error(`The embedded PostgreSQL in ${cluster} did not start.${await lastWords(dataDir)}`);
-    } else if (launched.hasEnded()) {
-      // Another process was a moment earlier; if its postmaster ends too, it is our turn again.
-      launched = null;
     }
     await sleep(POLL_INTERVAL_MS);
   }
@@ -128,12 +130,7 @@ async function join(cluster: string, { pid, port }: Postmaster, password: string
   const url = urlOf(port, password);
   const session = await connect(url);
   if (session === null) return null;
-  const ask = (question: string): Promise<boolean> =>
-    session.query<{ answer: boolean }>(`SELECT ${question}($1) AS answer`, [USER_LOCK]).then(
-      ({ rows }) => rows[0]?.answer === true,
-      () => false,
-    );
-  if (!(await ask('pg_try_advisory_lock_shared'))) {
+  if (!(await ask(session, 'pg_try_advisory_lock_shared'))) {
     await session.end().catch(() => undefined);
     return null;
   }
@@ -142,9 +139,10 @@ async function join(cluster: string, { pid, port }: Postmaster, password: string
     if (isPostmasterOf(cluster, pid)) process.kill(pid, 'SIGINT');
   };
   const stop = async (): Promise<void> => {
-    await ask('pg_advisory_unlock_shared');
-    // Whoever gets the lock alone is the last; a session that is lost tells that the postmaster is going anyway.
-    if (await ask('pg_try_advisory_lock')) {
+    await ask(session, 'pg_advisory_unlock_shared');
+    // A session of its own, because the first may have been lost. Whoever gets the lock alone is the last.
+    const last = await connect(url);
+    if (last !== null && (await ask(last, 'pg_try_advisory_lock'))) {
       stopSoon();
       const deadline = Date.now() + STOP_TIMEOUT_MS;
       while (isPostmasterOf(cluster, pid)) {
@@ -152,10 +150,18 @@ async function join(cluster: string, { pid, port }: Postmaster, password: string
         await sleep(POLL_INTERVAL_MS);
       }
     }
-    await session.end().catch(() => undefined);
+    await Promise.allSettled([session.end(), last?.end()]);
   };
   let stopped: Promise<void> | undefined;
   return { url, stop: () => (stopped ??= stop()), stopSoon };
+}
+
+/** @returns the answer of a function that takes the lock's number; false where the session has ended. */
+function ask(session: pg.Client, question: string): Promise<boolean> {
+  return session.query<{ answer: boolean }>(`SELECT ${question}($1) AS answer`, [USER_LOCK]).then(
+    ({ rows }) => rows[0]?.answer === true,
+    () => false,
+  );
 }
 
 /** A session, or null when nothing that knows the password answers there. */

@@ -27,7 +27,7 @@ const NETWORK_CODES: ReadonlySet<string> = new Set([
 
 /** pg and pg-pool give these without a code. */
 const CONNECTION_MESSAGES =
-  /timeout exceeded when trying to connect|timeout expired|Connection terminated|Client has encountered a connection error|Driver not Connected|Cannot use a pool after calling end/;
+  /timeout exceeded when trying to connect|timeout expired|Connection terminated|Client has encountered a connection error|Driver not Connected|query runner (?:was )?already released|Cannot use a pool after calling end/i;
 
 const MAX_ATTEMPTS = 5;
 

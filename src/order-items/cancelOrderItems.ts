@@ -111,9 +111,24 @@ async function tryAgain(
     if (leftMs <= 0) throw new LockTimeout();
     // Spread, so that those who wait for the same item do not come back all at once.
     await sleep(Math.min(leftMs, pauseMs * (0.5 + Math.random())));
-    const [outcomes] = await inTransaction(dataSource, [request]);
+    const outcomes = await inTurn(dataSource, async () =>
+      performance.now() > deadline + LONGEST_PAUSE_MS ? null : (await inTransaction(dataSource, [request]))[0],
+    );
     if (outcomes != null) return outcomes;
   }
+}
+
+/** The last of those who wait for a turn, for each database. */
+const turns = new WeakMap<DataSource, Promise<unknown>>();
+
+/** One after the other, so that however many wait for locks, they leave the pool to those who do not. */
+function inTurn<T>(dataSource: DataSource, act: () => Promise<T>): Promise<T> {
+  const turn = (turns.get(dataSource) ?? Promise.resolve()).then(act);
+  turns.set(
+    dataSource,
+    turn.catch(() => undefined),
+  );
+  return turn;
 }
 
 /** @returns for each request its outcomes, or null where another transaction has locked what it needs. */
@@ -166,7 +181,7 @@ function decide(request: CancelRequest, batch: Batch): Decision[] | null {
   if (key !== null && use.fingerprint !== key.fingerprint) {
     return ids.map((id) => (id === null ? malformedOrderItemId() : idempotencyKeyReused()));
   }
-  if (ids.some((id) => id !== null && batch.busy.has(id) && !use.cancellations.has(id))) return null;
+  if (ids.some((id) => id !== null && !use.cancellations.has(id) && mustWaitFor(batch.busy.get(id)))) return null;
 
   const remembered = new Map(use.cancellations);
   const decisions = ids.map((id, position): Decision => {
@@ -187,6 +202,11 @@ function decide(request: CancelRequest, batch: Batch): Decision[] | null {
   });
   if (key !== null && use.cancellations.size > 0) batch.keyUses.set(key.name, use);
   return decisions;
+}
+
+/** An item that cannot be cancelled as it was last committed needs no lock to be refused. */
+function mustWaitFor(busyItem: OrderItem | undefined): boolean {
+  return busyItem !== undefined && blockersOf(busyItem).length === 0;
 }
 
 function plan(request: CancelRequest, item: OrderItem, requestFingerprint: string | null): PlannedCancellation {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import { openDevelopmentIssuer } from '../../src/auth/developmentIssuer.ts';
 import { lockItem } from '../support/lockedItem.ts';
-import { anOrderItem, findCancellations, findOrderItem } from '../support/orderItems.ts';
+import { anOrderItem, findCancellations, findOrderItem, insertOrderItems } from '../support/orderItems.ts';
 import { killServiceProcesses, type ServiceProcess, startServiceProcess } from '../support/serviceProcess.ts';
 import { createTestDatabase } from '../support/testDatabase.ts';
 
@@ -123,6 +123,38 @@ describe('SIGTERM', () => {
     expect(await inFlight).toBeNull();
     await lock.release();
     expect(await findCancellations(dataSource, [id])).toEqual([]);
+  });
+});
+
+describe('the loss of sessions', () => {
+  test('again and again under load ends neither the service nor a cancel half way', async () => {
+    const service = start({ DATABASE_POOL_SIZE: '4' });
+    const url = await service.url;
+    const ids = await insertOrderItems(
+      dataSource,
+      Array.from({ length: 200 }, () => ({})),
+    );
+    const statuses: number[] = [];
+    const callers = Array.from({ length: 8 }, async (_, caller) => {
+      for (const id of ids.slice(caller * 25, caller * 25 + 25)) statuses.push((await cancel(url, id)).status);
+    });
+    const terminate = setInterval(() => {
+      void dataSource.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'order-items'`,
+      );
+    }, 20);
+    await Promise.all(callers);
+    clearInterval(terminate);
+    expect([...new Set(statuses)].filter((status) => status !== 200 && status !== 503)).toEqual([]);
+    const [counts] = await dataSource.query<{ cancelled: number }[]>(
+      `SELECT count(*) FILTER (WHERE status = 'cancelled')::int AS cancelled FROM order_item WHERE id = ANY($1::uuid[])`,
+      [ids],
+    );
+    const cancellations = await findCancellations(dataSource, ids);
+    expect(counts?.cancelled).toBe(cancellations.length);
+    // A cancel whose COMMIT was cut off can have been carried out although it was answered 503; never the other way.
+    expect(cancellations.length).toBeGreaterThanOrEqual(statuses.filter((status) => status === 200).length);
+    expect((await fetch(`${url}/health/ready`)).status).toBe(200);
   });
 });
 

@@ -31,6 +31,7 @@ export interface AuthConfig {
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+const ENVIRONMENTS: readonly string[] = ['development', 'test', 'production'];
 const LOOPBACK_HOSTS: readonly string[] = ['127.0.0.1', '::1', 'localhost'];
 
 /** Every defect of the environment at once, so that an operator mends them in one go. */
@@ -70,7 +71,10 @@ const url = (...protocols: string[]) =>
   );
 
 const environment = z.object({
-  NODE_ENV: z.string().default('development'),
+  NODE_ENV: z
+    .string()
+    .refine((value) => ENVIRONMENTS.includes(value), `must be one of ${ENVIRONMENTS.join(', ')}`)
+    .default('development'),
   PORT: wholeNumber(0, 65_535).default(4001),
   HOST: z.string().default('127.0.0.1'),
   DATABASE_URL: url('postgres:', 'postgresql:').nullable().default(null),

@@ -35,8 +35,10 @@ try {
     process.stderr.write(USAGE);
     process.exitCode = 1;
   } else {
-    const counts = await importFile(file, values['dry-run']);
-    process.stdout.write(describe(counts, values['dry-run']));
+    // npm takes the flag for its own where it stands before the `--`, and hands it on like this.
+    const dryRun = values['dry-run'] || process.env['npm_config_dry_run'] === 'true';
+    const counts = await importFile(file, dryRun);
+    process.stdout.write(describe(counts, dryRun));
     process.exitCode = counts.rejected > 0 ? 2 : 0;
   }
 } catch (error) {

@@ -24,9 +24,11 @@ try {
     process.stdout.write(USAGE);
   } else {
     const issuer = await openDevelopmentIssuer(config.dataDir);
+    // npm takes the option for its own where it stands before the `--`, and hands it on like this.
+    const scope = values.scope ?? process.env['npm_config_scope'];
     const token = await issuer.issueToken({
       ...(values.subject === undefined ? {} : { subject: values.subject }),
-      ...(values.scope === undefined ? {} : { scope: values.scope }),
+      ...(scope === undefined || scope === '' ? {} : { scope }),
       ...(expiresIn === undefined ? {} : { expiresInSeconds: Number(expiresIn) }),
     });
     process.stdout.write(`${token}\n`);

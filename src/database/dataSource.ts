@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { DataSource, type EntitySchema } from 'typeorm';
 import { isSilence } from './faults.ts';
-import { migrations } from './migrations.ts';
+import { migrations, MIGRATIONS_TABLE } from './migrations.ts';
 
 export interface DataSourceOptions {
   readonly url: string;
@@ -49,6 +49,7 @@ export function createDataSource(options: DataSourceOptions): DataSource {
     entities: options.entities,
     migrations: [...migrations],
     migrationsTransactionMode: 'each',
+    migrationsTableName: MIGRATIONS_TABLE,
     installExtensions: false,
     // Silent unless DEBUG asks: the others print statements and their parameters, reasons and notes among them.
     logger: 'debug',

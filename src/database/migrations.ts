@@ -10,6 +10,9 @@ export const migrations = [
   OrderItemEvent1764000002000,
 ] as const;
 
+/** Of its own name: the database may be somebody's who keeps a table `migrations` already. */
+export const MIGRATIONS_TABLE = 'order_item_migration';
+
 /** An arbitrary number that every instance of the service shares. */
 const MIGRATION_LOCK = 4_001_776_401;
 
@@ -43,7 +46,7 @@ export async function migrateDown(dataSource: DataSource): Promise<string[]> {
 /** Whether the database is reachable and every migration has run. @throws when the database cannot be asked. */
 export async function isMigrated(dataSource: DataSource): Promise<boolean> {
   const [row] = await dataSource.query<{ missing: number }[]>(
-    'SELECT count(*)::int AS missing FROM unnest($1::text[]) AS name WHERE name NOT IN (SELECT name FROM migrations)',
+    'SELECT count(*)::int AS missing FROM unnest($1::text[]) AS name WHERE name NOT IN (SELECT name FROM order_item_migration)',
     [migrations.map(({ name }) => name)],
   );
   return row?.missing === 0;
@@ -51,10 +54,10 @@ export async function isMigrated(dataSource: DataSource): Promise<boolean> {
 
 async function namesOfRun(dataSource: DataSource): Promise<string[]> {
   const [table] = await dataSource.query<{ exists: boolean }[]>(
-    `SELECT to_regclass('migrations') IS NOT NULL AS exists`,
+    `SELECT to_regclass('order_item_migration') IS NOT NULL AS exists`,
   );
   if (table?.exists !== true) return [];
-  const rows = await dataSource.query<{ name: string }[]>('SELECT name FROM migrations');
+  const rows = await dataSource.query<{ name: string }[]>('SELECT name FROM order_item_migration');
   return rows.map(({ name }) => name);
 }
 

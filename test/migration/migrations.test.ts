@@ -30,14 +30,14 @@ async function schemaOf(query: Query): Promise<unknown> {
     columns: await query(
       `SELECT table_name, column_name, data_type, is_nullable, column_default, numeric_precision, numeric_scale,
          character_maximum_length
-       FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'migrations' ORDER BY 1, 2`,
+       FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'order_item_migration' ORDER BY 1, 2`,
     ),
     constraints: await query(
       `SELECT conrelid::regclass::text AS on_table, conname, pg_get_constraintdef(oid) FROM pg_constraint
-       WHERE connamespace = 'public'::regnamespace AND conrelid <> 'migrations'::regclass ORDER BY 1, 2`,
+       WHERE connamespace = 'public'::regnamespace AND conrelid <> 'order_item_migration'::regclass ORDER BY 1, 2`,
     ),
     indexes: await query(
-      `SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'migrations' ORDER BY 1`,
+      `SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'order_item_migration' ORDER BY 1`,
     ),
     triggers: await query(`SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1`),
     functions: await query(

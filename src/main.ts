@@ -25,7 +25,7 @@ async function main(): Promise<void> {
       process.exit(1);
     }
   };
-  /** While the service is starting there is nothing to stop yet: the start gives up, and ends in `end` itself. */
+  /** While the service is starting there is nothing to stop yet: the start gives up by itself, and exits then. */
   const end = async (code: number): Promise<void> => {
     try {
       if (service === null) return;
@@ -44,10 +44,10 @@ async function main(): Promise<void> {
     if (!config.production) process.stdout.write(await greeting(service));
     logger.info({ url: service.url }, 'serving');
   } catch (error) {
-    const told = abort.signal.aborted;
-    if (!told) logger.fatal({ err: error }, 'the service did not start');
-    await end(told ? 0 : 1);
-    process.exit(told ? 0 : 1);
+    const code = abort.signal.aborted ? 0 : 1;
+    if (code === 1) logger.fatal({ err: error }, 'the service did not start');
+    await end(code);
+    process.exit(code);
   }
 }
 

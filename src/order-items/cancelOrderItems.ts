@@ -111,9 +111,12 @@ async function tryAgain(
     if (leftMs <= 0) throw new LockTimeout();
     // Spread, so that those who wait for the same item do not come back all at once.
     await sleep(Math.min(leftMs, pauseMs * (0.5 + Math.random())));
-    const outcomes = await inTurn(dataSource, async () =>
-      performance.now() > deadline + LONGEST_PAUSE_MS ? null : (await inTransaction(dataSource, [request]))[0],
-    );
+    const outcomes = await inTurn(dataSource, async () => {
+      // A turn that comes too late, behind too many others, is not taken; the pause is for the last try.
+      if (performance.now() > deadline + LONGEST_PAUSE_MS) return null;
+      const [ofRequest] = await inTransaction(dataSource, [request]);
+      return ofRequest;
+    });
     if (outcomes != null) return outcomes;
   }
 }

@@ -11,6 +11,7 @@ import {
   type JWTVerifyResult,
   jwtVerify,
 } from 'jose';
+import { LRUCache } from 'lru-cache';
 import type { AuthConfig } from '../config.ts';
 import { type Caller, IssuerUnavailable, Unauthenticated } from './caller.ts';
 import type { DevelopmentIssuer } from './developmentIssuer.ts';
@@ -40,10 +41,22 @@ const TYPES: readonly (string | undefined)[] = [undefined, 'at+jwt', 'applicatio
 const MAX_SUBJECT_LENGTH = 255;
 
 const CLOCK_TOLERANCE_S = 5;
+
+/** Real ones have 1,000 to 2,000 characters, and each costs time and memory before it is known to be good. */
+const MAX_TOKEN_LENGTH = 8_192;
+
+/** Of all tokens that are remembered together, in characters: some 10,000 of them. */
+const MAX_REMEMBERED_LENGTH = 10_000_000;
+
+/** So that a key that the issuer withdraws does not count for as long as its tokens would; jose keeps keys as long. */
+const REMEMBERED_MS = 10 * 60_000;
 const ISSUER_TIMEOUT_MS = 2_000;
 
 /** An issuer that did not answer is left alone for this long, so that requests do not each wait for it. */
 const ISSUER_PAUSE_MS = 30_000;
+
+/** The same before any key is known, when nobody can be served until it answers. */
+const FIRST_ISSUER_PAUSE_MS = 1_000;
 
 /** RFC 6750 section 2.1. */
 const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
@@ -58,14 +71,41 @@ export function createDevelopmentTokenVerifier(issuer: DevelopmentIssuer): Token
   return verifierFor(issuer.issuer, issuer.audience, createLocalJWKSet(issuer.publicKeys));
 }
 
+/** A token that was found to be good. */
+interface Verified {
+  readonly caller: Caller;
+  /** The token's `exp`, in seconds since 1970. */
+  readonly expiresAtS: number;
+}
+
 function verifierFor(issuer: string, audience: string, keys: JWTVerifyGetKey): TokenVerifier {
+  const remembered = new LRUCache<string, Verified>({
+    maxSize: MAX_REMEMBERED_LENGTH,
+    sizeCalculation: (_verified, token) => token.length,
+    ttl: REMEMBERED_MS,
+  });
   return async (authorization) => {
     if (authorization === undefined) throw new Unauthenticated(null);
     const token = BEARER.exec(authorization)?.[1];
     if (token === undefined) throw new Unauthenticated('The Authorization header does not hold a bearer token');
+    if (token.length > MAX_TOKEN_LENGTH) throw new Unauthenticated('The token is too long');
+    const known = remembered.get(token);
+    if (known !== undefined) {
+      if (isExpired(known)) throw new Unauthenticated(EXPIRED);
+      return known.caller;
+    }
     const payload = await verify(token, issuer, audience, keys);
-    return { subject: subjectOf(payload), scopes: scopesOf(payload) };
+    const caller = { subject: subjectOf(payload), scopes: scopesOf(payload) };
+    remembered.set(token, { caller, expiresAtS: payload.exp ?? 0 });
+    return caller;
   };
+}
+
+const EXPIRED = 'The token has expired';
+
+/** To the second, as jose has it. */
+function isExpired({ expiresAtS }: Verified): boolean {
+  return expiresAtS <= Math.floor(Date.now() / 1_000) - CLOCK_TOLERANCE_S;
 }
 
 async function verify(token: string, issuer: string, audience: string, keys: JWTVerifyGetKey): Promise<JWTPayload> {
@@ -110,7 +150,7 @@ async function verifyWithAnyKey(
 
 /** Says what is wrong without repeating anything from the token, which goes into a header. */
 function defectOf(error: unknown): string {
-  if (error instanceof errors.JWTExpired) return 'The token has expired';
+  if (error instanceof errors.JWTExpired) return EXPIRED;
   if (error instanceof errors.JWTClaimValidationFailed)
     return `The token has a claim that does not fit: ${error.claim}`;
   if (error instanceof errors.JWKSNoMatchingKey)
@@ -129,18 +169,24 @@ function remoteKeys(auth: AuthConfig): JWTVerifyGetKey {
     });
   };
   let askAgainAt = 0;
+  const pause = (known: JSONWebKeySet | undefined): void => {
+    askAgainAt = performance.now() + (known === undefined ? FIRST_ISSUER_PAUSE_MS : ISSUER_PAUSE_MS);
+  };
   return async (header, token) => {
-    opened ??= open();
-    opened.catch(() => {
+    const isPaused = performance.now() < askAgainAt;
+    if (isPaused && opened === null) throw new IssuerUnavailable();
+    opened ??= open().catch((error: unknown) => {
       opened = null;
+      pause(undefined);
+      throw error;
     });
     const keys = await opened;
-    if (performance.now() < askAgainAt) return keyKnownBefore(keys.jwks(), header, token);
+    if (isPaused) return keyKnownBefore(keys.jwks(), header, token);
     try {
       return await keys(header, token);
     } catch (error) {
       if (isAboutToken(error)) throw error;
-      if (keys.jwks() !== undefined) askAgainAt = performance.now() + ISSUER_PAUSE_MS;
+      pause(keys.jwks());
       return keyKnownBefore(keys.jwks(), header, token, error);
     }
   };

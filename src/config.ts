@@ -18,7 +18,30 @@ export interface Config {
   /** Of each caller; 0 is no limit. */
   readonly rateLimitPerMinute: number;
   readonly maxConcurrentRequests: number;
+  readonly limits: Limits;
+  /** Of pages in browsers that may call the service; none unless configured. */
+  readonly corsOrigins: readonly string[];
   readonly production: boolean;
+}
+
+/** How much one request may ask for. */
+export interface Limits {
+  readonly bodyBytes: number;
+  /** Lexical tokens of a GraphQL document, fragments included. */
+  readonly documentTokens: number;
+  /** Levels of fields in an operation. */
+  readonly depth: number;
+  readonly aliases: number;
+  readonly rootFields: number;
+  readonly directives: number;
+  /** Values that an operation can make the service resolve. */
+  readonly cost: number;
+  /** `first` of a list. */
+  readonly pageSize: number;
+  readonly bulkIds: number;
+  readonly representations: number;
+  /** GraphQL operations in one HTTP request; 0: no request may hold several. */
+  readonly batchedOperations: number;
 }
 
 export interface AuthConfig {
@@ -70,6 +93,15 @@ const url = (...protocols: string[]) =>
     `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
   );
 
+/** What a browser sends as `Origin`: scheme, host and port. */
+const origins = z
+  .string()
+  .transform((value) => value.split(',').map((origin) => origin.trim()))
+  .refine(
+    (values) => values.every((origin) => URL.parse(origin)?.origin === origin && /^https?:/.test(origin)),
+    'must be origins such as https://shop.example, separated by commas',
+  );
+
 const environment = z.object({
   NODE_ENV: z
     .string()
@@ -95,6 +127,19 @@ const environment = z.object({
   REQUEST_TIMEOUT_MS: wholeNumber(1, 600_000).default(10_000),
   RATE_LIMIT_PER_MINUTE: wholeNumber(0, 10_000_000).default(6_000),
   MAX_CONCURRENT_REQUESTS: wholeNumber(1, 1_000_000).default(2_000),
+  MAX_BODY_BYTES: wholeNumber(1_024, 104_857_600).default(1_048_576),
+  // What reads a document recurses into it; more tokens than these could nest deeper than the stack.
+  MAX_DOCUMENT_TOKENS: wholeNumber(100, 15_000).default(5_000),
+  MAX_DEPTH: wholeNumber(1, 1_000).default(15),
+  MAX_ALIASES: wholeNumber(0, 15_000).default(200),
+  MAX_ROOT_FIELDS: wholeNumber(1, 15_000).default(50),
+  MAX_DIRECTIVES: wholeNumber(0, 15_000).default(50),
+  MAX_COST: wholeNumber(1, 1_000_000_000).default(250_000),
+  MAX_PAGE_SIZE: wholeNumber(1, 10_000).default(100),
+  MAX_BULK_IDS: wholeNumber(1, 10_000).default(100),
+  MAX_REPRESENTATIONS: wholeNumber(1, 100_000).default(1_000),
+  MAX_BATCHED_OPERATIONS: wholeNumber(0, 1_000).default(0),
+  CORS_ORIGINS: origins.default([]),
 });
 
 /** What is wrong between settings, each of which may be right by itself. */
@@ -151,6 +196,20 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     requestTimeoutMs: values.REQUEST_TIMEOUT_MS,
     rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
     maxConcurrentRequests: values.MAX_CONCURRENT_REQUESTS,
+    limits: Object.freeze({
+      bodyBytes: values.MAX_BODY_BYTES,
+      documentTokens: values.MAX_DOCUMENT_TOKENS,
+      depth: values.MAX_DEPTH,
+      aliases: values.MAX_ALIASES,
+      rootFields: values.MAX_ROOT_FIELDS,
+      directives: values.MAX_DIRECTIVES,
+      cost: values.MAX_COST,
+      pageSize: values.MAX_PAGE_SIZE,
+      bulkIds: values.MAX_BULK_IDS,
+      representations: values.MAX_REPRESENTATIONS,
+      batchedOperations: values.MAX_BATCHED_OPERATIONS,
+    }),
+    corsOrigins: Object.freeze(values.CORS_ORIGINS),
     production,
   });
 }

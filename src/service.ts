@@ -15,6 +15,7 @@ import { isMigrated } from './database/migrations.ts';
 import { type Database, openDatabase } from './database/openDatabase.ts';
 import { loadDemonstration } from './demonstration/loadDemonstration.ts';
 import { addAccess, callerOf } from './http/access.ts';
+import { documentLimits, limitCost } from './http/documentLimits.ts';
 import { errorFormatter, reportGraphQLErrors } from './http/graphqlErrors.ts';
 import { addGraphQLRoute, requireRouterSecret } from './http/graphqlRoute.ts';
 import { addHealthRoutes } from './http/health.ts';
@@ -80,7 +81,12 @@ export async function startService(config: Config, { logger, signal }: ServiceDe
   const apollo = await startApollo(config, logger);
   opened.defer(() => apollo.stop());
   let draining = false;
-  const server = createServer({ ...config, logger, isDraining: () => draining });
+  const server = await createServer({
+    ...config,
+    bodyLimitBytes: config.limits.bodyBytes,
+    logger,
+    isDraining: () => draining,
+  });
   opened.defer(() => close(server));
   await addRoutes(server, { config, dataSource, developmentIssuer, apollo });
   await server.listen({ port: config.port, host: config.host });
@@ -123,9 +129,13 @@ async function startApollo(config: Config, logger: Logger): Promise<ApolloServer
     includeStacktraceInErrorResponses: false,
     formatError: errorFormatter(config),
     persistedQueries: false,
+    allowBatchedHttpRequests: config.limits.batchedOperations > 0,
+    parseOptions: { maxLexicalTokens: config.limits.documentTokens },
+    validationRules: documentLimits(config.limits),
     logger: logger.child({}, { level: 'warn' }),
     stopOnTerminationSignals: false,
     plugins: [
+      limitCost(config.limits),
       reportGraphQLErrors(logger),
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginCacheControlDisabled(),
@@ -159,6 +169,7 @@ async function addRoutes(
   await addLineItemRoutes(server, { cancel, access });
   await addGraphQLRoute(server, {
     apollo,
+    maxBatchedOperations: config.limits.batchedOperations,
     onRequest: [
       ...(config.routerSecret === null ? [] : [requireRouterSecret(config.routerSecret)]),
       ...access.admit,
@@ -168,6 +179,7 @@ async function addRoutes(
       caller: callerOf(request),
       cancel,
       dataSource,
+      limits: config.limits,
       loaders: createLoaders(dataSource),
       requestId: request.id,
       reportOutcome: (outcome) => {

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { DataSource, type EntitySchema } from 'typeorm';
+import { timeLeftMs } from './deadline.ts';
 import { isSilence } from './faults.ts';
 import { migrations, MIGRATIONS_TABLE } from './migrations.ts';
 
@@ -18,9 +19,15 @@ const CONNECT_TIMEOUT_MS = 2_000;
 
 const SILENCE_GRACE_MS = 1_000;
 
+/** Room for the server to cancel a statement itself, which spares the connection. */
+const DEADLINE_GRACE_MS = 200;
+
+/** How soon the server notices that nobody waits for a statement any more, and cancels it. */
+const ABANDONED_CHECK_MS = 500;
+
 /**
- * A connection that ends itself when it gives up on a statement: the statement may still be running, in a transaction
- * that whoever gets the connection next would find open.
+ * A connection that keeps deadlines, and ends itself when it gives up on a statement: the statement may still be
+ * running, in a transaction that whoever gets the connection next would find open.
  */
 class Connection extends pg.Client {
   constructor(config?: pg.ClientConfig) {
@@ -30,7 +37,7 @@ class Connection extends pg.Client {
     this.on('error', () => undefined);
     const query = this.query.bind(this) as (...request: unknown[]) => unknown;
     this.query = ((...request: unknown[]) => {
-      const result = query(...request);
+      const result = query(...withTimeLimit(request, config));
       if (result instanceof Promise) {
         result.catch((error: unknown) => {
           if (isSilence(error)) void this.end().catch(() => undefined);
@@ -39,6 +46,15 @@ class Connection extends pg.Client {
       return result;
     }) as typeof this.query;
   }
+}
+
+/** Gives a statement the time that is left. Taking a transaction back is never too late. @throws DeadlineExceeded */
+function withTimeLimit([statement, ...values]: unknown[], config?: pg.ClientConfig): unknown[] {
+  if (typeof statement !== 'string' || statement.startsWith('ROLLBACK')) return [statement, ...values];
+  const leftMs = timeLeftMs();
+  if (leftMs === null) return [statement, ...values];
+  const limitMs = Math.min(leftMs + DEADLINE_GRACE_MS, config?.query_timeout ?? Infinity);
+  return [{ text: statement, query_timeout: Math.ceil(limitMs) }, ...values];
 }
 
 /** Describes the database to TypeORM; `initialize` on the result connects. */
@@ -64,6 +80,7 @@ export function createDataSource(options: DataSourceOptions): DataSource {
       ...(options.statementTimeoutMs === 0 ? {} : { query_timeout: options.statementTimeoutMs + SILENCE_GRACE_MS }),
       // For a transaction whose own end got lost on the way: it must not keep its locks.
       idle_in_transaction_session_timeout: options.statementTimeoutMs,
+      options: `-c client_connection_check_interval=${ABANDONED_CHECK_MS}`,
       keepAlive: true,
     },
   });

@@ -46,6 +46,11 @@ export function isLockTimeout(error: unknown): boolean {
   return codeOf(error) === LOCK_NOT_AVAILABLE;
 }
 
+/** Whether the time for a statement, or for all of a request's, was over. */
+export function isOutOfTime(error: unknown): boolean {
+  return codeOf(error) === QUERY_CANCELED;
+}
+
 /** Whether the client has given up on a statement, which the server may still be running. pg gives no code for it. */
 export function isSilence(error: unknown): boolean {
   return Error.isError(error) && error.message === 'Query read timeout';

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { IssuerUnavailable, ScopeMissing, Unauthenticated } from '../auth/caller.ts';
-import { isDatabaseUnavailable, isLockTimeout } from '../database/faults.ts';
+import { isDatabaseUnavailable, isLockTimeout, isOutOfTime } from '../database/faults.ts';
 
 /** Every way in which a request can fail, apart from a refusal of the domain. Stable: callers switch on it. */
 export type FailureCode =
@@ -71,6 +71,7 @@ export function failureOf(error: unknown): Failure {
     return new Failure('forbidden', error.message, { cause: error, headers: { 'www-authenticate': error.challenge } });
   }
   if (error instanceof IssuerUnavailable) return serviceUnavailable(error.message, { cause: error });
+  if (isOutOfTime(error)) return serviceUnavailable('The request took too long. Try again.', { cause: error });
   if (isLockTimeout(error)) {
     return serviceUnavailable('The order item is being changed by another request. Try again.', { cause: error });
   }

@@ -1,7 +1,8 @@
 import type { ApolloServerPlugin, BaseContext } from '@apollo/server';
-import { ApolloServerErrorCode, unwrapResolverError } from '@apollo/server/errors';
+import { ApolloServerErrorCode, ApolloServerValidationErrorCode, unwrapResolverError } from '@apollo/server/errors';
 import type { FastifyBaseLogger } from 'fastify';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { LimitExceeded } from './documentLimits.ts';
 import { type Failure, type FailureCode, failureOf, logFailure } from './failures.ts';
 
 /** What the error plugin needs of a request's context. */
@@ -13,6 +14,13 @@ export interface ErrorContext extends BaseContext {
 
 /** What Apollo Server calls an error that nobody gave a code. */
 const NO_CODE: string = ApolloServerErrorCode.INTERNAL_SERVER_ERROR;
+
+/** What it says of documents and variables that do not fit the schema, where the schema is not to be known. */
+const CLOSED_MESSAGES: ReadonlyMap<unknown, string> = new Map<unknown, string>([
+  [ApolloServerErrorCode.GRAPHQL_VALIDATION_FAILED, 'The document does not fit the schema.'],
+  [ApolloServerErrorCode.BAD_USER_INPUT, 'The variables do not fit the document.'],
+  [ApolloServerValidationErrorCode.INTROSPECTION_DISABLED, 'Introspection is turned off.'],
+]);
 
 interface Wording {
   readonly code: string;
@@ -52,18 +60,24 @@ export function graphQLAnswerTo(
 
 /**
  * Makes Apollo Server's `formatError`: it masks what a resolver threw unexpectedly. Errors of the document itself
- * (syntax, validation, variables) are the client's own and stay as they are, but for suggestions where the schema is
- * not to be known.
+ * (syntax, validation, variables) are the client's own and stay as they are, but where the schema is not to be known.
  */
 export function errorFormatter({ introspection }: { readonly introspection: boolean }) {
   return (formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError => {
     if (isOfDocument(error)) {
-      const message = introspection ? formatted.message : formatted.message.replace(/ ?Did you mean .*$/s, '');
+      const message = introspection ? formatted.message : messageOfClosedSchema(error);
       return { ...formatted, message, extensions: { code: codeOfDocumentError(error) } };
     }
     const failure = failureOf(unwrapResolverError(error));
     return { ...formatted, message: failure.message, extensions: { code: OF_FIELD[failure.code].code } };
   };
+}
+
+/** Without the schema's names, so that nobody can ask for them one guess after another. */
+function messageOfClosedSchema(error: GraphQLError): string {
+  if (error instanceof LimitExceeded || error.originalError instanceof LimitExceeded) return error.message;
+  const reason = error.extensions['validationErrorCode'] ?? codeOfDocumentError(error);
+  return CLOSED_MESSAGES.get(reason) ?? error.message;
 }
 
 /** Gives every error the request id, the response the status and headers of its failures, and the log their causes. */

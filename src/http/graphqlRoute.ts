@@ -1,15 +1,18 @@
+import { isUtf8 } from 'node:buffer';
 import { timingSafeEqual, createHash } from 'node:crypto';
 import { type ApolloServer, type BaseContext, HeaderMap, type HTTPGraphQLRequest } from '@apollo/server';
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import type { FormattedExecutionResult } from 'graphql';
 import { Unauthenticated } from '../auth/caller.ts';
-import { failureOf, logFailure } from './failures.ts';
+import { Failure, failureOf, logFailure } from './failures.ts';
 import { graphQLAnswerTo } from './graphqlErrors.ts';
 import { reportOutcome } from './server.ts';
 
 export interface GraphQLRouteOptions<TContext extends BaseContext> {
   readonly apollo: ApolloServer<TContext>;
   readonly contextOf: (request: FastifyRequest) => TContext;
+  /** More operations than this in one request are turned away; 0: it must not be a batch at all. */
+  readonly maxBatchedOperations: number;
   /** Run before the body is read. */
   readonly onRequest: onRequestAsyncHookHandler[];
 }
@@ -17,16 +20,20 @@ export interface GraphQLRouteOptions<TContext extends BaseContext> {
 /** Serves GraphQL over HTTP at `/graphql`. Whatever fails before Apollo Server has the request fails in its format. */
 export async function addGraphQLRoute<TContext extends BaseContext>(
   server: FastifyInstance,
-  { apollo, contextOf, onRequest }: GraphQLRouteOptions<TContext>,
+  { apollo, contextOf, maxBatchedOperations, onRequest }: GraphQLRouteOptions<TContext>,
 ): Promise<void> {
   await server.register(async (scope) => {
     scope.setErrorHandler(sendGraphQLFailure);
+    takeJsonInUtf8(scope);
     scope.route({
       // Apollo Server answers for the methods that GraphQL over HTTP does not know.
       method: scope.supportedMethods,
       url: '/graphql',
       onRequest,
       handler: async (request, reply) => {
+        if (Array.isArray(request.body) && request.body.length > maxBatchedOperations && maxBatchedOperations > 0) {
+          throw new Failure('bad_request', `A batch must hold at most ${maxBatchedOperations} operations.`);
+        }
         const response = await apollo.executeHTTPGraphQLRequest({
           httpGraphQLRequest: graphQLRequestOf(request),
           context: () => Promise.resolve(contextOf(request)),
@@ -37,6 +44,16 @@ export async function addGraphQLRoute<TContext extends BaseContext>(
         return reply.statusCode < 400 ? response.body.string : withRequestId(response.body.string, request.id);
       },
     });
+  });
+}
+
+/** What is not UTF-8 would become replacement characters, and be stored as such. */
+function takeJsonInUtf8(scope: FastifyInstance): void {
+  const parseJson = scope.getDefaultJsonParser('error', 'error');
+  scope.removeContentTypeParser('application/json');
+  scope.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    if (!isUtf8(body)) done(new Failure('bad_request', 'The body of the request is not UTF-8.'));
+    else void parseJson(request, body.toString('utf8'), done);
   });
 }
 

@@ -7,9 +7,14 @@ import { serviceUnavailable } from './failures.ts';
  * @param isReady whether the service can serve requests now; a rejection counts as no.
  */
 export function addHealthRoutes(server: FastifyInstance, isReady: () => Promise<boolean>): void {
+  let asking: Promise<boolean> | null = null;
   server.get('/health/live', () => ({ status: 'ok' }));
   server.get('/health/ready', async () => {
-    const ready = await isReady().catch((error: unknown) => {
+    // Anybody may ask, and however many do at once, the database is asked once.
+    asking ??= isReady().finally(() => {
+      asking = null;
+    });
+    const ready = await asking.catch((error: unknown) => {
       throw serviceUnavailable('The service cannot reach its database.', { cause: error });
     });
     if (!ready) throw serviceUnavailable('The database lacks migrations.');

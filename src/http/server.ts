@@ -9,15 +9,15 @@ import Fastify, {
 } from 'fastify';
 import type { Logger } from '../telemetry/logger.ts';
 import { errorBody, statusOf } from './errorBody.ts';
+import { addBrowserSafety, type BrowserSafetyOptions } from './browserSafety.ts';
 import { Failure, failureOf, logFailure, serviceUnavailable } from './failures.ts';
+import { boundRequests, type RequestBounds } from './requestBounds.ts';
 import { requestIdOf } from './requestId.ts';
 
-export interface ServerOptions {
+export interface ServerOptions extends RequestBounds, BrowserSafetyOptions {
   readonly logger: Logger;
-  /** How long a client may take to send its request, in milliseconds. */
-  readonly requestTimeoutMs: number;
-  /** More requests than this at a time are turned away. */
-  readonly maxConcurrentRequests: number;
+  /** A request with a larger body is turned away. */
+  readonly bodyLimitBytes: number;
   /** Whether the service is about to stop, and turns new requests away. */
   readonly isDraining: () => boolean;
 }
@@ -29,11 +29,11 @@ declare module 'fastify' {
   }
 }
 
-/** Room for the longest valid request (100 ids, a note of 2,000 characters, a query) many times over. */
-const BODY_LIMIT_BYTES = 1_048_576;
+/** How often Node looks for requests that take too long to arrive, in milliseconds. */
+const ARRIVAL_CHECK_MS = 1_000;
 
 /** Builds the HTTP server: request ids, one log line a request, errors in the documented form. It does not listen. */
-export function createServer(options: ServerOptions): FastifyInstance {
+export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = options.logger;
   /** What is being served on a connection, and whether that is the last. */
   const answering = new WeakMap<Duplex, { readonly request: IncomingMessage; isLast: boolean }>();
@@ -42,9 +42,14 @@ export function createServer(options: ServerOptions): FastifyInstance {
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     genReqId: (request) => requestIdOf(request.headers['traceparent']),
     requestTimeout: options.requestTimeoutMs,
-    bodyLimit: BODY_LIMIT_BYTES,
+    bodyLimit: options.bodyLimitBytes,
     // Node would refuse a request without Host with an empty body: that is for us to say.
-    http: { requireHostHeader: false },
+    http: {
+      requireHostHeader: false,
+      connectionsCheckingInterval: Math.min(ARRIVAL_CHECK_MS, options.requestTimeoutMs),
+      // Two tokens are none: whoever stands in front may have looked at the other one.
+      joinDuplicateHeaders: true,
+    },
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     // A path parameter that is too long is a bad one, not an unknown path; Node bounds the whole head at 16 KiB.
@@ -69,8 +74,12 @@ export function createServer(options: ServerOptions): FastifyInstance {
   for (const method of METHODS) {
     if (!server.supportedMethods.includes(method)) server.addHttpMethod(method);
   }
+  // Before any hook, which may take its time: what comes behind the request on its connection is read at once.
+  server.server.on('request', (request: IncomingMessage) => {
+    answering.set(request.socket, { request, isLast: false });
+  });
+  await addBrowserSafety(server, options);
   server.addHook('onRequest', async (request, reply) => {
-    answering.set(request.raw.socket, { request: request.raw, isLast: false });
     reply.header('x-request-id', request.id);
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
       throw new Failure('bad_request', 'The request names no host.');
@@ -79,7 +88,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
       throw serviceUnavailable('The service is about to stop. Try again.');
     }
   });
-  limitConcurrency(server, options);
+  boundRequests(server, options);
   server.addHook('onSend', async (_request, reply) => {
     // Or a client's idle connection would keep the service from ending.
     if (options.isDraining()) reply.header('connection', 'close');
@@ -114,19 +123,6 @@ function sendFailure(error: unknown, request: FastifyRequest, reply: FastifyRepl
 /** Notes how a request ended, for the log. */
 export function reportOutcome(request: FastifyRequest, outcome: string): void {
   request.outcomes = new Set(request.outcomes).add(outcome);
-}
-
-/** Sheds load before the process falls over; health checks always pass. */
-function limitConcurrency(server: FastifyInstance, { maxConcurrentRequests }: ServerOptions): void {
-  let concurrentRequests = 0;
-  server.addHook('onRequest', async (request, reply) => {
-    if (request.routeOptions.url?.startsWith('/health/') === true) return;
-    concurrentRequests += 1;
-    reply.raw.once('close', () => {
-      concurrentRequests -= 1;
-    });
-    if (concurrentRequests > maxConcurrentRequests) throw serviceUnavailable('The service is overloaded. Try again.');
-  });
 }
 
 function logRequest(logger: Logger, request: FastifyRequest, reply: FastifyReply): void {

@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import type { Caller } from '../auth/caller.ts';
+import type { Limits } from '../config.ts';
 import type { ErrorContext } from '../http/graphqlErrors.ts';
 import type { Cancel } from './cancelOrderItems.ts';
 import type { Loaders } from './loaders.ts';
@@ -9,5 +10,6 @@ export interface GraphQLContext extends ErrorContext {
   readonly caller: Caller;
   readonly cancel: Cancel;
   readonly dataSource: DataSource;
+  readonly limits: Limits;
   readonly loaders: Loaders;
 }

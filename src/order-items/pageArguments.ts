@@ -5,16 +5,16 @@ import type { PageRequest } from './listOrderItems.ts';
 import type { QueryOrderItemsArgs } from './resolverTypes.generated.ts';
 
 const DEFAULT_PAGE_SIZE = 20;
-const MAX_PAGE_SIZE = 100;
 
 /**
  * Checks the arguments of a list.
  *
+ * @param maxPageSize what `first` may be at most.
  * @throws Failure `bad_request`, naming the argument.
  */
-export function parsePageArguments({ filter, first, after }: QueryOrderItemsArgs): PageRequest {
-  const size = first ?? DEFAULT_PAGE_SIZE;
-  if (size < 1 || size > MAX_PAGE_SIZE) throw badInput(`'first' must be from 1 to ${MAX_PAGE_SIZE}.`);
+export function parsePageArguments({ filter, first, after }: QueryOrderItemsArgs, maxPageSize: number): PageRequest {
+  const size = first ?? Math.min(DEFAULT_PAGE_SIZE, maxPageSize);
+  if (size < 1 || size > maxPageSize) throw badInput(`'first' must be from 1 to ${maxPageSize}.`);
   const place = after == null ? null : decodeCursor(after);
   if (after != null && place === null) throw badInput("'after' is not a cursor of this list.");
   const orderId = filter?.orderId ?? null;

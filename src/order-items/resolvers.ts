@@ -14,8 +14,6 @@ import type * as schema from './resolverTypes.generated.ts';
 import { scalars } from './scalars.ts';
 import { fieldsOf } from './schemaFields.ts';
 
-const MAX_BULK_IDS = 100;
-
 /** How each outcome of a cancel is called in the schema. */
 const RESULT_TYPES = {
   CANCELLED: 'CancelOrderItemSuccess',
@@ -36,7 +34,7 @@ export const resolvers = {
     },
     orderItems: (_, args, context) => {
       requireScope(context.caller, 'order-items:read');
-      return listOrderItems(context.dataSource, parsePageArguments(args));
+      return listOrderItems(context.dataSource, parsePageArguments(args, context.limits.pageSize));
     },
   },
 
@@ -49,9 +47,8 @@ export const resolvers = {
     },
     cancelOrderItems: (_, { input }, context) => {
       requireScope(context.caller, 'order-items:cancel');
-      if (input.ids.length < 1 || input.ids.length > MAX_BULK_IDS) {
-        throw badInput(`'ids' must hold 1 to ${MAX_BULK_IDS} ids.`);
-      }
+      const { bulkIds } = context.limits;
+      if (input.ids.length < 1 || input.ids.length > bulkIds) throw badInput(`'ids' must hold 1 to ${bulkIds} ids.`);
       return cancel(input.ids, input, context);
     },
   },
@@ -77,9 +74,9 @@ export const resolvers = {
       const id = idOf(reference);
       return id === null ? null : { __typename: 'Order', id };
     },
-    items: ({ id }, args, { caller, loaders }) => {
+    items: ({ id }, args, { caller, limits, loaders }) => {
       requireScope(caller, 'order-items:read');
-      const request = parsePageArguments(args);
+      const request = parsePageArguments(args, limits.pageSize);
       return isStorableText(id)
         ? loaders.itemsOfOrder.load({ orderId: id, request })
         : { edges: [], hasNextPage: false, hasPreviousPage: false };

@@ -7,7 +7,6 @@ import type { GraphQLContext } from './graphqlContext.ts';
 import { resolvers } from './resolvers.ts';
 
 const SCHEMA_DIR = path.join(import.meta.dirname, '../../schema');
-const MAX_REPRESENTATIONS = 1_000;
 
 /** Builds the executable schema from the published one. @param introspection whether `_service` tells the SDL. */
 export async function buildSchema({ introspection }: { readonly introspection: boolean }): Promise<GraphQLSchema> {
@@ -24,8 +23,9 @@ function checkRepresentations(schema: GraphQLSchema): void {
   const entities = queryField(schema, '_entities');
   const resolveEntities = entities.resolve;
   entities.resolve = (source, args: { representations: readonly unknown[] }, context, info) => {
-    if (args.representations.length > MAX_REPRESENTATIONS) {
-      throw badInput(`'representations' must hold at most ${MAX_REPRESENTATIONS} representations.`);
+    const most = context.limits.representations;
+    if (args.representations.length > most) {
+      throw badInput(`'representations' must hold at most ${most} representations.`);
     }
     if (!args.representations.every(isOfEntity)) {
       throw badInput("Each of 'representations' must have the '__typename' of an entity that this subgraph resolves.");

@@ -11,7 +11,16 @@ export function createLogger(level: LogLevel): Logger {
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
     serializers: { err: describeError },
+    hooks: { streamWrite: escapeControls },
   });
+}
+
+/** JSON escapes the control characters of ASCII only; a terminal obeys others, and some readers break lines at them. */
+function escapeControls(line: string): string {
+  return line.replace(
+    /[\u007f-\u009f\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** What a log may say of an error. Not its other members: those of a driver repeat the row, notes and all. */

@@ -26,6 +26,20 @@ describe('configuration', () => {
       requestTimeoutMs: 10_000,
       rateLimitPerMinute: 6_000,
       maxConcurrentRequests: 2_000,
+      limits: {
+        bodyBytes: 1_048_576,
+        documentTokens: 5_000,
+        depth: 15,
+        aliases: 200,
+        rootFields: 50,
+        directives: 50,
+        cost: 250_000,
+        pageSize: 100,
+        bulkIds: 100,
+        representations: 1_000,
+        batchedOperations: 0,
+      },
+      corsOrigins: [],
       production: false,
     });
   });

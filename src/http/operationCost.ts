@@ -1,0 +1,165 @@
+import {
+  type DocumentNode,
+  type FieldNode,
+  getDirectiveValues,
+  getNamedType,
+  type GraphQLField,
+  type GraphQLNamedType,
+  type GraphQLObjectType,
+  type GraphQLSchema,
+  isAbstractType,
+  isObjectType,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+} from 'graphql';
+import type { Limits } from '../config.ts';
+
+export interface CostInput {
+  readonly schema: GraphQLSchema;
+  /** It has passed validation. */
+  readonly document: DocumentNode;
+  /** What bounds the lists: what is above is refused when it is resolved. */
+  readonly limits: Pick<Limits, 'pageSize' | 'representations'>;
+  /** As the client sent them; null takes each at its most expensive. */
+  readonly variables: Readonly<Record<string, unknown>> | null;
+}
+
+/**
+ * What an operation can cost at most: the number of values that it makes the service resolve. A field counts 1, or the
+ * weight that `@cost` states, once for each member of the lists around it; `@listSize` states how long a list can be
+ * (https://ibm.github.io/graphql-specs/cost-spec.html). Introspection is free.
+ */
+export function costOf(operation: OperationDefinitionNode, input: CostInput): number {
+  const root = input.schema.getRootType(operation.operation);
+  return root == null ? 0 : costOfSelections(operation.selectionSet, root, input, new Map());
+}
+
+/** What is known of the fragments, by name and type: each is looked at once, however often it is spread. */
+type FragmentCosts = Map<string, number>;
+
+/** Of a type with several forms, the most expensive counts. */
+function costOfSelections(
+  selectionSet: SelectionSetNode,
+  parent: GraphQLNamedType,
+  input: CostInput,
+  fragments: FragmentCosts,
+): number {
+  if (isObjectType(parent)) return costOfObject(selectionSet, parent, input, fragments);
+  if (!isAbstractType(parent)) return 0;
+  const forms = input.schema.getPossibleTypes(parent);
+  return Math.max(0, ...forms.map((form) => costOfObject(selectionSet, form, input, fragments)));
+}
+
+function costOfObject(
+  { selections }: SelectionSetNode,
+  type: GraphQLObjectType,
+  input: CostInput,
+  fragments: FragmentCosts,
+): number {
+  let cost = 0;
+  for (const selection of selections) {
+    if (selection.kind === Kind.FIELD) {
+      cost += costOfField(selection, type, input, fragments);
+    } else if (selection.kind === Kind.INLINE_FRAGMENT) {
+      const condition = selection.typeCondition?.name.value;
+      if (appliesTo(type, condition, input.schema)) {
+        cost += costOfObject(selection.selectionSet, type, input, fragments);
+      }
+    } else {
+      cost += costOfFragment(selection.name.value, type, input, fragments);
+    }
+  }
+  return cost;
+}
+
+function costOfFragment(name: string, type: GraphQLObjectType, input: CostInput, fragments: FragmentCosts): number {
+  const key = `${name} ${type.name}`;
+  const known = fragments.get(key);
+  if (known !== undefined) return known;
+  const fragment = input.document.definitions.find(
+    (definition) => definition.kind === Kind.FRAGMENT_DEFINITION && definition.name.value === name,
+  );
+  const cost =
+    fragment?.kind === Kind.FRAGMENT_DEFINITION && appliesTo(type, fragment.typeCondition.name.value, input.schema)
+      ? costOfObject(fragment.selectionSet, type, input, fragments)
+      : 0;
+  fragments.set(key, cost);
+  return cost;
+}
+
+function appliesTo(type: GraphQLObjectType, condition: string | undefined, schema: GraphQLSchema): boolean {
+  const named = condition === undefined ? type : schema.getType(condition);
+  return named === type || (isAbstractType(named) && schema.isSubType(named, type));
+}
+
+function costOfField(node: FieldNode, parent: GraphQLObjectType, input: CostInput, fragments: FragmentCosts): number {
+  const field = parent.getFields()[node.name.value];
+  // __typename, __schema and __type are no fields of a type.
+  if (field === undefined) return 0;
+  if (field.name === '_entities') return costOfEntities(node, field, input, fragments);
+  const weight = Number(directiveValue(field, 'cost', 'weight', input.schema) ?? 1);
+  return (weight + costOfInside(node, getNamedType(field.type), input, fragments)) * sizeOf(node, field, input);
+}
+
+function costOfInside(node: FieldNode, type: GraphQLNamedType, input: CostInput, fragments: FragmentCosts): number {
+  return node.selectionSet === undefined ? 0 : costOfSelections(node.selectionSet, type, input, fragments);
+}
+
+/** What is asked of one kind of entity costs nothing for another. */
+function costOfEntities(
+  node: FieldNode,
+  field: GraphQLField<unknown, unknown>,
+  input: CostInput,
+  fragments: FragmentCosts,
+): number {
+  const most = input.limits.representations;
+  const given = argumentOf(node, 'representations', input.variables);
+  if (!Array.isArray(given)) return most * (1 + costOfInside(node, getNamedType(field.type), input, fragments));
+  const byType = Map.groupBy(given.slice(0, most), (representation: unknown) =>
+    typeof representation === 'object' && representation !== null && '__typename' in representation
+      ? representation.__typename
+      : null,
+  );
+  let cost = 0;
+  for (const [name, representations] of byType) {
+    const type = typeof name === 'string' ? input.schema.getType(name) : undefined;
+    const inside = costOfInside(node, type ?? getNamedType(field.type), input, fragments);
+    cost += representations.length * (1 + inside);
+  }
+  return cost;
+}
+
+/** How many of it a field can return. */
+function sizeOf(node: FieldNode, field: GraphQLField<unknown, unknown>, input: CostInput): number {
+  const { schema, limits, variables } = input;
+  const slicing = directiveValue(field, 'listSize', 'slicingArguments', schema);
+  if (Array.isArray(slicing)) {
+    const name = String(slicing[0]);
+    const given = argumentOf(node, name, variables);
+    const fallback = field.args.find((argument) => argument.name === name)?.defaultValue;
+    const size = given === undefined ? fallback : given;
+    return typeof size === 'number' ? Math.max(1, Math.min(size, limits.pageSize)) : limits.pageSize;
+  }
+  return Number(directiveValue(field, 'listSize', 'assumedSize', schema) ?? 1);
+}
+
+/** @returns undefined where the argument is left out, null where nothing is known about it. A literal list has nodes. */
+function argumentOf(node: FieldNode, name: string, variables: CostInput['variables']): unknown {
+  const value = node.arguments?.find((argument) => argument.name.value === name)?.value;
+  if (value === undefined) return undefined;
+  if (value.kind === Kind.INT) return Number(value.value);
+  if (value.kind === Kind.LIST) return value.values;
+  // A variable that is not sent has the default of its definition, which nobody needs to be told apart from the limit.
+  return value.kind === Kind.VARIABLE && variables !== null ? (variables[value.name.value] ?? null) : null;
+}
+
+function directiveValue(
+  { astNode }: GraphQLField<unknown, unknown>,
+  directive: string,
+  argument: string,
+  schema: GraphQLSchema,
+): unknown {
+  const definition = schema.getDirective(directive);
+  return astNode == null || definition == null ? undefined : getDirectiveValues(definition, astNode)?.[argument];
+}

@@ -1,0 +1,55 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { withDeadline } from '../database/deadline.ts';
+import { serviceUnavailable } from './failures.ts';
+
+export interface RequestBounds {
+  /** How long a request may take, from its first byte to the end of its last statement, in milliseconds. */
+  readonly requestTimeoutMs: number;
+  /** More requests than this at a time are turned away. */
+  readonly maxConcurrentRequests: number;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What is being done for the request; null before it is begun. */
+    work: Promise<unknown> | null;
+  }
+}
+
+/** Holds requests to their bounds; to be called before routes are added. The probes always pass. */
+export function boundRequests(server: FastifyInstance, bounds: RequestBounds): void {
+  server.decorateRequest('work', null);
+  shedLoad(server, bounds);
+  server.addHook('onRoute', (route) => {
+    const { handler } = route;
+    route.handler = function (request, reply) {
+      // Reading the request has taken some of its time.
+      const timeMs = bounds.requestTimeoutMs - reply.elapsedTime;
+      const answer: unknown = withDeadline(timeMs, () => handler.call(this, request, reply));
+      if (answer instanceof Promise) request.work = answer;
+      return answer;
+    };
+  });
+}
+
+/** Sheds load before the process falls over. */
+function shedLoad(server: FastifyInstance, { maxConcurrentRequests }: RequestBounds): void {
+  let concurrentRequests = 0;
+  const leave = (): void => {
+    concurrentRequests -= 1;
+  };
+  server.addHook('onRequest', async (request, reply) => {
+    if (isProbe(request)) return;
+    concurrentRequests += 1;
+    reply.raw.once('close', () => {
+      // A client that hangs up does not end the work that it has asked for.
+      if (request.work === null) leave();
+      else request.work.then(leave, leave);
+    });
+    if (concurrentRequests > maxConcurrentRequests) throw serviceUnavailable('The service is overloaded. Try again.');
+  });
+}
+
+function isProbe(request: FastifyRequest): boolean {
+  return request.routeOptions.url?.startsWith('/health/') === true;
+}

@@ -12,6 +12,8 @@ export interface RetailLine {
   readonly externalId: string;
   readonly invoice: string;
   readonly product: string;
+  /** What the product is; empty where the file does not say. */
+  readonly description: string;
   /** Less than 0 unless it is an order line. */
   readonly quantity: number;
   /** `YYYY-MM-DD` */
@@ -19,6 +21,8 @@ export interface RetailLine {
   readonly unitPrice: string;
   /** Empty where nobody is known. */
   readonly customer: string;
+  /** Where the customer lives. */
+  readonly country: string;
 }
 
 const FILE = new URL('online-retail-10k.csv', import.meta.url);
@@ -33,7 +37,16 @@ export async function readRetailLines(): Promise<RetailLine[]> {
   for await (const record of readCsv(readLines([await readFile(FILE)]))) {
     if ('defect' in record) throw new Error(`Line ${record.line} of the demonstration data: ${record.defect}.`);
     if (record.line === 1) continue;
-    const [invoice = '', product = '', , quantity = '', date = '', unitPrice = '', customer = ''] = record.fields;
+    const [
+      invoice = '',
+      product = '',
+      description = '',
+      quantity = '',
+      date = '',
+      unitPrice = '',
+      customer = '',
+      country = '',
+    ] = record.fields;
     const position = (linesOfInvoice.get(invoice) ?? 0) + 1;
     linesOfInvoice.set(invoice, position);
     retailLines.push({
@@ -42,10 +55,12 @@ export async function readRetailLines(): Promise<RetailLine[]> {
       externalId: `${invoice}:${position}`,
       invoice,
       product,
+      description,
       quantity: Number(quantity),
       date: isoDate(date),
       unitPrice,
       customer,
+      country,
     });
   }
   return retailLines;

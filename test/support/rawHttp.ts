@@ -54,9 +54,9 @@ function firstAnswerIn(received: Buffer): (RestAnswer & { readonly length: numbe
   if (headLength === -1) return null;
   const [statusLine = '', ...lines] = received.toString('latin1', 0, headLength).split('\r\n');
   const headers = new Headers(
-    lines.map((line) => {
+    lines.map((line): [string, string] => {
       const colon = line.indexOf(':');
-      return [line.slice(0, colon), line.slice(colon + 1).trim()] as const;
+      return [line.slice(0, colon), line.slice(colon + 1).trim()];
     }),
   );
   const start = headLength + 4;

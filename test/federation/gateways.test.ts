@@ -1,0 +1,240 @@
+import { randomUUID } from 'node:crypto';
+import { compose, fetchSdl, withoutAccessDirectives } from '../supergraph/compose.ts';
+import { type GatewayOptions, startApolloGateway, startHiveGateway } from '../supergraph/gateways.ts';
+import { startNeighbours, startSubgraph } from '../supergraph/neighbours.ts';
+import { statementsDuring } from '../support/countStatements.ts';
+import { findCancellations, insertOrderItems } from '../support/orderItems.ts';
+import { type GraphQLAnswer, startTestService } from '../support/testService.ts';
+
+const ROUTER_SECRET = 'a secret that the gateway knows';
+const service = await startTestService({ ROUTER_SECRET });
+const { dataSource } = service;
+const url = `${service.url}/graphql`;
+// The schema is the same without a secret, which a composer does not have.
+const open = await startTestService();
+const sdl = await fetchSdl(`${open.url}/graphql`, await open.token());
+const { orders, products } = await startNeighbours();
+
+/** Refers to items by their ids alone, as a basket or a shipment would. */
+const picks = await startSubgraph(
+  'picks',
+  `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
+   type OrderItem @key(fields: "id", resolvable: false) { id: ID! }
+   type Query { picks(ids: [ID!]!): [OrderItem]! }`,
+  { Query: { picks: (_: unknown, { ids }: { ids: string[] }) => ids.map((id) => ({ id })) } },
+);
+
+/** Composes the supergraph, with the service at an address. */
+function supergraphOf(serviceUrl: string, serviceSdl: string): string {
+  return compose([{ name: 'order-items', url: serviceUrl, sdl: serviceSdl }, orders, products, picks]);
+}
+
+const options = (supergraphSdl: string): GatewayOptions => ({ supergraphSdl, port: 0, routerSecret: ROUTER_SECRET });
+// Nothing listens on port 1.
+const NOWHERE = 'http://127.0.0.1:1/graphql';
+const plainSdl = withoutAccessDirectives(sdl);
+const gateways = {
+  apollo: await startApolloGateway(options(supergraphOf(url, plainSdl))),
+  hive: await startHiveGateway(options(supergraphOf(url, sdl))),
+  apolloAlone: await startApolloGateway(options(supergraphOf(NOWHERE, plainSdl))),
+  hiveAlone: await startHiveGateway(options(supergraphOf(NOWHERE, sdl))),
+};
+afterAll(async () => {
+  await Promise.all([...Object.values(gateways), orders, products, picks].map(({ stop }) => stop()));
+});
+
+describe.each([
+  ['Apollo Gateway', gateways.apollo, gateways.apolloAlone, ['536370', '537224']],
+  ['Hive Gateway', gateways.hive, gateways.hiveAlone, ['536852', '537223']],
+] as const)('%s', (_, gateway, gatewayAlone, [abroad, newest]) => {
+  async function ask(
+    query: string,
+    variables: object = {},
+    { token = undefined as string | undefined, headers = {}, at = gateway.url } = {},
+  ): Promise<Pick<GraphQLAnswer, 'data' | 'errors'>> {
+    const response = await fetch(at, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${token ?? (await service.token())}`,
+        'content-type': 'application/json',
+        ...headers,
+      },
+      body: JSON.stringify({ query, variables }),
+    });
+    const { data, errors = [] } = (await response.json()) as Partial<GraphQLAnswer>;
+    return { data, errors };
+  }
+
+  /** Items of an order and a product that the neighbours know. */
+  function itemsOf(count: number, orderId = '536365'): Promise<string[]> {
+    return insertOrderItems(
+      dataSource,
+      Array.from({ length: count }, (_unused, index) => ({
+        orderId,
+        productId: '85123A',
+        createdAt: new Date(Date.UTC(2030, 0, 1, 0, 0, index)),
+      })),
+    );
+  }
+
+  test('goes from an order to its items and from these to their products', async () => {
+    const [older, newer] = await itemsOf(2, abroad);
+    const { data, errors } = await ask(`{
+      order(id: "${abroad}") { country placedOn items(first: 2) { edges { node { id status product { name } } } } }
+    }`);
+    const node = { status: 'PENDING', product: { name: 'WHITE HANGING HEART T-LIGHT HOLDER' } };
+    expect({ data, errors }).toEqual({
+      data: {
+        order: {
+          country: 'France',
+          placedOn: expect.stringMatching(/^2010-12-0\d$/),
+          items: { edges: [{ node: { id: newer, ...node } }, { node: { id: older, ...node } }] },
+        },
+      },
+      errors: [],
+    });
+  });
+
+  test('goes from an item to its order and its product', async () => {
+    const [id] = await itemsOf(1);
+    const query = 'query($id: ID!) { orderItem(id: $id) { id order { id country } product { id name } } }';
+    expect(await ask(query, { id })).toEqual({
+      data: {
+        orderItem: {
+          id,
+          order: { id: '536365', country: 'United Kingdom' },
+          product: { id: '85123A', name: 'WHITE HANGING HEART T-LIGHT HOLDER' },
+        },
+      },
+      errors: [],
+    });
+  });
+
+  test('cancels, and reads what it has cancelled in the same operation', async () => {
+    const [id = ''] = await itemsOf(1);
+    const { data, errors } = await ask(
+      `mutation($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) {
+        __typename
+        ... on CancelOrderItemSuccess { orderItem { id status product { name } order { country } cancellation { reason } } }
+      } }`,
+      { input: { id, reason: 'Delivered too late' } },
+    );
+    expect({ data, errors }).toEqual({
+      data: {
+        cancelOrderItem: {
+          __typename: 'CancelOrderItemSuccess',
+          orderItem: {
+            id,
+            status: 'CANCELLED',
+            product: { name: 'WHITE HANGING HEART T-LIGHT HOLDER' },
+            order: { country: 'United Kingdom' },
+            cancellation: { reason: 'Delivered too late' },
+          },
+        },
+      },
+      errors: [],
+    });
+    expect(await findCancellations(dataSource, [id])).toHaveLength(1);
+  });
+
+  test('passes a refusal on as the value that it is', async () => {
+    const [id] = await insertOrderItems(dataSource, [{ status: 'complete', productId: '85123A' }]);
+    const query = `mutation($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) {
+      __typename
+      ... on CancelOrderItemRefusal { message }
+      ... on OrderItemNotCancelable { blockers { code } orderItem { status product { name } } }
+    } }`;
+    expect(await ask(query, { input: { id, reason: 'Late' } })).toEqual({
+      data: {
+        cancelOrderItem: {
+          __typename: 'OrderItemNotCancelable',
+          message: 'Order item is no longer cancelable.',
+          blockers: [{ code: 'TERMINAL_STATUS' }],
+          orderItem: { status: 'COMPLETE', product: { name: 'WHITE HANGING HEART T-LIGHT HOLDER' } },
+        },
+      },
+      errors: [],
+    });
+  });
+
+  test('tells of an item that does not exist and leaves its neighbours unharmed', async () => {
+    const [one, other] = await itemsOf(2);
+    const { data } = await ask('query($ids: [ID!]!) { picks(ids: $ids) { id status } }', {
+      ids: [one, randomUUID(), other],
+    });
+    expect(data.picks).toEqual([{ id: one, status: 'PENDING' }, null, { id: other, status: 'PENDING' }]);
+  });
+
+  test('forwards who the caller is and which trace the request belongs to', async () => {
+    const [id = ''] = await itemsOf(1);
+    const traceId = randomUUID().replaceAll('-', '');
+    await ask(
+      'mutation($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) { __typename } }',
+      { input: { id, reason: 'Late' } },
+      {
+        token: await service.token({ subject: 'somebody-else' }),
+        headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` },
+      },
+    );
+    expect(await findCancellations(dataSource, [id])).toMatchObject([
+      { cancelled_by: 'somebody-else', request_id: traceId },
+    ]);
+  });
+
+  test('shows what the caller may not do as an error of that field', async () => {
+    const [id] = await itemsOf(1);
+    const { data, errors } = await ask(
+      '{ order(id: "536365") { country items { edges { cursor } } } }',
+      { id },
+      { token: await service.token({ scope: 'order-items:cancel' }) },
+    );
+    expect(data).toEqual({ order: { country: 'United Kingdom', items: null } });
+    expect(errors[0]?.extensions['code']).toBe('FORBIDDEN');
+  });
+
+  test('keeps the others’ data, with a clear error, while the subgraph is away', async () => {
+    const { data, errors } = await ask(
+      '{ order(id: "536365") { country items { edges { cursor } } } orderItems { edges { cursor } } }',
+      {},
+      { at: gatewayAlone.url },
+    );
+    expect(data).toEqual({ order: { country: 'United Kingdom', items: null }, orderItems: null });
+    expect(errors.map(({ message }) => message).join()).toMatch(/ECONNREFUSED|refused|fetch/i);
+  });
+
+  test('resolves 1,000 items in one operation, which costs one statement', async () => {
+    const ids = await itemsOf(1_000, '536401');
+    let answer: Awaited<ReturnType<typeof ask>> | undefined;
+    const statements = await statementsDuring(dataSource, async () => {
+      answer = await ask(
+        'query($ids: [ID!]!) { picks(ids: $ids) { id status cancelability { cancelable blockers { code } } } }',
+        { ids },
+      );
+    });
+    expect(answer?.errors).toEqual([]);
+    expect(answer?.data.picks).toEqual(
+      ids.map((id) => ({ id, status: 'PENDING', cancelability: { cancelable: true, blockers: [] } })),
+    );
+    expect(statements).toHaveLength(1);
+  });
+
+  test('resolves the items of 50 orders and whether they can be cancelled, which costs one statement', async () => {
+    await itemsOf(3, newest);
+    let answer: Awaited<ReturnType<typeof ask>> | undefined;
+    const statements = await statementsDuring(dataSource, async () => {
+      answer = await ask(
+        `{ orders(first: 50) { id items(first: 2, filter: { cancelable: true }) {
+          edges { node { order { id } cancelability { cancelable } } } pageInfo { hasNextPage }
+        } } }`,
+      );
+    });
+    expect(answer?.errors).toEqual([]);
+    expect(answer?.data.orders).toHaveLength(50);
+    const withItems = answer?.data.orders.find(({ id }: { id: string }) => id === newest);
+    expect(withItems.items).toEqual({
+      edges: [1, 2].map(() => ({ node: { order: { id: newest }, cancelability: { cancelable: true } } })),
+      pageInfo: { hasNextPage: true },
+    });
+    expect(statements).toHaveLength(1);
+  });
+});

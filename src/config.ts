@@ -21,6 +21,8 @@ export interface Config {
   readonly limits: Limits;
   /** Of pages in browsers that may call the service; none unless configured. */
   readonly corsOrigins: readonly string[];
+  /** How long routers may keep the answers to queries, in seconds; 0: not at all. */
+  readonly cacheMaxAgeS: number;
   readonly production: boolean;
 }
 
@@ -140,6 +142,7 @@ const environment = z.object({
   MAX_REPRESENTATIONS: wholeNumber(1, 100_000).default(1_000),
   MAX_BATCHED_OPERATIONS: wholeNumber(0, 1_000).default(0),
   CORS_ORIGINS: origins.default([]),
+  CACHE_MAX_AGE_S: wholeNumber(0, 86_400).default(0),
 });
 
 /** What is wrong between settings, each of which may be right by itself. */
@@ -210,6 +213,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       batchedOperations: values.MAX_BATCHED_OPERATIONS,
     }),
     corsOrigins: Object.freeze(values.CORS_ORIGINS),
+    cacheMaxAgeS: values.CACHE_MAX_AGE_S,
     production,
   });
 }

@@ -4,6 +4,7 @@ import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginLandingPageDisabled,
 } from '@apollo/server/plugin/disabled';
+import { ApolloServerPluginInlineTrace } from '@apollo/server/plugin/inlineTrace';
 import type { FastifyInstance } from 'fastify';
 import type { DataSource } from 'typeorm';
 import { type DevelopmentIssuer, openDevelopmentIssuer } from './auth/developmentIssuer.ts';
@@ -16,10 +17,12 @@ import { type Database, openDatabase } from './database/openDatabase.ts';
 import { loadDemonstration } from './demonstration/loadDemonstration.ts';
 import { addAccess, callerOf } from './http/access.ts';
 import { documentLimits, limitCost } from './http/documentLimits.ts';
-import { errorFormatter, reportGraphQLErrors } from './http/graphqlErrors.ts';
+import { errorFormatter, reportGraphQL } from './http/graphqlErrors.ts';
 import { addGraphQLRoute, requireRouterSecret } from './http/graphqlRoute.ts';
 import { addHealthRoutes } from './http/health.ts';
+import { addMetricsRoute } from './http/metricsRoute.ts';
 import { createServer, reportOutcome } from './http/server.ts';
+import { allowCaching, ServedItems } from './order-items/cacheTags.ts';
 import { cancelOneByOne } from './order-items/cancelOrderItems.ts';
 import type { GraphQLContext } from './order-items/graphqlContext.ts';
 import { addLineItemRoutes } from './order-items/lineItemRoutes.ts';
@@ -28,6 +31,7 @@ import { addOpenApiRoute } from './order-items/openApiRoute.ts';
 import * as entities from './order-items/orderItemEntities.ts';
 import { buildSchema } from './order-items/subgraphSchema.ts';
 import type { Logger } from './telemetry/logger.ts';
+import { createMetrics } from './telemetry/metrics.ts';
 
 /** A service that is serving. */
 export interface Service {
@@ -81,13 +85,16 @@ export async function startService(config: Config, { logger, signal }: ServiceDe
   const apollo = await startApollo(config, logger);
   opened.defer(() => apollo.stop());
   let draining = false;
+  const metrics = createMetrics();
   const server = await createServer({
     ...config,
     bodyLimitBytes: config.limits.bodyBytes,
     logger,
+    metrics,
     isDraining: () => draining,
   });
   opened.defer(() => close(server));
+  addMetricsRoute(server, metrics);
   await addRoutes(server, { config, dataSource, developmentIssuer, apollo });
   await server.listen({ port: config.port, host: config.host });
   signal?.throwIfAborted();
@@ -136,9 +143,11 @@ async function startApollo(config: Config, logger: Logger): Promise<ApolloServer
     stopOnTerminationSignals: false,
     plugins: [
       limitCost(config.limits),
-      reportGraphQLErrors(logger),
+      reportGraphQL(logger),
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginCacheControlDisabled(),
+      ApolloServerPluginInlineTrace(),
+      ...(config.cacheMaxAgeS === 0 ? [] : [allowCaching(config.cacheMaxAgeS)]),
     ],
   });
   await apollo.start();
@@ -182,6 +191,10 @@ async function addRoutes(
       limits: config.limits,
       loaders: createLoaders(dataSource),
       requestId: request.id,
+      served: config.cacheMaxAgeS === 0 ? null : new ServedItems(),
+      reportOperation: (operation) => {
+        request.operation = operation;
+      },
       reportOutcome: (outcome) => {
         reportOutcome(request, outcome);
       },

@@ -1,14 +1,17 @@
 import type { ApolloServerPlugin, BaseContext } from '@apollo/server';
 import { ApolloServerErrorCode, ApolloServerValidationErrorCode, unwrapResolverError } from '@apollo/server/errors';
 import type { FastifyBaseLogger } from 'fastify';
-import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { GraphQLError, type GraphQLFormattedError, Kind, type OperationDefinitionNode } from 'graphql';
 import { LimitExceeded } from './documentLimits.ts';
 import { type Failure, type FailureCode, failureOf, logFailure } from './failures.ts';
+import type { Operation } from './server.ts';
 
-/** What the error plugin needs of a request's context. */
-export interface ErrorContext extends BaseContext {
+/** What the plugin needs of a request's context. */
+export interface ReportContext extends BaseContext {
   readonly requestId: string;
-  /** Notes how the request ended, for the log. */
+  /** Notes what was asked, for the log and the metrics. */
+  readonly reportOperation: (operation: Operation) => void;
+  /** Notes how the request ended, for the log and the metrics. */
   readonly reportOutcome: (outcome: string) => void;
 }
 
@@ -21,6 +24,9 @@ const CLOSED_MESSAGES: ReadonlyMap<unknown, string> = new Map<unknown, string>([
   [ApolloServerErrorCode.BAD_USER_INPUT, 'The variables do not fit the document.'],
   [ApolloServerValidationErrorCode.INTROSPECTION_DISABLED, 'Introspection is turned off.'],
 ]);
+
+/** Of an operation, in the log; a client may choose any. */
+const MAX_NAME_LENGTH = 64;
 
 interface Wording {
   readonly code: string;
@@ -80,13 +86,19 @@ function messageOfClosedSchema(error: GraphQLError): string {
   return CLOSED_MESSAGES.get(reason) ?? error.message;
 }
 
-/** Gives every error the request id, the response the status and headers of its failures, and the log their causes. */
-export function reportGraphQLErrors<TContext extends ErrorContext>(
-  logger: FastifyBaseLogger,
-): ApolloServerPlugin<TContext> {
+/**
+ * Gives every error the request id, the response the status and headers of its failures, and the log their causes, and
+ * tells what was asked.
+ */
+export function reportGraphQL<TContext extends ReportContext>(logger: FastifyBaseLogger): ApolloServerPlugin<TContext> {
   return {
     requestDidStart: () =>
       Promise.resolve({
+        didResolveOperation: ({ operation, operationName, contextValue: { reportOperation } }) => {
+          if (operation !== undefined)
+            reportOperation({ name: operationName?.slice(0, MAX_NAME_LENGTH) ?? null, field: fieldOf(operation) });
+          return Promise.resolve();
+        },
         willSendResponse: ({ response, errors, contextValue: { requestId, reportOutcome } }) => {
           if (response.body.kind !== 'single' || errors === undefined) return Promise.resolve();
           for (const formatted of response.body.singleResult.errors ?? []) {
@@ -111,6 +123,12 @@ export function reportGraphQLErrors<TContext extends ErrorContext>(
         },
       }),
   };
+}
+
+/** Of the schema's own names, so that it can label a metric: the one field at the top, or `several`. */
+function fieldOf({ selectionSet: { selections } }: OperationDefinitionNode): string {
+  const [first, ...others] = selections;
+  return first?.kind === Kind.FIELD && others.length === 0 ? first.name.value : 'several';
 }
 
 /** What Apollo Server and graphql-js themselves have against a request; an error in a resolver has a path. */

@@ -8,6 +8,8 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { clientOf } from './client.ts';
 import { errorBody, statusOf } from './errorBody.ts';
 import { addBrowserSafety, type BrowserSafetyOptions } from './browserSafety.ts';
 import { Failure, failureOf, logFailure, serviceUnavailable } from './failures.ts';
@@ -18,12 +20,23 @@ export interface ServerOptions extends RequestBounds, BrowserSafetyOptions {
   readonly logger: Logger;
   /** A request with a larger body is turned away. */
   readonly bodyLimitBytes: number;
+  readonly metrics: Metrics;
   /** Whether the service is about to stop, and turns new requests away. */
   readonly isDraining: () => boolean;
 }
 
+/** A GraphQL operation, as logs and metrics name it. */
+export interface Operation {
+  /** As the client calls it; null where it does not. */
+  readonly name: string | null;
+  /** The one field at the top, or `several`. */
+  readonly field: string;
+}
+
 declare module 'fastify' {
   interface FastifyRequest {
+    /** Null where the request is no GraphQL operation, or not a valid one. */
+    operation: Operation | null;
     /** How the request ended, for the log; undefined is told as `ok`. */
     outcomes: ReadonlySet<string> | undefined;
   }
@@ -66,6 +79,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     },
   });
   server.decorateRequest('outcomes');
+  server.decorateRequest('operation', null);
   // An expectation that is not known may be ignored (RFC 9110, section 10.1.1); Node would answer it without a body.
   server.server.on('checkExpectation', (request, response) => {
     server.server.emit('request', request, response);
@@ -92,6 +106,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   server.addHook('onSend', async (_request, reply) => {
     // Or a client's idle connection would keep the service from ending.
     if (options.isDraining()) reply.header('connection', 'close');
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
   });
   server.addHook('onResponse', async (request, reply) => {
     const served = answering.get(request.raw.socket);
@@ -99,7 +114,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
       answering.delete(request.raw.socket);
       if (served.isLast) request.raw.socket.end();
     }
-    logRequest(options.logger, request, reply);
+    reportRequest(options, request, reply);
   });
   server.setErrorHandler(sendFailure);
   server.setNotFoundHandler((request, reply) => {
@@ -125,19 +140,34 @@ export function reportOutcome(request: FastifyRequest, outcome: string): void {
   request.outcomes = new Set(request.outcomes).add(outcome);
 }
 
-function logRequest(logger: Logger, request: FastifyRequest, reply: FastifyReply): void {
+/** One line of the log, and one count. */
+function reportRequest({ logger, metrics }: ServerOptions, request: FastifyRequest, reply: FastifyReply): void {
+  // The pattern, not the path: a path can hold anything.
+  const route = request.routeOptions.url ?? null;
+  const { operation, outcomes = new Set(['ok']) } = request;
+  const client = clientOf(request.headers);
+  const durationMs = Math.round(reply.elapsedTime * 100) / 100;
   logger.info(
     {
       requestId: request.id,
       method: request.method,
-      // The pattern, not the path: a path can hold anything.
-      route: request.routeOptions.url ?? null,
+      route,
+      ...(operation === null ? {} : { operation: operation.name, field: operation.field }),
+      ...(client === null ? {} : { client: client.name, clientVersion: client.version }),
       status: reply.statusCode,
-      outcome: [...(request.outcomes ?? ['ok'])].sort().join(','),
-      durationMs: Math.round(reply.elapsedTime * 100) / 100,
+      outcome: [...outcomes].sort().join(','),
+      durationMs,
     },
     'request',
   );
+  metrics.observeRequest({
+    route: route ?? 'unknown',
+    operation: operation?.field ?? null,
+    outcomes,
+    // Whoever has no token must not choose labels.
+    client: request.caller === null ? null : (client?.name ?? null),
+    durationMs,
+  });
 }
 
 /** For what Node's HTTP parser refuses, before there is a request to answer. */

@@ -1,15 +1,18 @@
 import type { DataSource } from 'typeorm';
 import type { Caller } from '../auth/caller.ts';
 import type { Limits } from '../config.ts';
-import type { ErrorContext } from '../http/graphqlErrors.ts';
+import type { ReportContext } from '../http/graphqlErrors.ts';
+import type { ServedItems } from './cacheTags.ts';
 import type { Cancel } from './cancelOrderItems.ts';
 import type { Loaders } from './loaders.ts';
 
 /** What a resolver knows of the request that it serves. */
-export interface GraphQLContext extends ErrorContext {
+export interface GraphQLContext extends ReportContext {
   readonly caller: Caller;
   readonly cancel: Cancel;
   readonly dataSource: DataSource;
   readonly limits: Limits;
   readonly loaders: Loaders;
+  /** Null where answers must not be kept. */
+  readonly served: ServedItems | null;
 }

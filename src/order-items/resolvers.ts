@@ -32,9 +32,11 @@ export const resolvers = {
       requireScope(context.caller, 'order-items:read');
       return loadOrderItem(id, context);
     },
-    orderItems: (_, args, context) => {
+    orderItems: async (_, args, context) => {
       requireScope(context.caller, 'order-items:read');
-      return listOrderItems(context.dataSource, parsePageArguments(args, context.limits.pageSize));
+      const page = await listOrderItems(context.dataSource, parsePageArguments(args, context.limits.pageSize));
+      for (const { node } of page.edges) context.served?.add(node.id, null);
+      return page;
     },
   },
 
@@ -74,12 +76,13 @@ export const resolvers = {
       const id = idOf(reference);
       return id === null ? null : { __typename: 'Order', id };
     },
-    items: ({ id }, args, { caller, limits, loaders }) => {
+    items: async ({ id }, args, { caller, limits, loaders, served }) => {
       requireScope(caller, 'order-items:read');
       const request = parsePageArguments(args, limits.pageSize);
-      return isStorableText(id)
-        ? loaders.itemsOfOrder.load({ orderId: id, request })
-        : { edges: [], hasNextPage: false, hasPreviousPage: false };
+      if (!isStorableText(id)) return { edges: [], hasNextPage: false, hasPreviousPage: false };
+      const page = await loaders.itemsOfOrder.load({ orderId: id, request });
+      for (const { node } of page.edges) served?.add(node.id, id);
+      return page;
     },
   },
 
@@ -121,9 +124,11 @@ function idOf(reference: { readonly id?: unknown }): string | null {
 }
 
 /** A malformed id is no such item. */
-async function loadOrderItem(id: string, { loaders }: GraphQLContext): Promise<OrderItem | null> {
+async function loadOrderItem(id: string, { loaders, served }: GraphQLContext): Promise<OrderItem | null> {
   const uuid = parseOrderItemId(id);
-  return uuid === null ? null : loaders.orderItem.load(uuid);
+  if (uuid === null) return null;
+  served?.add(uuid, null);
+  return loaders.orderItem.load(uuid);
 }
 
 async function cancel(

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { type GraphQLField, type GraphQLSchema, parse } from 'graphql';
 import { badInput, Failure } from '../http/failures.ts';
+import type { Representation } from './cacheTags.ts';
 import type { GraphQLContext } from './graphqlContext.ts';
 import { resolvers } from './resolvers.ts';
 
@@ -27,14 +28,16 @@ function checkRepresentations(schema: GraphQLSchema): void {
     if (args.representations.length > most) {
       throw badInput(`'representations' must hold at most ${most} representations.`);
     }
-    if (!args.representations.every(isOfEntity)) {
+    const { representations } = args;
+    if (!representations.every(isOfEntity)) {
       throw badInput("Each of 'representations' must have the '__typename' of an entity that this subgraph resolves.");
     }
+    context.served?.addEntities(representations);
     return resolveEntities?.(source, args, context, info);
   };
 }
 
-function isOfEntity(representation: unknown): boolean {
+function isOfEntity(representation: unknown): representation is Representation {
   return (
     typeof representation === 'object' &&
     representation !== null &&

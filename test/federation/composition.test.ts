@@ -15,7 +15,7 @@ afterAll(async () => {
 /** As The Guild's composer has it. @throws with every error. */
 function composeByTheGuild(subgraphs: readonly ComposedSubgraph[]): string {
   const composed = composeServices(subgraphs.map((subgraph) => ({ ...subgraph, typeDefs: parse(subgraph.sdl) })));
-  if (composed.supergraphSdl === undefined) throw new Error(composed.errors?.map(({ message }) => message).join('\n'));
+  if (composed.supergraphSdl === undefined) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
   return composed.supergraphSdl;
 }
 

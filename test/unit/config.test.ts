@@ -40,6 +40,7 @@ describe('configuration', () => {
         batchedOperations: 0,
       },
       corsOrigins: [],
+      cacheMaxAgeS: 0,
       production: false,
     });
   });

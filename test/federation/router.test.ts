@@ -1,0 +1,127 @@
+import { insertOrderItems } from '../support/orderItems.ts';
+import { startTestService } from '../support/testService.ts';
+
+const service = await startTestService();
+const caching = await startTestService({ CACHE_MAX_AGE_S: '30' });
+
+interface Answer {
+  readonly headers: Headers;
+  // What a test reads of an answer is what it asserts: a wrong shape fails there.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  readonly body: any;
+}
+
+async function ask(
+  { url, token } = service,
+  query: string,
+  variables: object = {},
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${await token()}`, 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ query, variables }),
+  });
+  return { headers: response.headers, body: await response.json() };
+}
+
+const ENTITIES = `query($representations: [_Any!]!) { _entities(representations: $representations) {
+  ... on OrderItem { status }
+  ... on Order { items { edges { node { status } } } }
+} }`;
+const CANCEL = `mutation($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) { __typename } }`;
+
+describe('the trace that a gateway asks for', () => {
+  test('comes along, with the fields that were resolved and how long each took', async () => {
+    const [id] = await insertOrderItems(service.dataSource, [{}]);
+    const { body } = await ask(
+      service,
+      'query($id: ID!) { orderItem(id: $id) { status } }',
+      { id },
+      {
+        'apollo-federation-include-trace': 'ftv1',
+      },
+    );
+    expect(body.data).toEqual({ orderItem: { status: 'PENDING' } });
+    const trace = Buffer.from(body.extensions.ftv1, 'base64');
+    expect(trace.length).toBeGreaterThan(20);
+    expect(trace.toString('latin1')).toContain('orderItem');
+    expect(trace.toString('latin1')).toContain('status');
+  });
+
+  test('tells of an error that there was one, and nothing more', async () => {
+    await service.dataSource.query('ALTER TABLE order_item RENAME COLUMN order_id TO secret');
+    const { body } = await ask(
+      service,
+      '{ orderItems { edges { cursor } } }',
+      {},
+      {
+        'apollo-federation-include-trace': 'ftv1',
+      },
+    );
+    await service.dataSource.query('ALTER TABLE order_item RENAME COLUMN secret TO order_id');
+    const trace = Buffer.from(body.extensions.ftv1, 'base64').toString('latin1');
+    expect(trace).toContain('<masked>');
+    expect(trace).not.toContain('order_id');
+  });
+
+  test('does not come unasked', async () => {
+    expect((await ask(service, '{ __typename }')).body).toEqual({ data: { __typename: 'Query' } });
+  });
+});
+
+describe('what a router may keep', () => {
+  test('nothing by default', async () => {
+    const [id] = await insertOrderItems(service.dataSource, [{}]);
+    const { headers, body } = await ask(service, ENTITIES, { representations: [{ __typename: 'OrderItem', id }] });
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect(body).toEqual({ data: { _entities: [{ status: 'PENDING' }] } });
+  });
+
+  test('entities for as long as is configured, each with the tags of the items that it shows', async () => {
+    const { dataSource } = caching;
+    const [one = '', other] = await insertOrderItems(dataSource, [{ orderId: 'order-7' }, { orderId: 'order-8' }]);
+    const { headers, body } = await ask(caching, ENTITIES, {
+      representations: [
+        { __typename: 'Order', id: 'order-7' },
+        { __typename: 'OrderItem', id: other },
+        { __typename: 'Order', id: 'order-9' },
+        { __typename: 'OrderItem', id: one.toUpperCase() },
+      ],
+    });
+    expect(headers.get('cache-control')).toBe('max-age=30, public');
+    expect(body.extensions).toEqual({
+      apolloEntityCacheTags: [
+        ['order:order-7', `order-item:${one}`],
+        [`order-item:${other}`],
+        ['order:order-9'],
+        [`order-item:${one}`],
+      ],
+    });
+  });
+
+  test('answers to queries, with the tags of all items in them', async () => {
+    const ids = await insertOrderItems(caching.dataSource, [{ orderId: 'order-10' }, { orderId: 'order-10' }]);
+    const { body } = await ask(
+      caching,
+      `query($id: ID!) { orderItem(id: $id) { id } orderItems(filter: { orderId: "order-10" }) { edges { cursor } } }`,
+      { id: ids[0] },
+    );
+    expect(body.extensions.apolloCacheTags.sort()).toEqual(ids.map((id) => `order-item:${id}`).sort());
+  });
+
+  test('neither cancels, nor what failed, nor what a browser could have kept', async () => {
+    const [id] = await insertOrderItems(caching.dataSource, [{}]);
+    const cancelled = await ask(caching, CANCEL, { input: { id, reason: 'Late' } });
+    const failed = await ask(caching, '{ orderItems(first: 0) { edges { cursor } } }');
+    const gotten = await fetch(`${caching.url}/graphql?query=%7B__typename%7D`, {
+      headers: { authorization: `Bearer ${await caching.token()}`, 'apollo-require-preflight': 'true' },
+    });
+    const byRest = await caching.cancelByRest('nonsense');
+    expect([cancelled, failed, gotten, byRest].map(({ headers }) => headers.get('cache-control'))).toEqual(
+      Array.from({ length: 4 }, () => 'no-store'),
+    );
+    expect(cancelled.body.extensions).toBeUndefined();
+    expect(failed.body.extensions).toBeUndefined();
+  });
+});

@@ -10,7 +10,7 @@ import tseslint from 'typescript-eslint';
 const TYPESCRIPT = ['src/**/*.ts', 'migrations/**/*.ts', 'test/**/*.ts', '*.config.ts'];
 
 export default defineConfig(
-  globalIgnores(['.data/', 'coverage/', 'src/order-items/resolverTypes.generated.ts']),
+  globalIgnores(['.data/', 'coverage/', 'schema/released/', 'src/order-items/resolverTypes.generated.ts']),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     name: 'every script',

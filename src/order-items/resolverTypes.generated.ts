@@ -152,12 +152,17 @@ export type Mutation = {
   /**
    * Cancels one order item for good. It is cancelled only if it was pre-ordered and is still open; otherwise the answer is a
    * refusal and nothing changes. The answer is sent after the decision is stored.
+   *
+   * Needs the scope `order-items:cancel`. An expected no is one of the result's types; an error means that the request was not
+   * carried out: `FORBIDDEN` without the scope, `SERVICE_UNAVAILABLE` (HTTP 503, with `Retry-After`) when the database is away or
+   * the item stays locked by somebody else for 2 seconds. To be safe to retry, send an `idempotencyKey`.
    */
   readonly cancelOrderItem: CancelOrderItemResult;
   /**
    * Cancels 1 to 100 order items for one reason. There is one result for each id, in the order of the ids: a refusal of one
    * leaves the others unharmed. An item that another transaction keeps locked fails the whole request with
-   * `SERVICE_UNAVAILABLE`, and then none of its items is cancelled.
+   * `SERVICE_UNAVAILABLE`, and then none of its items is cancelled. Needs the scope `order-items:cancel`; 0 or more than 100 ids
+   * are an error with the code `BAD_USER_INPUT`.
    */
   readonly cancelOrderItems: ReadonlyArray<CancelOrderItemResult>;
 };
@@ -177,7 +182,10 @@ export type Order = {
   readonly __typename?: 'Order';
   /** The order's id, as the order's source gave it. */
   readonly id: Scalars['ID']['output'];
-  /** The items of this order, newest first. An order that this subgraph has no items of has an empty list. */
+  /**
+   * The items of this order, newest first, a page at a time. An order that this subgraph has no items of has an empty list.
+   * Needs the scope `order-items:read`.
+   */
   readonly items: Maybe<OrderItemConnection>;
 };
 
@@ -307,9 +315,15 @@ export type Product = {
 
 export type Query = {
   readonly __typename?: 'Query';
-  /** One order item by its id; null when there is no such item, or when the id is not a UUID. */
+  /**
+   * One order item by its id; null when there is no such item, or when the id is not a UUID. Needs the scope
+   * `order-items:read`; without it the field is null and the error's code is `FORBIDDEN`.
+   */
   readonly orderItem: Maybe<OrderItem>;
-  /** Order items, newest first, a page at a time. */
+  /**
+   * Order items, newest first, a page at a time: ask for `pageInfo { hasNextPage endCursor }` and go on with `after`. Needs the
+   * scope `order-items:read`. An argument that is out of its range is an error with the code `BAD_USER_INPUT`.
+   */
   readonly orderItems: Maybe<OrderItemConnection>;
 };
 

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { composeForRouter, ROUTER_SUPERGRAPH_FILE } from '../supergraph/composeForRouter.ts';
 import { insertOrderItems } from '../support/orderItems.ts';
 import { startTestService } from '../support/testService.ts';
 
@@ -124,4 +126,9 @@ describe('what a router may keep', () => {
     expect(cancelled.body.extensions).toBeUndefined();
     expect(failed.body.extensions).toBeUndefined();
   });
+});
+
+test('the supergraph that the Router of docker-compose.yml reads is what the schemas compose to', () => {
+  // If not: npm run compose
+  expect(readFileSync(ROUTER_SUPERGRAPH_FILE, 'utf8')).toBe(composeForRouter());
 });

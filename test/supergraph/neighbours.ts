@@ -16,7 +16,7 @@ export interface Subgraph {
 const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])`;
 
 // What order-items describes, too, has no description here: two that differ make composers wonder which to take.
-const ORDERS = `${LINK}
+export const ORDERS = `${LINK}
 type Order @key(fields: "id") {
   id: ID!
   "The customer's number; null where nobody is known."
@@ -34,7 +34,7 @@ type Query {
   orders("How many." first: Int = 10): [Order!]!
 }`;
 
-const PRODUCTS = `${LINK}
+export const PRODUCTS = `${LINK}
 type Product @key(fields: "id") {
   id: ID!
   "What it is."
@@ -47,13 +47,15 @@ type Query {
 }`;
 
 /** The owners of `Order` and `Product`, with the data of the demonstration's orders. */
-export async function startNeighbours(
-  ports = { orders: 0, products: 0 },
-): Promise<{ orders: Subgraph; products: Subgraph }> {
+export async function startNeighbours({
+  orders: ordersPort = 0,
+  products: productsPort = 0,
+  host = '127.0.0.1',
+} = {}): Promise<{ orders: Subgraph; products: Subgraph }> {
   const lines = await readRetailLines();
   const [orders, products] = await Promise.all([
-    startSubgraph('orders', ORDERS, ordersResolvers(lines), ports.orders),
-    startSubgraph('products', PRODUCTS, productsResolvers(lines), ports.products),
+    startSubgraph('orders', ORDERS, ordersResolvers(lines), { port: ordersPort, host }),
+    startSubgraph('products', PRODUCTS, productsResolvers(lines), { port: productsPort, host }),
   ]);
   return { orders, products };
 }
@@ -91,13 +93,18 @@ function productsResolvers(lines: readonly RetailLine[]): object {
   };
 }
 
-/** Starts a subgraph on the loopback interface. @param port 0 takes a free one. */
-export async function startSubgraph(name: string, sdl: string, resolvers: object, port = 0): Promise<Subgraph> {
+/** Starts a subgraph, on the loopback interface unless told otherwise. Port 0 takes a free one. */
+export async function startSubgraph(
+  name: string,
+  sdl: string,
+  resolvers: object,
+  listen = { port: 0, host: '127.0.0.1' },
+): Promise<Subgraph> {
   const apollo = new ApolloServer({
     schema: buildSubgraphSchema([{ typeDefs: parse(sdl), resolvers: resolvers as never }]),
     stopOnTerminationSignals: false,
     plugins: [ApolloServerPluginInlineTraceDisabled()],
   });
-  const { url } = await startStandaloneServer(apollo, { listen: { port, host: '127.0.0.1' } });
+  const { url } = await startStandaloneServer(apollo, { listen });
   return { name, url, sdl, stop: () => apollo.stop() };
 }

@@ -5,8 +5,6 @@ import { compose, fetchSdl } from './compose.ts';
 import { startHiveGateway } from './gateways.ts';
 import { startNeighbours } from './neighbours.ts';
 
-const PORTS = { gateway: 4000, orders: 4002, products: 4003 };
-
 /** One question that needs all three subgraphs. */
 const QUERY = `query ItemsOfAnOrder {
   order(id: "536367") {
@@ -22,18 +20,21 @@ const QUERY = `query ItemsOfAnOrder {
 async function main(signal: AbortSignal): Promise<void> {
   await using running = new AsyncDisposableStack();
   const config = readConfig(process.env);
-  const service = await startService(config, { logger: createLogger(config.logLevel), signal });
+  const logger = createLogger(config.logLevel);
+  // Beside the service's own port; all of them free ones where that is.
+  const port = (offset: number): number => (config.port === 0 ? 0 : config.port + offset);
+  const service = await startService(config, { logger, signal });
   running.defer(() => service.stop());
   if (service.developmentIssuer === null)
     throw new Error('The supergraph is for development: AUTH_ISSUER must not be set.');
   const token = await service.developmentIssuer.issueToken();
 
-  const { orders, products } = await startNeighbours(PORTS);
+  const { orders, products } = await startNeighbours({ orders: port(1), products: port(2) });
   running.defer(() => orders.stop());
   running.defer(() => products.stop());
   const url = `${service.url}/graphql`;
   const supergraphSdl = compose([{ name: 'order-items', url, sdl: await fetchSdl(url, token) }, orders, products]);
-  const gateway = await startHiveGateway({ supergraphSdl, port: PORTS.gateway, playground: { token, query: QUERY } });
+  const gateway = await startHiveGateway({ supergraphSdl, port: port(-1), playground: { token, query: QUERY } });
   running.defer(() => gateway.stop());
 
   process.stdout.write(`
@@ -51,6 +52,7 @@ ${token}
 curl -sS ${gateway.url} -H 'authorization: Bearer ${token}' -H 'content-type: application/json' -d '${JSON.stringify({ query: QUERY.replaceAll(/\s+/g, ' ') })}'
 
 `);
+  logger.info({ url: gateway.url }, 'serving');
   await new Promise((resolve) => {
     signal.addEventListener('abort', resolve);
   });

@@ -100,7 +100,7 @@ const origins = z
   .string()
   .transform((value) => value.split(',').map((origin) => origin.trim()))
   .refine(
-    (values) => values.every((origin) => URL.parse(origin)?.origin === origin && /^https?:/.test(origin)),
+    (values) => values.every((origin) => URL.parse(origin)?.origin === origin && /^https?:[^*]+$/.test(origin)),
     'must be origins such as https://shop.example, separated by commas',
   );
 
@@ -126,19 +126,20 @@ const environment = z.object({
   INTROSPECTION: flag.optional(),
   LOG_LEVEL: z.custom<LogLevel>(isLogLevel, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
   LOCK_TIMEOUT_MS: wholeNumber(1, 60_000).default(2_000),
-  REQUEST_TIMEOUT_MS: wholeNumber(1, 600_000).default(10_000),
+  REQUEST_TIMEOUT_MS: wholeNumber(100, 600_000).default(10_000),
   RATE_LIMIT_PER_MINUTE: wholeNumber(0, 10_000_000).default(6_000),
   MAX_CONCURRENT_REQUESTS: wholeNumber(1, 1_000_000).default(2_000),
   MAX_BODY_BYTES: wholeNumber(1_024, 104_857_600).default(1_048_576),
   // What reads a document recurses into it; more tokens than these could nest deeper than the stack.
-  MAX_DOCUMENT_TOKENS: wholeNumber(100, 15_000).default(5_000),
+  MAX_DOCUMENT_TOKENS: wholeNumber(100, 7_500).default(5_000),
   MAX_DEPTH: wholeNumber(1, 1_000).default(15),
   MAX_ALIASES: wholeNumber(0, 15_000).default(200),
   MAX_ROOT_FIELDS: wholeNumber(1, 15_000).default(50),
   MAX_DIRECTIVES: wholeNumber(0, 15_000).default(50),
   MAX_COST: wholeNumber(1, 1_000_000_000).default(250_000),
-  MAX_PAGE_SIZE: wholeNumber(1, 10_000).default(100),
-  MAX_BULK_IDS: wholeNumber(1, 10_000).default(100),
+  // The schema's default for `first` is 20.
+  MAX_PAGE_SIZE: wholeNumber(20, 10_000).default(100),
+  MAX_BULK_IDS: wholeNumber(1, 1_000).default(100),
   MAX_REPRESENTATIONS: wholeNumber(1, 100_000).default(1_000),
   MAX_BATCHED_OPERATIONS: wholeNumber(0, 1_000).default(0),
   CORS_ORIGINS: origins.default([]),

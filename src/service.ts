@@ -139,7 +139,7 @@ async function startApollo(config: Config, logger: Logger): Promise<ApolloServer
     allowBatchedHttpRequests: config.limits.batchedOperations > 0,
     parseOptions: { maxLexicalTokens: config.limits.documentTokens },
     validationRules: documentLimits(config.limits),
-    logger: logger.child({}, { level: 'warn' }),
+    logger: logger.child({}, { level: logger.isLevelEnabled('warn') ? 'warn' : logger.level }),
     stopOnTerminationSignals: false,
     plugins: [
       limitCost(config.limits),

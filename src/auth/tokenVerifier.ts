@@ -58,8 +58,8 @@ const ISSUER_PAUSE_MS = 30_000;
 /** The same before any key is known, when nobody can be served until it answers. */
 const FIRST_ISSUER_PAUSE_MS = 1_000;
 
-/** RFC 6750 section 2.1. */
-const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
+/** RFC 6750 section 2.1, without padding: a JWT has none, and would be another text with each number of signs. */
+const BEARER = /^Bearer +([\w.~+/-]+)$/i;
 
 /** Verifies the tokens of an issuer elsewhere; its keys are fetched when first needed and follow its rotation. */
 export function createTokenVerifier(auth: AuthConfig): TokenVerifier {
@@ -160,36 +160,32 @@ function defectOf(error: unknown): string {
 
 /** Keys that are fetched when first needed, follow the issuer's rotation, and outlast its absence. */
 function remoteKeys(auth: AuthConfig): JWTVerifyGetKey {
-  let opened: Promise<ReturnType<typeof createRemoteJWKSet>> | null = null;
-  const open = async (): Promise<ReturnType<typeof createRemoteJWKSet>> => {
-    const jwksUrl = auth.jwksUrl ?? (await discoverJwksUrl(auth.issuer));
-    return createRemoteJWKSet(new URL(jwksUrl), {
-      timeoutDuration: ISSUER_TIMEOUT_MS,
-      [customFetch]: fetchFromIssuer,
-    });
-  };
+  let published: Promise<ReturnType<typeof createRemoteJWKSet>> | null = null;
+  let known: JSONWebKeySet | undefined;
   let askAgainAt = 0;
-  const pause = (known: JSONWebKeySet | undefined): void => {
-    askAgainAt = performance.now() + (known === undefined ? FIRST_ISSUER_PAUSE_MS : ISSUER_PAUSE_MS);
-  };
   return async (header, token) => {
-    const isPaused = performance.now() < askAgainAt;
-    if (isPaused && opened === null) throw new IssuerUnavailable();
-    opened ??= open().catch((error: unknown) => {
-      opened = null;
-      pause(undefined);
-      throw error;
-    });
-    const keys = await opened;
-    if (isPaused) return keyKnownBefore(keys.jwks(), header, token);
+    if (performance.now() < askAgainAt) return keyKnownBefore(known, header, token);
     try {
-      return await keys(header, token);
+      published ??= openKeys(auth);
+      const keys = await published;
+      try {
+        return await keys(header, token);
+      } finally {
+        known = keys.jwks() ?? known;
+      }
     } catch (error) {
-      if (isAboutToken(error)) throw error;
-      pause(keys.jwks());
-      return keyKnownBefore(keys.jwks(), header, token, error);
+      if (isAboutToken(error) && !hasNoKeys(known)) throw error;
+      // It is asked again from the start: it may have moved its keys.
+      published = null;
+      askAgainAt = performance.now() + (hasNoKeys(known) ? FIRST_ISSUER_PAUSE_MS : ISSUER_PAUSE_MS);
+      return keyKnownBefore(known, header, token, error);
     }
   };
+}
+
+async function openKeys(auth: AuthConfig): Promise<ReturnType<typeof createRemoteJWKSet>> {
+  const jwksUrl = auth.jwksUrl === null ? await discoverJwksUrl(auth.issuer) : new URL(auth.jwksUrl);
+  return createRemoteJWKSet(jwksUrl, { timeoutDuration: ISSUER_TIMEOUT_MS, [customFetch]: fetchFromIssuer });
 }
 
 /** The issuer does not answer: a key that it published before is still good. */
@@ -205,6 +201,11 @@ async function keyKnownBefore(
   throw new IssuerUnavailable({ cause });
 }
 
+/** An issuer that publishes no key has not started yet, or is broken: no token can be held against that. */
+function hasNoKeys(known: JSONWebKeySet | undefined): boolean {
+  return known === undefined || known.keys.length === 0;
+}
+
 function isAboutToken(error: unknown): boolean {
   return (
     error instanceof errors.JWKSNoMatchingKey ||
@@ -214,18 +215,20 @@ function isAboutToken(error: unknown): boolean {
 }
 
 /** @see https://openid.net/specs/openid-connect-discovery-1_0.html section 4 */
-async function discoverJwksUrl(issuer: string): Promise<string> {
+async function discoverJwksUrl(issuer: string): Promise<URL> {
   try {
     const response = await fetchFromIssuer(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, {
       signal: AbortSignal.timeout(ISSUER_TIMEOUT_MS),
     });
+    if (!response.ok) throw new Error(`The issuer answers ${response.status}.`);
     const configuration: unknown = await response.json();
     const jwksUrl =
       typeof configuration === 'object' && configuration !== null && 'jwks_uri' in configuration
         ? configuration.jwks_uri
         : null;
-    if (!response.ok || typeof jwksUrl !== 'string') throw new Error('The OpenID configuration names no jwks_uri.');
-    return jwksUrl;
+    const url = typeof jwksUrl === 'string' ? URL.parse(jwksUrl) : null;
+    if (url === null || !/^https?:$/.test(url.protocol)) throw new Error('The OpenID configuration names no jwks_uri.');
+    return url;
   } catch (error) {
     throw new IssuerUnavailable({ cause: error });
   }
@@ -237,7 +240,8 @@ function fetchFromIssuer(url: string, init: RequestInit): Promise<Response> {
 
 /** Bounded and storable, because it goes into the record of a cancellation and into an index. */
 function subjectOf({ sub }: JWTPayload): string {
-  if (sub === undefined || sub === '' || !sub.isWellFormed() || sub.includes('\0')) {
+  // A token is what its issuer made of it: the type says what it should be.
+  if (typeof sub !== 'string' || sub === '' || !sub.isWellFormed() || sub.includes('\0')) {
     throw new Unauthenticated('The token names no subject');
   }
   if (sub.length > MAX_SUBJECT_LENGTH) throw new Unauthenticated('The token names a subject that is too long');

@@ -19,7 +19,7 @@ const CONNECT_TIMEOUT_MS = 2_000;
 
 const SILENCE_GRACE_MS = 1_000;
 
-/** Room for the server to cancel a statement itself, which spares the connection. */
+/** Room for the server, which limits each statement by itself, to cancel one first: that spares the connection. */
 const DEADLINE_GRACE_MS = 200;
 
 /** How soon the server notices that nobody waits for a statement any more, and cancels it. */

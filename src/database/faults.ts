@@ -48,7 +48,12 @@ export function isLockTimeout(error: unknown): boolean {
 
 /** Whether the time for a statement, or for all of a request's, was over. */
 export function isOutOfTime(error: unknown): boolean {
-  return codeOf(error) === QUERY_CANCELED;
+  return codeOf(error) === QUERY_CANCELED || isSilence(error);
+}
+
+/** Whether every connection was in use for so long that waiting for one was given up. pg gives no code for it. */
+export function isPoolExhausted(error: unknown): boolean {
+  return Error.isError(error) && error.message === 'timeout exceeded when trying to connect';
 }
 
 /** Whether the client has given up on a statement, which the server may still be running. pg gives no code for it. */

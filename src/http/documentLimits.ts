@@ -36,7 +36,7 @@ export function documentLimits(limits: Limits): ValidationRule[] {
   };
   return [
     maxDepthRule({ ...report, n: limits.depth, flattenFragments: true }),
-    maxAliasesRule({ ...report, n: limits.aliases }),
+    maxAliasesRule({ ...report, n: limits.aliases, allowList: [] }),
     maxDirectivesRule({ ...report, n: limits.directives }),
     maxRootFieldsRule(limits.rootFields),
   ];

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { IssuerUnavailable, ScopeMissing, Unauthenticated } from '../auth/caller.ts';
-import { isDatabaseUnavailable, isLockTimeout, isOutOfTime } from '../database/faults.ts';
+import { isDatabaseUnavailable, isLockTimeout, isOutOfTime, isPoolExhausted } from '../database/faults.ts';
 
 /** Every way in which a request can fail, apart from a refusal of the domain. Stable: callers switch on it. */
 export type FailureCode =
@@ -9,6 +9,7 @@ export type FailureCode =
   | 'forbidden'
   | 'not_found'
   | 'method_not_allowed'
+  | 'not_acceptable'
   | 'payload_too_large'
   | 'unsupported_media_type'
   | 'too_many_requests'
@@ -75,6 +76,7 @@ export function failureOf(error: unknown): Failure {
   if (isLockTimeout(error)) {
     return serviceUnavailable('The order item is being changed by another request. Try again.', { cause: error });
   }
+  if (isPoolExhausted(error)) return serviceUnavailable('The service is busy. Try again.', { cause: error });
   if (isDatabaseUnavailable(error)) {
     return serviceUnavailable('The service cannot reach its database. Try again.', { cause: error });
   }

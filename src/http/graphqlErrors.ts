@@ -3,7 +3,7 @@ import { ApolloServerErrorCode, ApolloServerValidationErrorCode, unwrapResolverE
 import type { FastifyBaseLogger } from 'fastify';
 import { GraphQLError, type GraphQLFormattedError, Kind, type OperationDefinitionNode } from 'graphql';
 import { LimitExceeded } from './documentLimits.ts';
-import { type Failure, type FailureCode, failureOf, logFailure } from './failures.ts';
+import { badInput, type Failure, type FailureCode, failureOf, logFailure } from './failures.ts';
 import type { Operation } from './server.ts';
 
 /** What the plugin needs of a request's context. */
@@ -18,10 +18,19 @@ export interface ReportContext extends BaseContext {
 /** What Apollo Server calls an error that nobody gave a code. */
 const NO_CODE: string = ApolloServerErrorCode.INTERNAL_SERVER_ERROR;
 
+const BAD_USER_INPUT: string = ApolloServerErrorCode.BAD_USER_INPUT;
+
+/** What graphql-js says when it would have to compare too many pairs of fields. */
+const VALIDATION_ABORTED = 'Validation aborted.';
+
+const MAX_MESSAGE_LENGTH = 1_000;
+
+const VARIABLES_DO_NOT_FIT = 'The variables do not fit the document.';
+
 /** What it says of documents and variables that do not fit the schema, where the schema is not to be known. */
 const CLOSED_MESSAGES: ReadonlyMap<unknown, string> = new Map<unknown, string>([
   [ApolloServerErrorCode.GRAPHQL_VALIDATION_FAILED, 'The document does not fit the schema.'],
-  [ApolloServerErrorCode.BAD_USER_INPUT, 'The variables do not fit the document.'],
+  [ApolloServerErrorCode.BAD_USER_INPUT, VARIABLES_DO_NOT_FIT],
   [ApolloServerValidationErrorCode.INTROSPECTION_DISABLED, 'Introspection is turned off.'],
 ]);
 
@@ -40,6 +49,7 @@ const OF_REQUEST = {
   forbidden: { code: 'FORBIDDEN', status: 403 },
   not_found: { code: 'NOT_FOUND', status: 404 },
   method_not_allowed: { code: 'METHOD_NOT_ALLOWED', status: 405 },
+  not_acceptable: { code: 'NOT_ACCEPTABLE', status: 406 },
   payload_too_large: { code: 'PAYLOAD_TOO_LARGE', status: 413 },
   unsupported_media_type: { code: 'UNSUPPORTED_MEDIA_TYPE', status: 415 },
   too_many_requests: { code: 'TOO_MANY_REQUESTS', status: 429 },
@@ -54,6 +64,12 @@ const OF_FIELD = {
   forbidden: { code: 'FORBIDDEN', status: 200 },
   internal_server_error: { code: 'INTERNAL_SERVER_ERROR', status: 200 },
 } as const satisfies Record<FailureCode, Wording>;
+
+/** What Apollo Server calls a bad request, whatever its status says. @returns the code that the status has elsewhere. */
+export function codeOfAnswer(status: number, code: unknown): unknown {
+  const wording = Object.values(OF_REQUEST).find((candidate) => candidate.status === status);
+  return code === OF_REQUEST.bad_request.code && wording !== undefined ? wording.code : code;
+}
 
 /** The answer to a request that failed as a whole. */
 export function graphQLAnswerTo(
@@ -71,19 +87,34 @@ export function graphQLAnswerTo(
 export function errorFormatter({ introspection }: { readonly introspection: boolean }) {
   return (formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError => {
     if (isOfDocument(error)) {
-      const message = introspection ? formatted.message : messageOfClosedSchema(error);
+      const message = introspection ? messageOf(error) : messageOfClosedSchema(error);
       return { ...formatted, message, extensions: { code: codeOfDocumentError(error) } };
     }
-    const failure = failureOf(unwrapResolverError(error));
+    const failure = failureOfField(error, introspection);
     return { ...formatted, message: failure.message, extensions: { code: OF_FIELD[failure.code].code } };
   };
 }
 
-/** Without the schema's names, so that nobody can ask for them one guess after another. */
+/** Without the schema's names: whoever guesses one hears whether it fits, and not what else would. */
 function messageOfClosedSchema(error: GraphQLError): string {
   if (error instanceof LimitExceeded || error.originalError instanceof LimitExceeded) return error.message;
+  if (error.message === VALIDATION_ABORTED) return messageOf(error);
   const reason = error.extensions['validationErrorCode'] ?? codeOfDocumentError(error);
-  return CLOSED_MESSAGES.get(reason) ?? error.message;
+  return CLOSED_MESSAGES.get(reason) ?? messageOf(error);
+}
+
+/** The client's own, not longer than it must be: it can repeat what the client has sent, many times over. */
+function messageOf({ message, originalError }: GraphQLError): string {
+  if (isRangeError(originalError)) return 'The document is nested too deeply.';
+  if (message === VALIDATION_ABORTED) return 'The document has too many fields of one name to compare them.';
+  return message.length > MAX_MESSAGE_LENGTH
+    ? `${message.slice(0, MAX_MESSAGE_LENGTH / 2)}…${message.slice(-MAX_MESSAGE_LENGTH / 2)}`
+    : message;
+}
+
+/** Apollo Server wraps what the parser throws twice. */
+function isRangeError(error: unknown): boolean {
+  return error instanceof RangeError || (error instanceof GraphQLError && isRangeError(error.originalError));
 }
 
 /**
@@ -104,15 +135,24 @@ export function reportGraphQL<TContext extends ReportContext>(logger: FastifyBas
           for (const formatted of response.body.singleResult.errors ?? []) {
             Object.assign(formatted, { extensions: { ...formatted.extensions, requestId } });
           }
+          // A batch that fails has one error for each of its entities, and one cause.
+          const logged = new Set<unknown>();
           for (const error of errors) {
             if (isOfDocument(error)) {
-              reportOutcome(codeOfDocumentError(error));
+              const code = codeOfDocumentError(error);
+              reportOutcome(code);
               // Apollo Server would say 400 for a variable that does not fit; the contract has 200 for bad input.
-              if (error.extensions['code'] === ApolloServerErrorCode.BAD_USER_INPUT) response.http.status = 200;
+              if (code === BAD_USER_INPUT) response.http.status = 200;
+              // It would say 200 for a subscription, which nobody here carries out.
+              if (code === OF_REQUEST.bad_request.code) {
+                response.http.status ??= 400;
+                delete response.body.singleResult.data;
+              }
               continue;
             }
-            const failure = failureOf(unwrapResolverError(error));
-            logFailure(logger.child({ requestId }), failure);
+            const failure = failureOfField(error, true);
+            if (!logged.has(failure.cause)) logFailure(logger.child({ requestId }), failure);
+            logged.add(failure.cause);
             const { code, status } = OF_FIELD[failure.code];
             reportOutcome(code);
             if (status === 200) continue;
@@ -123,6 +163,13 @@ export function reportGraphQL<TContext extends ReportContext>(logger: FastifyBas
         },
       }),
   };
+}
+
+/** What went wrong in a field. graphql-js itself refuses a variable that turns out to be null where it must not be. */
+function failureOfField(error: unknown, introspection: boolean): Failure {
+  const original = unwrapResolverError(error);
+  if (!(original instanceof GraphQLError) || original.nodes === undefined) return failureOf(original);
+  return badInput(introspection ? messageOf(original) : VARIABLES_DO_NOT_FIT);
 }
 
 /** Of the schema's own names, so that it can label a metric: the one field at the top, or `several`. */
@@ -136,7 +183,8 @@ function isOfDocument(error: unknown): error is GraphQLError {
   return error instanceof GraphQLError && unwrapResolverError(error) === error && error.path === undefined;
 }
 
-/** graphql-js refuses some documents, such as a subscription, only when it is to carry them out, and without a code. */
-function codeOfDocumentError({ extensions: { code } }: GraphQLError): string {
-  return typeof code === 'string' && code !== NO_CODE ? code : 'BAD_REQUEST';
+/** graphql-js refuses some things, such as a subscription or a null, only when it is to carry them out, without a code. */
+function codeOfDocumentError({ extensions: { code }, nodes: [node] = [] }: GraphQLError): string {
+  if (typeof code === 'string' && code !== NO_CODE) return code;
+  return node === undefined || node.kind === Kind.OPERATION_DEFINITION ? OF_REQUEST.bad_request.code : BAD_USER_INPUT;
 }

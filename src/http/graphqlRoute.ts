@@ -3,10 +3,11 @@ import { timingSafeEqual, createHash } from 'node:crypto';
 import { type ApolloServer, type BaseContext, HeaderMap, type HTTPGraphQLRequest } from '@apollo/server';
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import type { FormattedExecutionResult } from 'graphql';
+import Negotiator from 'negotiator';
 import { Unauthenticated } from '../auth/caller.ts';
-import { Failure, failureOf, logFailure } from './failures.ts';
-import { graphQLAnswerTo } from './graphqlErrors.ts';
-import { reportOutcome } from './server.ts';
+import { Failure, logFailure } from './failures.ts';
+import { codeOfAnswer, graphQLAnswerTo } from './graphqlErrors.ts';
+import { failureOfRequest, reportOutcome } from './server.ts';
 
 export interface GraphQLRouteOptions<TContext extends BaseContext> {
   readonly apollo: ApolloServer<TContext>;
@@ -31,6 +32,7 @@ export async function addGraphQLRoute<TContext extends BaseContext>(
       url: '/graphql',
       onRequest,
       handler: async (request, reply) => {
+        requireAcceptable(request);
         if (Array.isArray(request.body) && request.body.length > maxBatchedOperations && maxBatchedOperations > 0) {
           throw new Failure('bad_request', `A batch must hold at most ${maxBatchedOperations} operations.`);
         }
@@ -41,7 +43,7 @@ export async function addGraphQLRoute<TContext extends BaseContext>(
         for (const [name, value] of response.headers) reply.header(name, value);
         reply.code(response.status ?? 200);
         if (response.body.kind === 'chunked') throw new Error('The schema has no incremental delivery.');
-        return reply.statusCode < 400 ? response.body.string : withRequestId(response.body.string, request.id);
+        return reply.statusCode < 400 ? response.body.string : identified(response.body.string, request, reply);
       },
     });
   });
@@ -58,10 +60,36 @@ function takeJsonInUtf8(scope: FastifyInstance): void {
 }
 
 /** Apollo Server answers for what is no GraphQL request at all before anything of ours runs that knows the request. */
-function withRequestId(body: string, requestId: string): string {
-  const { errors = [], ...rest } = JSON.parse(body) as FormattedExecutionResult;
-  const identified = errors.map((error) => ({ ...error, extensions: { ...error.extensions, requestId } }));
-  return JSON.stringify({ errors: identified, ...rest });
+function identified(body: string, request: FastifyRequest, reply: FastifyReply): string {
+  const identify = ({ errors, ...rest }: FormattedExecutionResult): object => ({
+    ...(errors === undefined
+      ? {}
+      : {
+          errors: errors.map((error) => ({
+            ...error,
+            extensions: {
+              ...error.extensions,
+              code: codeOfAnswer(reply.statusCode, error.extensions?.['code']),
+              requestId: request.id,
+            },
+          })),
+        }),
+    ...rest,
+  });
+  const answer = JSON.parse(body) as FormattedExecutionResult | FormattedExecutionResult[];
+  return JSON.stringify(Array.isArray(answer) ? answer.map(identify) : identify(answer));
+}
+
+/** The media types that an answer can have. */
+const ANSWERS = ['application/json', 'application/graphql-response+json'];
+
+/** Before anything is carried out: a client that can't take the answer would not learn that its item is cancelled. */
+function requireAcceptable({ headers }: FastifyRequest): void {
+  const { accept } = headers;
+  if (accept === undefined || accept === '*/*' || accept === 'application/json') return;
+  if (new Negotiator({ headers: { accept } }).mediaType(ANSWERS) === undefined) {
+    throw new Failure('not_acceptable', `The answer can only be ${ANSWERS.join(' or ')}.`);
+  }
 }
 
 /** Requires the secret that the router shares with this service, in `Router-Authorization`. */
@@ -95,7 +123,7 @@ function graphQLRequestOf(request: FastifyRequest): HTTPGraphQLRequest {
 }
 
 function sendGraphQLFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const failure = failureOf(error);
+  const failure = failureOfRequest(error, request);
   logFailure(request.log, failure);
   reportOutcome(request, failure.code);
   const { status, body } = graphQLAnswerTo(failure, request.id);

@@ -3,15 +3,20 @@ import {
   type FieldNode,
   getDirectiveValues,
   getNamedType,
+  getNullableType,
   type GraphQLField,
   type GraphQLNamedType,
   type GraphQLObjectType,
   type GraphQLSchema,
   isAbstractType,
+  isListType,
   isObjectType,
   Kind,
   type OperationDefinitionNode,
+  SchemaMetaFieldDef,
   type SelectionSetNode,
+  TypeMetaFieldDef,
+  TypeNameMetaFieldDef,
 } from 'graphql';
 import type { Limits } from '../config.ts';
 
@@ -27,13 +32,25 @@ export interface CostInput {
 
 /**
  * What an operation can cost at most: the number of values that it makes the service resolve. A field counts 1, or the
- * weight that `@cost` states, once for each member of the lists around it; `@listSize` states how long a list can be
- * (https://ibm.github.io/graphql-specs/cost-spec.html). Introspection is free.
+ * weight that `@cost` states, for each member of the lists around it; `@listSize` states how long a list can be
+ * (https://ibm.github.io/graphql-specs/cost-spec.html).
  */
 export function costOf(operation: OperationDefinitionNode, input: CostInput): number {
   const root = input.schema.getRootType(operation.operation);
   return root == null ? 0 : costOfSelections(operation.selectionSet, root, input, new Map());
 }
+
+type Field = GraphQLField<unknown, unknown>;
+
+/** Every type has the first, the type of queries the others. */
+const META_FIELDS: Readonly<Record<string, Field>> = {
+  __typename: TypeNameMetaFieldDef,
+  __schema: SchemaMetaFieldDef,
+  __type: TypeMetaFieldDef,
+};
+
+/** Types, fields and arguments of the schema: tens of each. */
+const INTROSPECTION_LIST_SIZE = 10;
 
 /** What is known of the fragments, by name and type: each is looked at once, however often it is spread. */
 type FragmentCosts = Map<string, number>;
@@ -94,12 +111,12 @@ function appliesTo(type: GraphQLObjectType, condition: string | undefined, schem
 }
 
 function costOfField(node: FieldNode, parent: GraphQLObjectType, input: CostInput, fragments: FragmentCosts): number {
-  const field = parent.getFields()[node.name.value];
-  // __typename, __schema and __type are no fields of a type.
+  const field = parent.getFields()[node.name.value] ?? META_FIELDS[node.name.value];
   if (field === undefined) return 0;
   if (field.name === '_entities') return costOfEntities(node, field, input, fragments);
-  const weight = Number(directiveValue(field, 'cost', 'weight', input.schema) ?? 1);
-  return (weight + costOfInside(node, getNamedType(field.type), input, fragments)) * sizeOf(node, field, input);
+  const price = priceOf(field, input.schema);
+  const inside = costOfInside(node, getNamedType(field.type), input, fragments);
+  return price.weight + inside * sizeOf(node, field, price, input);
 }
 
 function costOfInside(node: FieldNode, type: GraphQLNamedType, input: CostInput, fragments: FragmentCosts): number {
@@ -107,41 +124,36 @@ function costOfInside(node: FieldNode, type: GraphQLNamedType, input: CostInput,
 }
 
 /** What is asked of one kind of entity costs nothing for another. */
-function costOfEntities(
-  node: FieldNode,
-  field: GraphQLField<unknown, unknown>,
-  input: CostInput,
-  fragments: FragmentCosts,
-): number {
+function costOfEntities(node: FieldNode, field: Field, input: CostInput, fragments: FragmentCosts): number {
   const most = input.limits.representations;
   const given = argumentOf(node, 'representations', input.variables);
   if (!Array.isArray(given)) return most * (1 + costOfInside(node, getNamedType(field.type), input, fragments));
+  const union = getNamedType(field.type);
+  const entities = isAbstractType(union) ? input.schema.getPossibleTypes(union) : [];
   const byType = Map.groupBy(given.slice(0, most), (representation: unknown) =>
-    typeof representation === 'object' && representation !== null && '__typename' in representation
-      ? representation.__typename
-      : null,
+    entities.find(({ name }) => name === typenameOf(representation)),
   );
   let cost = 0;
-  for (const [name, representations] of byType) {
-    const type = typeof name === 'string' ? input.schema.getType(name) : undefined;
-    const inside = costOfInside(node, type ?? getNamedType(field.type), input, fragments);
-    cost += representations.length * (1 + inside);
+  for (const [type = union, representations] of byType) {
+    cost += representations.length * (1 + costOfInside(node, type, input, fragments));
   }
   return cost;
 }
 
+function typenameOf(representation: unknown): unknown {
+  return typeof representation === 'object' && representation !== null && '__typename' in representation
+    ? representation.__typename
+    : undefined;
+}
+
 /** How many of it a field can return. */
-function sizeOf(node: FieldNode, field: GraphQLField<unknown, unknown>, input: CostInput): number {
-  const { schema, limits, variables } = input;
-  const slicing = directiveValue(field, 'listSize', 'slicingArguments', schema);
-  if (Array.isArray(slicing)) {
-    const name = String(slicing[0]);
-    const given = argumentOf(node, name, variables);
-    const fallback = field.args.find((argument) => argument.name === name)?.defaultValue;
-    const size = given === undefined ? fallback : given;
-    return typeof size === 'number' ? Math.max(1, Math.min(size, limits.pageSize)) : limits.pageSize;
-  }
-  return Number(directiveValue(field, 'listSize', 'assumedSize', schema) ?? 1);
+function sizeOf(node: FieldNode, field: Field, { slicingArgument, assumedSize }: Price, input: CostInput): number {
+  if (slicingArgument === null) return assumedSize;
+  const { pageSize } = input.limits;
+  const given = argumentOf(node, slicingArgument, input.variables);
+  const fallback = field.args.find(({ name }) => name === slicingArgument)?.defaultValue;
+  const size = given === undefined ? fallback : given;
+  return typeof size === 'number' ? Math.max(1, Math.min(size, pageSize)) : pageSize;
 }
 
 /** @returns undefined where the argument is left out, null where nothing is known about it. A literal list has nodes. */
@@ -154,12 +166,32 @@ function argumentOf(node: FieldNode, name: string, variables: CostInput['variabl
   return value.kind === Kind.VARIABLE && variables !== null ? (variables[value.name.value] ?? null) : null;
 }
 
-function directiveValue(
-  { astNode }: GraphQLField<unknown, unknown>,
-  directive: string,
-  argument: string,
-  schema: GraphQLSchema,
-): unknown {
-  const definition = schema.getDirective(directive);
-  return astNode == null || definition == null ? undefined : getDirectiveValues(definition, astNode)?.[argument];
+/** What the schema states of a field; it never changes. */
+interface Price {
+  readonly weight: number;
+  /** Null where the length of the list, if it is one, does not depend on an argument. */
+  readonly slicingArgument: string | null;
+  readonly assumedSize: number;
+}
+
+const prices = new WeakMap<Field, Price>();
+
+function priceOf(field: Field, schema: GraphQLSchema): Price {
+  const known = prices.get(field);
+  if (known !== undefined) return known;
+  const { weight } = directiveOf(field, 'cost', schema);
+  const { slicingArguments, assumedSize } = directiveOf(field, 'listSize', schema);
+  const isIntrospectionList = getNamedType(field.type).name.startsWith('__') && isListType(getNullableType(field.type));
+  const price: Price = {
+    weight: Number(weight ?? 1),
+    slicingArgument: Array.isArray(slicingArguments) ? String(slicingArguments[0]) : null,
+    assumedSize: Number(assumedSize ?? (isIntrospectionList ? INTROSPECTION_LIST_SIZE : 1)),
+  };
+  prices.set(field, price);
+  return price;
+}
+
+function directiveOf({ astNode }: Field, name: string, schema: GraphQLSchema): Readonly<Record<string, unknown>> {
+  const definition = schema.getDirective(name);
+  return astNode == null || definition == null ? {} : (getDirectiveValues(definition, astNode) ?? {});
 }

@@ -3,7 +3,7 @@ import { withDeadline } from '../database/deadline.ts';
 import { serviceUnavailable } from './failures.ts';
 
 export interface RequestBounds {
-  /** How long a request may take, from its first byte to the end of its last statement, in milliseconds. */
+  /** How long a request may take, from its head to the end of its last statement, in milliseconds. */
   readonly requestTimeoutMs: number;
   /** More requests than this at a time are turned away. */
   readonly maxConcurrentRequests: number;
@@ -23,6 +23,8 @@ export function boundRequests(server: FastifyInstance, bounds: RequestBounds): v
   server.addHook('onRoute', (route) => {
     const { handler } = route;
     route.handler = function (request, reply) {
+      // Or whoever hangs up at once would not be counted, and still be served.
+      if (request.raw.socket.destroyed) throw serviceUnavailable('The client has hung up.');
       // Reading the request has taken some of its time.
       const timeMs = bounds.requestTimeoutMs - reply.elapsedTime;
       const answer: unknown = withDeadline(timeMs, () => handler.call(this, request, reply));
@@ -42,7 +44,6 @@ function shedLoad(server: FastifyInstance, { maxConcurrentRequests }: RequestBou
     if (isProbe(request)) return;
     concurrentRequests += 1;
     reply.raw.once('close', () => {
-      // A client that hangs up does not end the work that it has asked for.
       if (request.work === null) leave();
       else request.work.then(leave, leave);
     });

@@ -1,4 +1,5 @@
-import { type IncomingMessage, METHODS } from 'node:http';
+import { type IncomingMessage, METHODS, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import Fastify, {
   type FastifyBaseLogger,
@@ -11,7 +12,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { clientOf } from './client.ts';
 import { errorBody, statusOf } from './errorBody.ts';
-import { addBrowserSafety, type BrowserSafetyOptions } from './browserSafety.ts';
+import { allowOrigins, type BrowserSafetyOptions, SAFETY_HEADERS } from './browserSafety.ts';
 import { Failure, failureOf, logFailure, serviceUnavailable } from './failures.ts';
 import { boundRequests, type RequestBounds } from './requestBounds.ts';
 import { requestIdOf } from './requestId.ts';
@@ -45,6 +46,15 @@ declare module 'fastify' {
 /** How often Node looks for requests that take too long to arrive, in milliseconds. */
 const ARRIVAL_CHECK_MS = 1_000;
 
+/** How much longer than a request may take a connection may lie still: then its client does not read its answers. */
+const IDLE_GRACE_MS = 1_000;
+
+/** How long a client has to read why its connection ends, in milliseconds. */
+const LAST_WORDS_MS = 1_000;
+
+/** Requests that a connection may have sent without having read the answers; clients that pipeline send a few. */
+const MAX_PIPELINED_REQUESTS = 100;
+
 /** Builds the HTTP server: request ids, one log line a request, errors in the documented form. It does not listen. */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = options.logger;
@@ -55,10 +65,13 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     genReqId: (request) => requestIdOf(request.headers['traceparent']),
     requestTimeout: options.requestTimeoutMs,
+    connectionTimeout: options.requestTimeoutMs + IDLE_GRACE_MS,
     bodyLimit: options.bodyLimitBytes,
     // Node would refuse a request without Host with an empty body: that is for us to say.
     http: {
       requireHostHeader: false,
+      // Fastify sets it when Node has already taken its default for the head, which then bounds the body, too.
+      requestTimeout: options.requestTimeoutMs,
       connectionsCheckingInterval: Math.min(ARRIVAL_CHECK_MS, options.requestTimeoutMs),
       // Two tokens are none: whoever stands in front may have looked at the other one.
       joinDuplicateHeaders: true,
@@ -72,7 +85,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
       const served = answering.get(socket);
       // Behind a request that has arrived whole: its answer comes first, and then nothing more.
       if (served?.request.complete === true) served.isLast = true;
-      else socket.end(malformedRequestResponse());
+      else endSoon(socket, malformedRequestResponse());
     },
     frameworkErrors: (error, request, reply) => {
       sendFailure(error, request, reply);
@@ -89,12 +102,22 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     if (!server.supportedMethods.includes(method)) server.addHttpMethod(method);
   }
   // Before any hook, which may take its time: what comes behind the request on its connection is read at once.
-  server.server.on('request', (request: IncomingMessage) => {
+  server.server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     answering.set(request.socket, { request, isLast: false });
+    boundPipeline(request.socket, response);
   });
-  await addBrowserSafety(server, options);
   server.addHook('onRequest', async (request, reply) => {
-    reply.header('x-request-id', request.id);
+    reply.headers({ ...SAFETY_HEADERS, 'x-request-id': request.id });
+    reply.raw.once('close', () => {
+      // A client that hangs up does not end the work that it has asked for.
+      if (request.work === null) reportRequest(options, request, reply);
+      else
+        void request.work
+          .catch(() => undefined)
+          .finally(() => {
+            reportRequest(options, request, reply);
+          });
+    });
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
       throw new Failure('bad_request', 'The request names no host.');
     }
@@ -103,37 +126,68 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     }
   });
   boundRequests(server, options);
+  server.addHook('onRequest', async (request) => {
+    // Before its body is read.
+    if (request.is404) throw nothingHere();
+  });
+  await allowOrigins(server, options);
   server.addHook('onSend', async (_request, reply) => {
     // Or a client's idle connection would keep the service from ending.
     if (options.isDraining()) reply.header('connection', 'close');
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
   });
-  server.addHook('onResponse', async (request, reply) => {
+  server.addHook('onResponse', async (request) => {
     const served = answering.get(request.raw.socket);
     if (served?.request === request.raw) {
       answering.delete(request.raw.socket);
-      if (served.isLast) request.raw.socket.end();
+      if (served.isLast) endSoon(request.raw.socket);
     }
-    reportRequest(options, request, reply);
   });
   server.setErrorHandler(sendFailure);
   server.setNotFoundHandler((request, reply) => {
-    sendFailure(new Failure('not_found', 'There is nothing at this path.'), request, reply);
+    sendFailure(nothingHere(), request, reply);
   });
   return server;
 }
 
+function nothingHere(): Failure {
+  return new Failure('not_found', 'There is nothing at this path.');
+}
+
 /** Answers with a failure in the form that holds outside `/graphql`, and logs the cause of one that is not the caller's. */
 function sendFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const failure = failureOf(error);
+  const failure = failureOfRequest(error, request);
   logFailure(request.log, failure);
   reportOutcome(request, failure.code);
   reply
     .code(statusOf(failure))
-    .headers({ ...failure.headers, 'x-request-id': request.id })
+    .headers({ ...SAFETY_HEADERS, ...failure.headers, 'x-request-id': request.id })
     .type('application/json; charset=utf-8')
     .send(JSON.stringify(errorBody(failure, request.id)));
 }
+
+/** As {@link failureOf}, for a request whose client may have hung up while it was sending: that is no fault of ours. */
+export function failureOfRequest(error: unknown, { raw }: FastifyRequest): Failure {
+  return raw.destroyed && !raw.complete
+    ? new Failure('bad_request', 'The request did not arrive whole.', { cause: error })
+    : failureOf(error);
+}
+
+/** The client may read what was written; it need not close its side for the connection to go. */
+function endSoon(socket: Duplex, lastWords = ''): void {
+  socket.end(lastWords);
+  setTimeout(() => socket.destroy(), LAST_WORDS_MS).unref();
+}
+
+/** A client that sends without reading would fill the memory with answers. */
+function boundPipeline(socket: Socket, response: ServerResponse): void {
+  const unread = (unreadAnswers.get(socket) ?? 0) + 1;
+  unreadAnswers.set(socket, unread);
+  response.once('close', () => unreadAnswers.set(socket, (unreadAnswers.get(socket) ?? 1) - 1));
+  if (unread > MAX_PIPELINED_REQUESTS) socket.destroy();
+}
+
+const unreadAnswers = new WeakMap<Socket, number>();
 
 /** Notes how a request ended, for the log. */
 export function reportOutcome(request: FastifyRequest, outcome: string): void {
@@ -156,6 +210,7 @@ function reportRequest({ logger, metrics }: ServerOptions, request: FastifyReque
       ...(client === null ? {} : { client: client.name, clientVersion: client.version }),
       status: reply.statusCode,
       outcome: [...outcomes].sort().join(','),
+      ...(reply.raw.writableFinished ? {} : { hungUp: true }),
       durationMs,
     },
     'request',
@@ -180,6 +235,7 @@ function malformedRequestResponse(): string {
     'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
     `X-Request-Id: ${requestId}`,
+    ...Object.entries(SAFETY_HEADERS).map(([name, value]) => `${name}: ${value}`),
     'Connection: close',
     '',
     body,

@@ -1,8 +1,12 @@
 import DataLoader from 'dataloader';
+import pLimit, { type LimitFunction } from 'p-limit';
 import type { DataSource } from 'typeorm';
-import { listItemsOfOrders, type OrderItemPage, type PageRequest } from './listOrderItems.ts';
+import { listItemsOfOrders, listOrderItems, type OrderItemPage, type PageRequest } from './listOrderItems.ts';
 import type { Cancellation, OrderItem } from './orderItem.ts';
 import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
+
+/** Of one request, which must not take the whole pool: a list can take long where many items do not match its filter. */
+const MAX_LISTS_AT_A_TIME = 2;
 
 interface ItemsOfOrder {
   readonly orderId: string;
@@ -16,10 +20,13 @@ export interface Loaders {
   /** By the id of the item that was cancelled. */
   readonly cancellation: DataLoader<string, Cancellation | null>;
   readonly itemsOfOrder: DataLoader<ItemsOfOrder, OrderItemPage, string>;
+  /** A page of all items. */
+  readonly page: (request: PageRequest) => Promise<OrderItemPage>;
 }
 
 /** Loaders for one request: what they have read, they remember, so they must not outlive it. */
 export function createLoaders(dataSource: DataSource): Loaders {
+  const limit = pLimit(MAX_LISTS_AT_A_TIME);
   return {
     orderItem: new DataLoader(async (ids: readonly string[]) => {
       const rows = await dataSource.query<OrderItem[]>(
@@ -35,9 +42,10 @@ export function createLoaders(dataSource: DataSource): Loaders {
       );
       return inOrderOf(orderItemIds, rows, (cancellation) => cancellation.orderItemId);
     }),
-    itemsOfOrder: new DataLoader((keys) => loadItemsOfOrders(dataSource, keys), {
+    itemsOfOrder: new DataLoader((keys) => loadItemsOfOrders(dataSource, keys, limit), {
       cacheKeyFn: (key) => JSON.stringify([key.orderId, key.request]),
     }),
+    page: (request) => limit(() => listOrderItems(dataSource, request)),
   };
 }
 
@@ -45,11 +53,12 @@ export function createLoaders(dataSource: DataSource): Loaders {
 async function loadItemsOfOrders(
   dataSource: DataSource,
   keys: readonly ItemsOfOrder[],
+  limit: LimitFunction,
 ): Promise<(OrderItemPage | Error)[]> {
   const pages = new Map<ItemsOfOrder, OrderItemPage>();
   const loadGroup = async (group: readonly ItemsOfOrder[], request: PageRequest): Promise<void> => {
     const orderIds = group.map((key) => key.orderId);
-    const read = await listItemsOfOrders(dataSource, orderIds, request);
+    const read = await limit(() => listItemsOfOrders(dataSource, orderIds, request));
     read.forEach((page, position) => {
       const key = group[position];
       if (key !== undefined) pages.set(key, page);

@@ -1,13 +1,13 @@
 import { requireScope } from '../auth/caller.ts';
 import { badInput } from '../http/failures.ts';
 import type { Cancelled, CancelOutcome } from './cancelOrderItems.ts';
-import { isStorableText, parseCancelStatement } from './cancelRequest.ts';
+import { parseCancelStatement } from './cancelRequest.ts';
 import { blockersOf } from './eligibility.ts';
 import type { GraphQLContext } from './graphqlContext.ts';
-import { listOrderItems, type OrderItemPage } from './listOrderItems.ts';
+import type { OrderItemPage } from './listOrderItems.ts';
 import type { Loaders } from './loaders.ts';
 import { type Cancellation, type OrderItem, parseOrderItemId } from './orderItem.ts';
-import { parsePageArguments } from './pageArguments.ts';
+import { isOrderId, parsePageArguments } from './pageArguments.ts';
 import type * as refusals from './refusals.ts';
 import { malformedOrderItemId } from './refusals.ts';
 import type * as schema from './resolverTypes.generated.ts';
@@ -34,7 +34,7 @@ export const resolvers = {
     },
     orderItems: async (_, args, context) => {
       requireScope(context.caller, 'order-items:read');
-      const page = await listOrderItems(context.dataSource, parsePageArguments(args, context.limits.pageSize));
+      const page = await context.loaders.page(parsePageArguments(args, context.limits.pageSize));
       for (const { node } of page.edges) context.served?.add(node.id, null);
       return page;
     },
@@ -79,7 +79,7 @@ export const resolvers = {
     items: async ({ id }, args, { caller, limits, loaders, served }) => {
       requireScope(caller, 'order-items:read');
       const request = parsePageArguments(args, limits.pageSize);
-      if (!isStorableText(id)) return { edges: [], hasNextPage: false, hasPreviousPage: false };
+      if (!isOrderId(id)) return { edges: [], hasNextPage: false, hasPreviousPage: false };
       const page = await loaders.itemsOfOrder.load({ orderId: id, request });
       for (const { node } of page.edges) served?.add(node.id, id);
       return page;

@@ -31,11 +31,16 @@ const CHANGES: readonly [file: string, before: string, after: string, culprit: R
   ],
   [
     'orderItem',
-    '  reason: String\n',
-    '  reason: String\n  "Who."\n  agent: String\n',
+    '  reason: String @cost(weight: 10)\n',
+    '  reason: String @cost(weight: 10)\n  "Who."\n  agent: String\n',
     /missing the following properties .*: .*\bagent\b/,
   ],
-  ['orderItem', '  note: String\n', '  note: String!\n', /missing the following properties .*: .*\bnote\b/],
+  [
+    'orderItem',
+    '  note: String @cost(weight: 50)\n',
+    '  note: String!\n',
+    /missing the following properties .*: .*\bnote\b/,
+  ],
   ['orderItem', '  RETURNED\n', '  RETURNED\n  "Lost on the way."\n  LOST\n', /LOST/],
   ['cancelOrderItem', '  | IdempotencyKeyReused\n', '  | IdempotencyKeyReused\n  | Cancelability\n', /Cancelability/],
 ];

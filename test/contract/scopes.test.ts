@@ -1,0 +1,281 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { type ConstDirectiveNode, type DocumentNode, Kind, parse, valueFromASTUntyped } from 'graphql';
+import { anOrderItem, findOrderItem } from '../support/orderItems.ts';
+import { type GraphQLAnswer, startTestService } from '../support/testService.ts';
+
+const service = await startTestService();
+const { dataSource } = service;
+
+const directory = path.join(import.meta.dirname, '../../schema');
+const texts = readdirSync(directory)
+  .filter((file) => file.endsWith('.graphql'))
+  .map((file) => readFileSync(path.join(directory, file), 'utf8'));
+
+/** What the schema demands at one place. */
+interface Demand {
+  readonly authenticated: boolean;
+  /** Every scope of one of these lists suffices; null where no scope is demanded. */
+  readonly scopes: readonly (readonly string[])[] | null;
+}
+
+/** Every field of the root types, and every other type or field that demands something, such as `Query.orderItem`. */
+const demands = demandsOf(parse(texts.join('\n')));
+
+function demandsOf({ definitions }: DocumentNode): Map<string, Demand> {
+  const found = new Map<string, Demand>();
+  for (const definition of definitions) {
+    if (!('name' in definition)) continue;
+    const type = definition.name.value;
+    const isRoot = type === 'Query' || type === 'Mutation';
+    const places: [string, readonly ConstDirectiveNode[]][] = [
+      [type, (definition.directives ?? []) as ConstDirectiveNode[]],
+    ];
+    for (const field of 'fields' in definition ? (definition.fields ?? []) : []) {
+      places.push([`${type}.${field.name.value}`, field.directives ?? []]);
+    }
+    for (const [place, directives] of places) {
+      const demand = demandOf(directives);
+      const isRootField = isRoot && place !== type;
+      if (isRootField || demand.authenticated || demand.scopes !== null) found.set(place, demand);
+    }
+  }
+  return found;
+}
+
+function demandOf(directives: readonly ConstDirectiveNode[]): Demand {
+  const argument = directives
+    .find(({ name }) => name.value === 'requiresScopes')
+    ?.arguments?.find(({ name }) => name.value === 'scopes');
+  return {
+    authenticated: directives.some(({ name }) => name.value === 'authenticated'),
+    scopes: argument?.value.kind === Kind.LIST ? (valueFromASTUntyped(argument.value) as string[][]) : null,
+  };
+}
+
+function suffices(place: string, scope: string): boolean {
+  const given = scope.split(' ');
+  const scopes = demands.get(place)?.scopes;
+  if (scopes == null) throw new Error(`The schema demands no scope of ${place}.`);
+  return scopes.some((all) => all.every((one) => given.includes(one)));
+}
+
+const TOKENS = ['', 'order-items:read', 'order-items:cancel', 'order-items:read order-items:cancel'];
+
+/** What only a read may tell: it stands in every item but that which is cancelled. */
+const SECRET = 'told-to-readers-only';
+
+interface Probe {
+  readonly operation: 'query' | 'mutation';
+  readonly root: string;
+  /** What the token needs besides, to get there. */
+  readonly through: readonly string[];
+  readonly ask: (id: string, other: string) => string;
+  /** What there is at the place, given what the root field returned; undefined or null where there is nothing. */
+  readonly found: (value: any) => unknown; // eslint-disable-line @typescript-eslint/no-explicit-any
+}
+
+const ITEMS = `items { edges { node { id externalId } } }`;
+
+/** How to ask for each place. */
+const PROBES: Record<string, Probe[]> = {
+  'Query.orderItem': [
+    {
+      operation: 'query',
+      root: 'Query',
+      through: [],
+      ask: (_, other) => `orderItem(id: "${other}") { id externalId }`,
+      found: (item) => item,
+    },
+  ],
+  'Query.orderItems': [
+    {
+      operation: 'query',
+      root: 'Query',
+      through: [],
+      ask: () => 'orderItems { edges { node { id externalId } } }',
+      found: (list) => list,
+    },
+  ],
+  'Mutation.cancelOrderItem': [
+    {
+      operation: 'mutation',
+      root: 'Mutation',
+      through: [],
+      ask: (id) =>
+        `cancelOrderItem(input: { id: "${id}", reason: "Late" }) { ... on CancelOrderItemSuccess { orderItem { id } } }`,
+      found: (result) => result?.orderItem,
+    },
+  ],
+  'Mutation.cancelOrderItems': [
+    {
+      operation: 'mutation',
+      root: 'Mutation',
+      through: [],
+      ask: (id) =>
+        `cancelOrderItems(input: { ids: ["${id}"], reason: "Late" }) { ... on CancelOrderItemSuccess { orderItem { id } } }`,
+      found: (results) => results?.[0].orderItem,
+    },
+  ],
+  'Order.items': [
+    {
+      operation: 'query',
+      root: 'Query',
+      through: [],
+      ask: () => `_entities(representations: [{ __typename: "Order", id: "shared" }]) { ... on Order { ${ITEMS} } }`,
+      found: (orders) => orders[0].items,
+    },
+    {
+      operation: 'mutation',
+      root: 'Mutation',
+      through: ['Mutation.cancelOrderItem'],
+      ask: (id) =>
+        `cancelOrderItem(input: { id: "${id}", reason: "Late" }) { ... on CancelOrderItemSuccess { orderItem { order { ${ITEMS} } } } }`,
+      found: (result) => result?.orderItem?.order.items,
+    },
+  ],
+  // The item that a cancel is about needs no scope to read; as an entity it is a read, so that both are demanded.
+  OrderItem: [
+    {
+      operation: 'mutation',
+      root: 'Mutation',
+      through: ['Mutation.cancelOrderItem'],
+      ask: (id) =>
+        `cancelOrderItem(input: { id: "${id}", reason: "Late" }) { ... on CancelOrderItemSuccess { orderItem { id status } } }`,
+      found: (result) => result?.orderItem,
+    },
+    {
+      operation: 'query',
+      root: 'Query',
+      through: ['Query.orderItem'],
+      ask: (_, other) =>
+        `_entities(representations: [{ __typename: "OrderItem", id: "${other}" }]) { ... on OrderItem { id externalId } }`,
+      found: (entities) => entities?.[0],
+    },
+  ],
+};
+
+/** The same selection in every form that a client can give it; under `asked` in each. */
+const FORMS: readonly [string, (operation: string, root: string, selection: string) => string][] = [
+  ['under an alias', (operation, _, selection) => `${operation} { asked: ${selection} }`],
+  [
+    'in a named fragment',
+    (operation, root, selection) => `${operation} { ...A } fragment A on ${root} { asked: ${selection} }`,
+  ],
+  [
+    'in a fragment of a fragment',
+    (operation, root, selection) =>
+      `${operation} { ...A } fragment A on ${root} { ...B } fragment B on ${root} { asked: ${selection} }`,
+  ],
+  [
+    'in inline fragments',
+    (operation, root, selection) => `${operation} { ... on ${root} { ... { asked: ${selection} } } }`,
+  ],
+  [
+    'behind a directive',
+    (operation, _, selection) =>
+      `${operation}($yes: Boolean = true) { ... @include(if: $yes) { asked: ${selection} } }`,
+  ],
+];
+
+const CASES = Object.entries(PROBES).flatMap(([place, probes]) =>
+  probes.flatMap((probe, number) => TOKENS.map((scope) => [place, number, scope, probe] as const)),
+);
+
+test('every field of Query and Mutation, and every other place that demands something, is tried here', () => {
+  expect([...demands.keys()].sort()).toEqual(Object.keys(PROBES).sort());
+});
+
+test('every field of Query and Mutation demands a token and a scope', () => {
+  const open = [...demands].filter(
+    ([place, { authenticated, scopes }]) => /^(Query|Mutation)\./.test(place) && (!authenticated || scopes === null),
+  );
+  expect(open).toEqual([]);
+});
+
+test('no scope is demanded that tokens do not have', () => {
+  const known = ['order-items:read', 'order-items:cancel'];
+  const demanded = [...demands.values()].flatMap(({ scopes }) => (scopes ?? []).flat());
+  expect(demanded.filter((scope) => !known.includes(scope))).toEqual([]);
+});
+
+describe.each(FORMS)('%s', (_form, documentOf) => {
+  test.each(CASES)(
+    '%s (%i) with the scopes %j',
+    async (place, _number, scope, { operation, root, through, ask, found }) => {
+      const id = await anOrderItem(dataSource, { orderId: 'shared' });
+      const other = await anOrderItem(dataSource, { orderId: 'shared', externalId: SECRET });
+      const answer = await service.graphql(
+        documentOf(operation, root, ask(id, other)),
+        {},
+        await service.token({ scope }),
+      );
+      expect(answer.status).toBe(200);
+
+      if ([place, ...through].every((one) => suffices(one, scope))) {
+        expect(answer.errors).toEqual([]);
+        expect(found(answer.data.asked)).toEqual(expect.anything());
+      } else {
+        expectForbidden(answer);
+        expect(answer.data?.asked == null ? null : (found(answer.data.asked) ?? null)).toBeNull();
+      }
+      if (!scope.includes('order-items:read')) expect(JSON.stringify(answer.data)).not.toContain(SECRET);
+      const mayCancel = operation === 'mutation' && suffices('Mutation.cancelOrderItem', scope);
+      expect((await findOrderItem(dataSource, id))?.status).toBe(mayCancel ? 'cancelled' : 'pending');
+    },
+  );
+});
+
+function expectForbidden({ errors }: GraphQLAnswer): void {
+  expect(errors.length).toBeGreaterThan(0);
+  for (const { extensions, message } of errors) {
+    expect(extensions['code']).toBe('FORBIDDEN');
+    expect(message).toMatch(/^The token lacks the scope order-items:(read|cancel)\.$/);
+  }
+}
+
+describe('without a token', () => {
+  test.each(Object.entries(PROBES).flatMap(([place, probes]) => probes.map((probe) => [place, probe] as const)))(
+    '%s is not told',
+    async (_, { operation, ask }) => {
+      const [id, other] = [await anOrderItem(dataSource), await anOrderItem(dataSource, { externalId: SECRET })];
+      const answer = await service.graphql(`${operation} { asked: ${ask(id, other)} }`, {}, '');
+      expect({ status: answer.status, data: answer.data }).toEqual({ status: 401, data: undefined });
+      expect(answer.errors.map(({ extensions }) => extensions['code'])).toEqual(['UNAUTHENTICATED']);
+      expect((await findOrderItem(dataSource, id))?.status).toBe('pending');
+    },
+  );
+});
+
+describe('a token that may cancel and not read', () => {
+  test('gets the item that it is refused to cancel, and nothing of its neighbours', async () => {
+    const id = await anOrderItem(dataSource, { orderId: 'refused', status: 'complete' });
+    await anOrderItem(dataSource, { orderId: 'refused', externalId: SECRET });
+    const document = `mutation {
+      cancelOrderItem(input: { id: "${id}", reason: "Late" }) {
+        ... on OrderItemNotCancelable { orderItem { id status order { id ...A } } }
+      }
+    }
+    fragment A on Order { all: items { edges { node { id externalId } } pageInfo { hasNextPage } } }`;
+    const answer = await service.graphql(document, {}, await service.token({ scope: 'order-items:cancel' }));
+    expectForbidden(answer);
+    expect(answer.data.cancelOrderItem.orderItem).toEqual({
+      id,
+      status: 'COMPLETE',
+      order: { id: 'refused', all: null },
+    });
+  });
+
+  test('learns of an entity neither what it is nor whether it is', async () => {
+    const there = await anOrderItem(dataSource, { externalId: SECRET });
+    const query = 'query($r: [_Any!]!) { _entities(representations: $r) { ... on OrderItem { id externalId } } }';
+    const token = await service.token({ scope: 'order-items:cancel' });
+    const [one, none] = await Promise.all(
+      [there, '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f'].map((id) =>
+        service.graphql(query, { r: [{ __typename: 'OrderItem', id }] }, token),
+      ),
+    );
+    expect(one?.data).toEqual(none?.data);
+    expect(one?.errors.map(({ message }) => message)).toEqual(none?.errors.map(({ message }) => message));
+  });
+});

@@ -1,0 +1,288 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import fc from 'fast-check';
+import { DataSource } from 'typeorm';
+import { openDevelopmentIssuer } from '../../src/auth/developmentIssuer.ts';
+import {
+  type HttpRequest,
+  type Known,
+  requestsForElsewhere,
+  requestsForGraphQL,
+  requestsForRest,
+} from '../support/arbitraryRequests.ts';
+import { GRAPHQL_CODES } from '../support/arbitraryGraphQL.ts';
+import { CancelModel, type Step, type Told } from '../support/cancelModel.ts';
+import { cancelSteps } from '../support/cancelSteps.ts';
+import { exchange } from '../support/exchange.ts';
+import { expectDocumented, expectErrorForm } from '../support/openApi.ts';
+import { findCancellations, findOrderItem, insertOrderItems } from '../support/orderItems.ts';
+import { CANCEL } from '../support/restContract.ts';
+import { killServiceProcesses, startServiceProcess } from '../support/serviceProcess.ts';
+import { createTestDatabase } from '../support/testDatabase.ts';
+import { answerOf, type RestAnswer } from '../support/testService.ts';
+
+/** Enough for every shape to come up; slower machines try fewer. */
+const EFFORT = { numRuns: 2_000, interruptAfterTimeLimit: 12_000 };
+/** More than the longest cancel needs. */
+const MAX_BODY_BYTES = 8_192;
+
+/** In the log; what is above it nobody should be able to bring about. */
+const INFO = 30;
+
+const dataDir = await mkdtemp(path.join(tmpdir(), 'order-items-arbitrary-'));
+const database = await createTestDatabase();
+const dataSource = await new DataSource({ type: 'postgres', url: database.url }).initialize();
+const service = startServiceProcess({
+  DATABASE_URL: database.url,
+  DATA_DIR: dataDir,
+  MAX_BODY_BYTES: String(MAX_BODY_BYTES),
+  RATE_LIMIT_PER_MINUTE: '0',
+});
+const url = await service.url;
+const issuer = await openDevelopmentIssuer(dataDir);
+
+const bearer = async (claims?: Parameters<typeof issuer.issueToken>[0]): Promise<string> =>
+  `Bearer ${await issuer.issueToken(claims)}`;
+const known: Known = {
+  ids: await insertOrderItems(dataSource, [
+    ...Array.from({ length: 1_000 }, () => ({})),
+    ...Array.from({ length: 20 }, () => ({ isPreOrder: false })),
+    ...Array.from({ length: 20 }, () => ({ status: 'complete' as const })),
+  ]),
+  authorizations: [
+    [await bearer(), 'full'],
+    [await bearer({ subject: 'somebody else' }), 'full'],
+    [await bearer({ scope: 'order-items:cancel' }), 'cancel'],
+    [await bearer({ scope: 'order-items:read' }), 'read'],
+    [await bearer({ expiresInSeconds: -60 }), 'none'],
+    [`${await bearer()}x`, 'none'],
+    [null, 'none'],
+  ],
+  maxBodyBytes: MAX_BODY_BYTES,
+};
+
+afterAll(async () => {
+  await killServiceProcesses();
+  await dataSource.destroy();
+  await database.drop();
+  await rm(dataDir, { recursive: true });
+});
+
+/** The cancellations that callers heard of through REST, and the requests that GraphQL answered as carried out. */
+const heardByRest = new Set<string>();
+const answeredByGraphQL = new Set<string>();
+
+function expectRestAnswer(request: HttpRequest, answer: RestAnswer): void {
+  const isMalformed = answer.status === 400;
+  // A HEAD is documented as the other method that it is, and else has no body to look at.
+  if (request.method === 'HEAD' && isMalformed) expect(answer.body).toBeNull();
+  else expectDocumented(answer.status === 405 ? request.method : 'POST', CANCEL, answer);
+  expect(statusesOfRest(request)).toContain(answer.status);
+  if (answer.status === 200) heardByRest.add(`${answer.body.id} ${answer.body.request_id}`);
+}
+
+/** What the contract lets a service answer that lacks nothing. A malformed request is that whoever sends it. */
+function statusesOfRest({ method, access }: HttpRequest): number[] {
+  if (method !== 'POST') return [400, 405];
+  if (access === 'none') return [400, 401];
+  if (access === 'read') return [400, 403];
+  return [200, 400, 404, 413, 415, 422];
+}
+
+function expectGraphQLAnswer(request: HttpRequest, answer: RestAnswer): void {
+  expect(request.access === 'none' ? [400, 401] : [200, 400, 405, 406, 413, 415]).toContain(answer.status);
+  const requestId = answer.headers.get('x-request-id');
+  expect(requestId).toMatch(/^[0-9a-f]{32}$/);
+  expect(answer.headers.get('content-type')).toMatch(/^application\/(graphql-response\+)?json(;|$)/);
+  if (request.method === 'HEAD') {
+    expect(answer.body).toBeNull();
+    return;
+  }
+  const { data, errors, ...others } = answer.body;
+  expect(others).toEqual({});
+  expect({ data, errors }).not.toEqual({});
+  if (answer.status !== 200) expect({ data, errors }).toEqual({ errors: expect.anything() });
+  for (const error of errors ?? []) {
+    expect(error.message).toEqual(expect.any(String));
+    expect(error.extensions).toEqual({ code: expect.any(String), requestId });
+    expect(GRAPHQL_CODES).toContain(error.extensions.code);
+  }
+  if (data !== undefined) answeredByGraphQL.add(String(requestId));
+}
+
+function expectNothingThere(request: HttpRequest, answer: RestAnswer): void {
+  expect([400, 404, 413, 415]).toContain(answer.status);
+  if (request.method === 'HEAD' && answer.body === null) return;
+  expectErrorForm(answer);
+}
+
+/** What is stored is whole, and is what callers were told. */
+async function expectDatabaseInStep(): Promise<void> {
+  const [broken] = await dataSource.query<unknown[]>(`
+    SELECT count(*) FILTER (WHERE (item.status = 'cancelled') <> (cancellation.id IS NOT NULL))::int AS halves,
+           count(*) FILTER (WHERE cancellation.id IS NOT NULL AND event.id IS NULL)::int AS untold,
+           count(*) FILTER (WHERE item.version <> CASE item.status WHEN 'cancelled' THEN 2 ELSE 1 END)::int AS touched,
+           count(*) FILTER (WHERE item.status = 'cancelled' AND NOT item.is_pre_order)::int AS wrong,
+           count(*) - count(DISTINCT item.id) AS twice
+    FROM order_item AS item
+    LEFT JOIN order_item_cancellation AS cancellation ON cancellation.order_item_id = item.id
+    LEFT JOIN order_item_event AS event ON event.order_item_id = item.id`);
+  expect(broken).toEqual({ halves: 0, untold: 0, touched: 0, wrong: 0, twice: '0' });
+
+  const rows = await dataSource.query<{ id: string; channel: string; request: string }[]>(
+    'SELECT order_item_id AS id, channel, request_id AS request FROM order_item_cancellation',
+  );
+  const told = rows.map(({ id, request }) => `${id} ${request}`);
+  expect([...heardByRest].filter((cancellation) => !told.includes(cancellation))).toEqual([]);
+  const unheard = rows.filter(({ id, channel, request }) =>
+    channel === 'rest' ? !heardByRest.has(`${id} ${request}`) : !answeredByGraphQL.has(request),
+  );
+  expect(unheard).toEqual([]);
+}
+
+async function expectServiceInOrder(): Promise<void> {
+  expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+  expect(service.child.exitCode).toBeNull();
+  const faults = service
+    .output()
+    .split('\n')
+    .filter((line) => line.startsWith('{') && (JSON.parse(line) as { level: number }).level > INFO);
+  expect(faults).toEqual([]);
+}
+
+async function countCancellations(): Promise<number> {
+  const [row] = await dataSource.query<{ count: number }[]>('SELECT count(*)::int FROM order_item_cancellation');
+  return row?.count ?? 0;
+}
+
+test.each([
+  ['the REST path', requestsForRest, expectRestAnswer],
+  ['anywhere else', requestsForElsewhere, expectNothingThere],
+  ['/graphql', requestsForGraphQL, expectGraphQLAnswer],
+])(
+  'whatever is sent to %s is answered as documented, and nothing is done unsaid',
+  async (_, requestsFor, expectAnswer) => {
+    let before = await countCancellations();
+    await fc.assert(
+      fc.asyncProperty(requestsFor(known), async (request) => {
+        const answer = await exchange(url, request);
+        expectAnswer(request, answer);
+        const stored = before;
+        before = await countCancellations();
+        if (answer.status !== 200) expect(before).toBe(stored);
+      }),
+      EFFORT,
+    );
+    await expectDatabaseInStep();
+    await expectServiceInOrder();
+  },
+);
+
+describe('cancels one after the other', () => {
+  const CANCEL_ONE = `mutation($input: CancelOrderItemInput!) { result: cancelOrderItem(input: $input) { ...Told } }`;
+  const CANCEL_ALL = `mutation($input: CancelOrderItemsInput!) { result: cancelOrderItems(input: $input) { ...Told } }`;
+  const TOLD = `fragment Told on CancelOrderItemResult {
+    __typename
+    ... on CancelOrderItemRefusal { message }
+    ... on CancelOrderItemSuccess { orderItem { id status } cancellation { requestId } }
+  }`;
+  const NOBODYS_ID = '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f';
+
+  const givenItem = fc.record({
+    isPreOrder: fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
+    status: fc.oneof(
+      { weight: 5, arbitrary: fc.constantFrom('pending' as const, 'on_hold' as const, 'in_fulfillment' as const) },
+      { weight: 1, arbitrary: fc.constantFrom('complete' as const, 'returned' as const) },
+    ),
+  });
+
+  /** Takes a step through its door. @returns what is told of each id; null: it was no valid GraphQL. */
+  async function take(step: Step, authorization: string): Promise<{ told: Told[] | null; requestId: string }> {
+    const isRest = step.door === 'rest';
+    const { ids, stated, idempotencyKey } = step;
+    const input = { ...stated, ...(idempotencyKey === null ? {} : { idempotencyKey }) };
+    const request = isRest
+      ? { path: `/v0/line_item/${ids.join()}/cancel`, body: stated }
+      : step.door === 'graphql'
+        ? { path: '/graphql', body: { query: CANCEL_ONE + TOLD, variables: { input: { ...input, id: ids[0] } } } }
+        : { path: '/graphql', body: { query: CANCEL_ALL + TOLD, variables: { input: { ...input, ids } } } };
+    const { status, headers, body } = await answerOf(
+      fetch(url + request.path, {
+        method: 'POST',
+        headers: {
+          authorization,
+          'content-type': 'application/json',
+          ...(isRest && idempotencyKey !== null
+            ? { 'idempotency-key': Buffer.from(idempotencyKey).toString('latin1') }
+            : {}),
+        },
+        ...(request.body === null ? {} : { body: JSON.stringify(request.body) }),
+      }),
+    );
+    const requestId = headers.get('x-request-id') ?? '';
+    if (isRest) {
+      expectDocumented('POST', CANCEL, { status, headers, body });
+      const type = expect.any(String);
+      const told: Told =
+        status === 200
+          ? { id: body.id, cancelledBy: body.request_id }
+          : { refused: { status, type, message: body.message } };
+      return { told: [told], requestId };
+    }
+    expect(status).toBe(200);
+    if (body.errors !== undefined) {
+      const codes = body.errors.map((error: { extensions: { code: string } }) => error.extensions.code);
+      expect(new Set(codes)).toEqual(new Set(['BAD_USER_INPUT']));
+      return { told: null, requestId };
+    }
+    const told = [body.data.result].flat().map((result): Told => {
+      if (result.__typename !== 'CancelOrderItemSuccess') {
+        return { refused: { status: expect.any(Number), type: result.__typename, message: result.message } };
+      }
+      expect(result.orderItem.status).toBe('CANCELLED');
+      return { id: result.orderItem.id, cancelledBy: result.cancellation.requestId };
+    });
+    return { told, requestId };
+  }
+
+  test('through either door are answered as the contract predicts, and are stored so', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(givenItem, { minLength: 3, maxLength: 3 }),
+        cancelSteps(3),
+        async (given, plannedSteps) => {
+          const ids = await insertOrderItems(dataSource, given);
+          const model = new CancelModel(ids.map((id, position) => [id, given[position] ?? {}]));
+          // Of this run alone, and so are their keys.
+          const callers = [randomUUID(), randomUUID()];
+          const tokens = await Promise.all(callers.map((subject) => bearer({ subject })));
+          for (const { places, caller, ...planned } of plannedSteps) {
+            const written = places.map(({ position, inUpperCase }) => {
+              const id = [...ids, NOBODYS_ID, 'nonsense'][position] ?? '';
+              return inUpperCase ? id.toUpperCase() : id;
+            });
+            const step = { ...planned, ids: written, caller: callers[caller] ?? '' };
+            const { told, requestId } = await take(step, tokens[caller] ?? '');
+            expect({ step, told }).toEqual({ step, told: model.take(step, requestId) });
+          }
+          const cancellations = await findCancellations(dataSource, ids);
+          const cancelled = [...model.items].filter(([, item]) => item.cancelled !== null);
+          expect(cancellations).toHaveLength(cancelled.length);
+          expect(cancellations).toEqual(
+            expect.arrayContaining(
+              cancelled.map(([id, item]) => expect.objectContaining({ ...item.cancelled, order_item_id: id })),
+            ),
+          );
+          for (const [id, { given: before, cancelled: after }] of model.items) {
+            const expected = after === null ? { ...before, version: 1 } : { status: 'cancelled', version: 2 };
+            expect(await findOrderItem(dataSource, id)).toMatchObject(expected);
+          }
+        },
+      ),
+      { ...EFFORT, numRuns: 300 },
+    );
+    await expectServiceInOrder();
+  });
+});

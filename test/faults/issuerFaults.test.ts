@@ -1,0 +1,280 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { pipeline, Readable } from 'node:stream';
+import { createTokenVerifier } from '../../src/auth/tokenVerifier.ts';
+import { AUDIENCE, type Behaviour, ChangingIssuer, isForKeys, newKey } from '../support/changingIssuer.ts';
+import { DOORS, type Door, rawCancel } from '../support/hostileHttp.ts';
+import { anOrderItem, findCancellations } from '../support/orderItems.ts';
+import { sendRaw } from '../support/rawHttp.ts';
+import { expectError } from '../support/restContract.ts';
+import { createTestDatabase } from '../support/testDatabase.ts';
+import { type RestAnswer, startTestService, type TestService } from '../support/testService.ts';
+
+const MINUTE_MS = 60_000;
+/** Longer than the service keeps keys without asking for them again. */
+const PAST_KEYS_MS = 11 * MINUTE_MS;
+
+const realNow = Date.now;
+const realPerformanceNow = performance.now.bind(performance);
+afterEach(() => {
+  Date.now = realNow;
+  performance.now = realPerformanceNow;
+});
+
+/** From now on, it is this much later for all that looks at the clock in this process. */
+function laterBy(ms: number): void {
+  Date.now = () => realNow() + ms;
+  performance.now = () => realPerformanceNow() + ms;
+}
+
+/** Where redirects lead to. */
+const elsewhere = createServer((request, response) => {
+  asked += 1;
+  faulty.answer(request, response);
+}).listen(0, '127.0.0.1');
+let asked = 0;
+afterAll(() => elsewhere.close());
+
+const send =
+  (status: number, body: string): Behaviour =>
+  (_request, response) => {
+    response.writeHead(status, { 'content-type': 'application/json' }).end(body);
+  };
+/** Misbehaves when it is asked for keys, and names them as it should. */
+const forKeys =
+  (misbehaviour: Behaviour): Behaviour =>
+  (request, response) => {
+    if (isForKeys(request)) misbehaviour(request, response);
+    else faulty.answer(request, response);
+  };
+const hang: Behaviour = () => undefined;
+const hangUp: Behaviour = (request) => request.socket.destroy();
+const redirect: Behaviour = (request, response) => {
+  const { port } = elsewhere.address() as AddressInfo;
+  response.writeHead(302, { location: `http://127.0.0.1:${port}${request.url ?? ''}` }).end();
+};
+const dribble: Behaviour = (_request, response) => {
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': 50_000_000 });
+  const drip = setInterval(() => response.write(' '.repeat(10_000)), 20);
+  response.once('close', () => {
+    clearInterval(drip);
+  });
+};
+const deluge: Behaviour = (_request, response) => {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  pipeline(Readable.from(Array.from({ length: 50 }, () => 'x'.repeat(1_000_000))), response, () => undefined);
+};
+
+const faults: [string, Behaviour][] = [
+  ['hangs', hang],
+  ['hangs up', hangUp],
+  ['answers 500', send(500, '{"keys":[]}')],
+  ['answers garbage', send(200, '<html>502</html>')],
+  ['answers null', send(200, 'null')],
+  ['answers an array', send(200, '[]')],
+  ['redirects', redirect],
+  ['answers 50 MB slowly', dribble],
+  ['answers 50 MB that are no JSON', deluge],
+];
+
+/** Faults of the OpenID configuration, and faults of the keys that it names. */
+const coldFaults: [string, Behaviour][] = [
+  ...faults,
+  ...faults.map(([name, fault]): [string, Behaviour] => [`${name} when asked for keys`, forKeys(fault)]),
+  ['names no keys', send(200, '{"issuer":"x"}')],
+  ['names keys that are nowhere', send(200, '{"jwks_uri":"nonsense"}')],
+  ['names keys in a file', send(200, '{"jwks_uri":"file:///etc/passwd"}')],
+  ['answers a key set that is none', forKeys(send(200, '{"keys":"all"}'))],
+  ['answers a key set of nulls', forKeys(send(200, '{"keys":[null]}'))],
+  ['answers an empty key set', forKeys(send(200, '{"keys":[]}'))],
+];
+
+const database = await createTestDatabase();
+const shared = { DATABASE_URL: database.url };
+const faulty = await ChangingIssuer.start();
+const warm = await startTestService({ ...faulty.environment, ...shared });
+const cold: TestService[] = [];
+for (const _fault of coldFaults) cold.push(await startTestService({ ...faulty.environment, ...shared }));
+const absent = await ChangingIssuer.start();
+const hopeful = await startTestService({ ...absent.environment, ...shared });
+const flooded = await ChangingIssuer.start();
+const steady = await startTestService({ ...flooded.environment, ...shared });
+const rotating = await ChangingIssuer.start();
+const follower = await startTestService({ ...rotating.environment, ...shared });
+const { dataSource } = warm;
+afterAll(() => database.drop());
+
+async function cancelThrough(door: Door, service: TestService, token: string): Promise<RestAnswer> {
+  const id = await anOrderItem(dataSource);
+  return sendRaw(service.url, rawCancel(door, id, [`Authorization: Bearer ${token}`]));
+}
+
+async function statusesOf(service: TestService, token: string): Promise<number[]> {
+  const answers = await Promise.all(DOORS.map(([door]) => cancelThrough(door, service, token)));
+  return answers.map(({ status }) => status);
+}
+
+function expectUnavailable(door: Door, answer: RestAnswer): void {
+  if (door === 'rest') expectError(answer, 503, 'service_unavailable');
+  else
+    expect(answer).toMatchObject({ status: 503, body: { errors: [{ extensions: { code: 'SERVICE_UNAVAILABLE' } }] } });
+  expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+}
+
+/** Repeats a question until it is answered as it should be; the test's own time limit ends it otherwise. */
+async function until(question: () => Promise<boolean>): Promise<void> {
+  while (!(await question())) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+describe('an issuer that', () => {
+  beforeAll(async () => {
+    expect(await statusesOf(warm, faulty.token())).toEqual([200, 200]);
+  });
+  afterEach(() => {
+    faulty.misbehaviour = null;
+  });
+
+  test.each(coldFaults.map(([name, fault], index) => [name, fault, index] as const))(
+    '%s: 503 where its keys are not known, and service when it has recovered',
+    async (_, fault, index) => {
+      const service = cold[index] ?? warm;
+      faulty.misbehaviour = fault;
+      await Promise.all(
+        DOORS.map(async ([door]) => {
+          const id = await anOrderItem(dataSource);
+          const answer = await sendRaw(service.url, rawCancel(door, id, [`Authorization: Bearer ${faulty.token()}`]));
+          expectUnavailable(door, answer);
+          expect(await findCancellations(dataSource, [id])).toEqual([]);
+        }),
+      );
+      expect((await fetch(`${service.url}/health/ready`)).status).toBe(200);
+      faulty.misbehaviour = null;
+      await until(async () => (await cancelThrough('rest', service, faulty.token())).status === 200);
+    },
+    15_000,
+  );
+
+  test.each(faults)(
+    '%s: the keys that were known go on, unknown ones get 503, and new ones count when it has recovered',
+    async (_, fault) => {
+      hours += 1;
+      laterBy(hours * 60 * MINUTE_MS);
+      expect(await statusesOf(warm, faulty.token())).toEqual([200, 200]);
+      const unknown = newKey(crypto.randomUUID());
+      faulty.misbehaviour = fault;
+      laterBy(hours * 60 * MINUTE_MS + PAST_KEYS_MS);
+      expect(await statusesOf(warm, faulty.token())).toEqual([200, 200]);
+      expect(await statusesOf(warm, faulty.token({}, {}, unknown))).toEqual([503, 503]);
+      expect(await statusesOf(warm, faulty.token())).toEqual([200, 200]);
+
+      faulty.misbehaviour = null;
+      faulty.keys.push(unknown);
+      laterBy(hours * 60 * MINUTE_MS + 2 * PAST_KEYS_MS);
+      expect(await statusesOf(warm, faulty.token({}, {}, unknown))).toEqual([200, 200]);
+    },
+  );
+  let hours = 0;
+
+  test('redirects: where it points to is never asked', () => {
+    expect(asked).toBe(0);
+  });
+
+  test('is down at first: 503, and service as soon as it has come', async () => {
+    await absent.goAway();
+    for (const [door] of DOORS) expectUnavailable(door, await cancelThrough(door, hopeful, absent.token()));
+    await absent.comeBack();
+    await until(async () => (await cancelThrough('graphql', hopeful, absent.token())).status === 200);
+    expect(await statusesOf(hopeful, absent.token())).toEqual([200, 200]);
+  });
+});
+
+describe('a flood of 200 tokens with random keys', () => {
+  const flood = (): Promise<number[]> =>
+    Promise.all(
+      Array.from({ length: 200 }, async (_, index) => {
+        const stranger = newKey(crypto.randomUUID());
+        return (await cancelThrough(index % 2 === 0 ? 'rest' : 'graphql', steady, flooded.token({}, {}, stranger)))
+          .status;
+      }),
+    );
+
+  test('asks a healthy issuer twice at the most', async () => {
+    expect(new Set(await flood())).toEqual(new Set([401]));
+    expect(new Set(await flood())).toEqual(new Set([401]));
+    expect(flooded.requests).toBeLessThanOrEqual(2);
+    expect(await statusesOf(steady, flooded.token())).toEqual([200, 200]);
+    expect(flooded.requests).toBeLessThanOrEqual(2);
+  });
+
+  test('asks a sick issuer twice at the most, while those with a known key are served', async () => {
+    const before = flooded.requests;
+    flooded.misbehaviour = hang;
+    laterBy(MINUTE_MS);
+    const [statuses, known] = await Promise.all([flood(), statusesOf(steady, flooded.token())]);
+    expect(new Set(statuses)).toEqual(new Set([503]));
+    expect(known).toEqual([200, 200]);
+    expect(new Set(await flood())).toEqual(new Set([503]));
+    expect(flooded.requests - before).toBeLessThanOrEqual(2);
+    flooded.misbehaviour = null;
+  });
+});
+
+describe('keys', () => {
+  test('rotate without a restart, and the old one ends with its withdrawal', async () => {
+    const [old = newKey('')] = rotating.keys;
+    const remembered = rotating.token({}, {}, old);
+    expect(await statusesOf(follower, remembered)).toEqual([200, 200]);
+    const next = newKey('key-2');
+    rotating.keys.push(next);
+    laterBy(MINUTE_MS);
+    expect(await statusesOf(follower, rotating.token({}, {}, next))).toEqual([200, 200]);
+    expect(await statusesOf(follower, rotating.token({}, {}, old))).toEqual([200, 200]);
+
+    rotating.keys.shift();
+    laterBy(MINUTE_MS + PAST_KEYS_MS);
+    expect(await statusesOf(follower, rotating.token({}, {}, next))).toEqual([200, 200]);
+    expect(await statusesOf(follower, rotating.token({}, {}, old))).toEqual([401, 401]);
+    expect(await statusesOf(follower, remembered)).toEqual([401, 401]);
+  });
+});
+
+describe('a remembered token', () => {
+  test('expires exactly, with its 5 seconds of tolerance', async () => {
+    const exp = Math.floor(realNow() / 1_000) + 60;
+    const token = warmToken({ exp });
+    expect(await statusesOf(warm, token)).toEqual([200, 200]);
+    Date.now = () => (exp + 5) * 1_000 - 1;
+    expect(await statusesOf(warm, token)).toEqual([200, 200]);
+    Date.now = () => (exp + 5) * 1_000;
+    const id = await anOrderItem(dataSource);
+    const answer = await sendRaw(warm.url, rawCancel('rest', id, [`Authorization: Bearer ${token}`]));
+    expectError(answer, 401, 'unauthorized', 'The token has expired');
+    expect(await findCancellations(dataSource, [id])).toEqual([]);
+    expect(await statusesOf(warm, token)).toEqual([401, 401]);
+  });
+
+  test('that came expired, but within the tolerance, is refused after it', async () => {
+    const exp = Math.floor(realNow() / 1_000) - 1;
+    const token = warmToken({ exp });
+    expect(await statusesOf(warm, token)).toEqual([200, 200]);
+    Date.now = () => (exp + 5) * 1_000;
+    expect(await statusesOf(warm, token)).toEqual([401, 401]);
+  });
+
+  const warmToken = (claims: object): string => faulty.token({ ...claims }, {}, faulty.keys[0]);
+
+  test('is forgotten when too many have come since: the memory has a limit', async () => {
+    const first = rotating.token();
+    const verify = createTokenVerifier({ issuer: rotating.url, audience: AUDIENCE, jwksUrl: null });
+    const padding = 'x'.repeat(5_500);
+    const tokens = Array.from({ length: 1_400 }, (_, index) => rotating.token({ padding, sub: `caller-${index}` }));
+    for (const token of [first, ...tokens]) await verify(`Bearer ${token}`);
+    // Its key withdrawn, a token is good for no other reason than that it is remembered.
+    rotating.keys.splice(0, rotating.keys.length, newKey('key-3'));
+    Date.now = () => realNow() + PAST_KEYS_MS;
+    await verify(`Bearer ${rotating.token()}`);
+    await expect(verify(`Bearer ${tokens.at(-1) ?? ''}`)).resolves.toMatchObject({ subject: 'caller-1399' });
+    await expect(verify(`Bearer ${first}`)).rejects.toThrow('key that its issuer does not publish');
+    await expect(verify(`Bearer ${tokens[0] ?? ''}`)).rejects.toThrow('key that its issuer does not publish');
+  });
+});

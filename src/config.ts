@@ -23,6 +23,8 @@ export interface Config {
   readonly corsOrigins: readonly string[];
   /** How long routers may keep the answers to queries, in seconds; 0: not at all. */
   readonly cacheMaxAgeS: number;
+  /** Whether what is kept may be shown to others than whoever asked for it. */
+  readonly cacheScope: CacheScope;
   readonly production: boolean;
 }
 
@@ -56,6 +58,9 @@ export interface AuthConfig {
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+const CACHE_SCOPES = ['private', 'public'] as const;
+export type CacheScope = (typeof CACHE_SCOPES)[number];
+
 const ENVIRONMENTS: readonly string[] = ['development', 'test', 'production'];
 const LOOPBACK_HOSTS: readonly string[] = ['127.0.0.1', '::1', 'localhost'];
 
@@ -68,6 +73,10 @@ export class InvalidConfig extends Error {
     this.name = 'InvalidConfig';
     this.defects = defects;
   }
+}
+
+function isCacheScope(value: unknown): value is CacheScope {
+  return CACHE_SCOPES.some((scope) => scope === value);
 }
 
 function isLogLevel(value: unknown): value is LogLevel {
@@ -144,6 +153,7 @@ const environment = z.object({
   MAX_BATCHED_OPERATIONS: wholeNumber(0, 1_000).default(0),
   CORS_ORIGINS: origins.default([]),
   CACHE_MAX_AGE_S: wholeNumber(0, 86_400).default(0),
+  CACHE_SCOPE: z.custom<CacheScope>(isCacheScope, `must be one of ${CACHE_SCOPES.join(', ')}`).default('private'),
 });
 
 /** What is wrong between settings, each of which may be right by itself. */
@@ -215,6 +225,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     }),
     corsOrigins: Object.freeze(values.CORS_ORIGINS),
     cacheMaxAgeS: values.CACHE_MAX_AGE_S,
+    cacheScope: values.CACHE_SCOPE,
     production,
   });
 }

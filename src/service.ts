@@ -22,7 +22,7 @@ import { addGraphQLRoute, requireRouterSecret } from './http/graphqlRoute.ts';
 import { addHealthRoutes } from './http/health.ts';
 import { addMetricsRoute } from './http/metricsRoute.ts';
 import { createServer, reportOutcome } from './http/server.ts';
-import { allowCaching, ServedItems } from './order-items/cacheTags.ts';
+import { allowCaching, Served } from './order-items/cacheTags.ts';
 import { cancelOneByOne } from './order-items/cancelOrderItems.ts';
 import type { GraphQLContext } from './order-items/graphqlContext.ts';
 import { addLineItemRoutes } from './order-items/lineItemRoutes.ts';
@@ -96,7 +96,9 @@ export async function startService(config: Config, { logger, signal }: ServiceDe
   opened.defer(() => close(server));
   addMetricsRoute(server, metrics);
   await addRoutes(server, { config, dataSource, developmentIssuer, apollo });
-  await server.listen({ port: config.port, host: config.host });
+  await server.listen({ port: config.port, host: config.host }).catch((error: unknown) => {
+    throw new Error(`It cannot listen on HOST ${config.host}, PORT ${config.port}.`, { cause: error });
+  });
   signal?.throwIfAborted();
 
   const { port } = server.server.address() as AddressInfo;
@@ -147,7 +149,7 @@ async function startApollo(config: Config, logger: Logger): Promise<ApolloServer
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginInlineTrace(),
-      ...(config.cacheMaxAgeS === 0 ? [] : [allowCaching(config.cacheMaxAgeS)]),
+      ...(config.cacheMaxAgeS === 0 ? [] : [allowCaching(`${config.cacheScope}, max-age=${config.cacheMaxAgeS}`)]),
     ],
   });
   await apollo.start();
@@ -191,9 +193,9 @@ async function addRoutes(
       limits: config.limits,
       loaders: createLoaders(dataSource),
       requestId: request.id,
-      served: config.cacheMaxAgeS === 0 ? null : new ServedItems(),
+      served: config.cacheMaxAgeS === 0 ? null : new Served(),
       reportOperation: (operation) => {
-        request.operation = operation;
+        request.operation = Array.isArray(request.body) ? { name: null, field: 'batch' } : operation;
       },
       reportOutcome: (outcome) => {
         reportOutcome(request, outcome);

@@ -171,7 +171,8 @@ function remoteKeys(auth: AuthConfig): JWTVerifyGetKey {
       try {
         return await keys(header, token);
       } finally {
-        known = keys.jwks() ?? known;
+        // One that publishes none for a moment has not withdrawn those that it had.
+        if (!hasNoKeys(keys.jwks())) known = keys.jwks();
       }
     } catch (error) {
       if (isAboutToken(error) && !hasNoKeys(known)) throw error;

@@ -90,11 +90,11 @@ export function limitCost<TContext extends BaseContext>(limits: Limits): ApolloS
         if (operation === undefined) return;
         let most = mostOf.get(operation);
         if (most === undefined) {
-          most = costOf(operation, { schema, document, limits, variables: null });
+          most = costOf({ schema, document, operation, limits, variables: null });
           mostOf.set(operation, most);
         }
         if (most <= limits.cost) return;
-        const cost = costOf(operation, { schema, document, limits, variables: request.variables ?? {} });
+        const cost = costOf({ schema, document, operation, limits, variables: request.variables ?? {} });
         if (cost > limits.cost) {
           throw new LimitExceeded(`Cost limit of ${limits.cost} exceeded, the operation can cost ${cost}.`);
         }

@@ -81,12 +81,12 @@ function identified(body: string, request: FastifyRequest, reply: FastifyReply):
 }
 
 /** The media types that an answer can have. */
-const ANSWERS = ['application/json', 'application/graphql-response+json'];
+const ANSWERS = ['application/json; charset=utf-8', 'application/graphql-response+json; charset=utf-8'];
 
 /** Before anything is carried out: a client that can't take the answer would not learn that its item is cancelled. */
 function requireAcceptable({ headers }: FastifyRequest): void {
   const { accept } = headers;
-  if (accept === undefined || accept === '*/*' || accept === 'application/json') return;
+  if (accept === undefined || accept.trim() === '' || accept === '*/*' || accept === 'application/json') return;
   if (new Negotiator({ headers: { accept } }).mediaType(ANSWERS) === undefined) {
     throw new Failure('not_acceptable', `The answer can only be ${ANSWERS.join(' or ')}.`);
   }

@@ -17,6 +17,7 @@ import {
   type SelectionSetNode,
   TypeMetaFieldDef,
   TypeNameMetaFieldDef,
+  type ValueNode,
 } from 'graphql';
 import type { Limits } from '../config.ts';
 
@@ -24,6 +25,7 @@ export interface CostInput {
   readonly schema: GraphQLSchema;
   /** It has passed validation. */
   readonly document: DocumentNode;
+  readonly operation: OperationDefinitionNode;
   /** What bounds the lists: what is above is refused when it is resolved. */
   readonly limits: Pick<Limits, 'pageSize' | 'representations'>;
   /** As the client sent them; null takes each at its most expensive. */
@@ -35,7 +37,8 @@ export interface CostInput {
  * weight that `@cost` states, for each member of the lists around it; `@listSize` states how long a list can be
  * (https://ibm.github.io/graphql-specs/cost-spec.html).
  */
-export function costOf(operation: OperationDefinitionNode, input: CostInput): number {
+export function costOf(input: CostInput): number {
+  const { operation } = input;
   const root = input.schema.getRootType(operation.operation);
   return root == null ? 0 : costOfSelections(operation.selectionSet, root, input, new Map());
 }
@@ -126,7 +129,9 @@ function costOfInside(node: FieldNode, type: GraphQLNamedType, input: CostInput,
 /** What is asked of one kind of entity costs nothing for another. */
 function costOfEntities(node: FieldNode, field: Field, input: CostInput, fragments: FragmentCosts): number {
   const most = input.limits.representations;
-  const given = argumentOf(node, 'representations', input.variables);
+  const argument = argumentOf(node, 'representations', input);
+  // A single one need not be in a list.
+  const given: unknown = typeof argument === 'object' && argument !== null ? [argument].flat() : argument;
   if (!Array.isArray(given)) return most * (1 + costOfInside(node, getNamedType(field.type), input, fragments));
   const union = getNamedType(field.type);
   const entities = isAbstractType(union) ? input.schema.getPossibleTypes(union) : [];
@@ -150,20 +155,29 @@ function typenameOf(representation: unknown): unknown {
 function sizeOf(node: FieldNode, field: Field, { slicingArgument, assumedSize }: Price, input: CostInput): number {
   if (slicingArgument === null) return assumedSize;
   const { pageSize } = input.limits;
-  const given = argumentOf(node, slicingArgument, input.variables);
+  const given = argumentOf(node, slicingArgument, input);
   const fallback = field.args.find(({ name }) => name === slicingArgument)?.defaultValue;
   const size = given === undefined ? fallback : given;
   return typeof size === 'number' ? Math.max(1, Math.min(size, pageSize)) : pageSize;
 }
 
 /** @returns undefined where the argument is left out, null where nothing is known about it. A literal list has nodes. */
-function argumentOf(node: FieldNode, name: string, variables: CostInput['variables']): unknown {
+function argumentOf(node: FieldNode, name: string, { operation, variables }: CostInput): unknown {
   const value = node.arguments?.find((argument) => argument.name.value === name)?.value;
   if (value === undefined) return undefined;
+  if (value.kind !== Kind.VARIABLE) return literalOf(value);
+  if (variables === null) return null;
+  const variable = value.name.value;
+  if (variables[variable] !== undefined) return variables[variable];
+  const definition = operation.variableDefinitions?.find((candidate) => candidate.variable.name.value === variable);
+  return definition?.defaultValue === undefined ? undefined : literalOf(definition.defaultValue);
+}
+
+/** As far as the cost goes by it: a number, or something to be counted. */
+function literalOf(value: ValueNode): unknown {
   if (value.kind === Kind.INT) return Number(value.value);
   if (value.kind === Kind.LIST) return value.values;
-  // A variable that is not sent has the default of its definition, which nobody needs to be told apart from the limit.
-  return value.kind === Kind.VARIABLE && variables !== null ? (variables[value.name.value] ?? null) : null;
+  return value.kind === Kind.OBJECT ? value : null;
 }
 
 /** What the schema states of a field; it never changes. */

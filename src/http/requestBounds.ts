@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { withDeadline } from '../database/deadline.ts';
-import { serviceUnavailable } from './failures.ts';
+import { badInput, serviceUnavailable } from './failures.ts';
 
 export interface RequestBounds {
   /** How long a request may take, from its head to the end of its last statement, in milliseconds. */
@@ -24,7 +24,7 @@ export function boundRequests(server: FastifyInstance, bounds: RequestBounds): v
     const { handler } = route;
     route.handler = function (request, reply) {
       // Or whoever hangs up at once would not be counted, and still be served.
-      if (request.raw.socket.destroyed) throw serviceUnavailable('The client has hung up.');
+      if (request.raw.socket.destroyed) throw badInput('The client has hung up.');
       // Reading the request has taken some of its time.
       const timeMs = bounds.requestTimeoutMs - reply.elapsedTime;
       const answer: unknown = withDeadline(timeMs, () => handler.call(this, request, reply));

@@ -80,12 +80,17 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     forceCloseConnections: 'idle',
     // A path parameter that is too long is a bad one, not an unknown path; Node bounds the whole head at 16 KiB.
     routerOptions: { maxParamLength: 16_384 },
-    clientErrorHandler: (_error, socket) => {
+    clientErrorHandler: (error, socket) => {
       if (!socket.writable) return;
+      // A connection that was opened in advance, as proxies do, and never used.
+      if (isLate(error) && socket.bytesRead === 0) {
+        socket.destroy();
+        return;
+      }
       const served = answering.get(socket);
       // Behind a request that has arrived whole: its answer comes first, and then nothing more.
       if (served?.request.complete === true) served.isLast = true;
-      else endSoon(socket, malformedRequestResponse());
+      else endSoon(socket, malformedRequestResponse(error));
     },
     frameworkErrors: (error, request, reply) => {
       sendFailure(error, request, reply);
@@ -101,6 +106,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   for (const method of METHODS) {
     if (!server.supportedMethods.includes(method)) server.addHttpMethod(method);
   }
+  // Who has sent everything may close that side of the connection, and still wants the answer.
+  Object.assign(server.server, { httpAllowHalfOpen: true });
   // Before any hook, which may take its time: what comes behind the request on its connection is read at once.
   server.server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     answering.set(request.socket, { request, isLast: false });
@@ -198,7 +205,8 @@ export function reportOutcome(request: FastifyRequest, outcome: string): void {
 function reportRequest({ logger, metrics }: ServerOptions, request: FastifyRequest, reply: FastifyReply): void {
   // The pattern, not the path: a path can hold anything.
   const route = request.routeOptions.url ?? null;
-  const { operation, outcomes = new Set(['ok']) } = request;
+  const isAnswered = reply.raw.writableFinished;
+  const { operation, outcomes = new Set([isAnswered ? 'ok' : 'hung_up']) } = request;
   const client = clientOf(request.headers);
   const durationMs = Math.round(reply.elapsedTime * 100) / 100;
   logger.info(
@@ -210,7 +218,7 @@ function reportRequest({ logger, metrics }: ServerOptions, request: FastifyReque
       ...(client === null ? {} : { client: client.name, clientVersion: client.version }),
       status: reply.statusCode,
       outcome: [...outcomes].sort().join(','),
-      ...(reply.raw.writableFinished ? {} : { hungUp: true }),
+      ...(isAnswered ? {} : { hungUp: true }),
       durationMs,
     },
     'request',
@@ -225,10 +233,21 @@ function reportRequest({ logger, metrics }: ServerOptions, request: FastifyReque
   });
 }
 
+function isLate(error: Error): boolean {
+  return 'code' in error && error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+}
+
+function defectOf(error: Error): string {
+  if (isLate(error)) return 'The request did not arrive in time.';
+  return 'code' in error && error.code === 'HPE_HEADER_OVERFLOW'
+    ? 'The head of the request is too large.'
+    : 'The request is not valid HTTP.';
+}
+
 /** For what Node's HTTP parser refuses, before there is a request to answer. */
-function malformedRequestResponse(): string {
+function malformedRequestResponse(error: Error): string {
   const requestId = requestIdOf(undefined);
-  const failure = new Failure('bad_request', 'The request is not valid HTTP.');
+  const failure = new Failure('bad_request', defectOf(error));
   const body = JSON.stringify(errorBody(failure, requestId));
   return [
     'HTTP/1.1 400 Bad Request',

@@ -112,9 +112,9 @@ export async function writeCancellations(
      ), announced AS (
        INSERT INTO order_item_event (id, order_item_id, type, occurred_at, payload)
        SELECT "eventId", "orderItemId", 'order_item.cancelled', now(), jsonb_build_object(
-         'cancellationId', id, 'previousStatus', "previousStatus", 'cancelledBy', "cancelledBy", 'channel', channel,
+         'cancellationId', planned.id, 'orderId', order_item.order_id, 'previousStatus', "previousStatus", 'cancelledBy', "cancelledBy", 'channel', channel,
          'requestId', "requestId")
-       FROM planned
+       FROM planned JOIN order_item ON order_item.id = "orderItemId"
      )
      INSERT INTO order_item_cancellation (id, order_item_id, previous_status, reason, note, cancelled_at,
        cancelled_by, channel, request_id, idempotency_key, request_fingerprint)

@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import type { Caller } from '../auth/caller.ts';
 import type { Limits } from '../config.ts';
 import type { ReportContext } from '../http/graphqlErrors.ts';
-import type { ServedItems } from './cacheTags.ts';
+import type { Served } from './cacheTags.ts';
 import type { Cancel } from './cancelOrderItems.ts';
 import type { Loaders } from './loaders.ts';
 
@@ -14,5 +14,5 @@ export interface GraphQLContext extends ReportContext {
   readonly limits: Limits;
   readonly loaders: Loaders;
   /** Null where answers must not be kept. */
-  readonly served: ServedItems | null;
+  readonly served: Served | null;
 }

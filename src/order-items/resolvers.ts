@@ -28,14 +28,20 @@ export const resolvers = {
   ...scalars,
 
   Query: {
-    orderItem: (_, { id }, context) => {
+    orderItem: async (_, { id }, context) => {
       requireScope(context.caller, 'order-items:read');
-      return loadOrderItem(id, context);
+      const item = await loadOrderItem(id, context);
+      if (item !== null) context.served?.addItem(item.id);
+      return item;
     },
     orderItems: async (_, args, context) => {
       requireScope(context.caller, 'order-items:read');
-      const page = await context.loaders.page(parsePageArguments(args, context.limits.pageSize));
-      for (const { node } of page.edges) context.served?.add(node.id, null);
+      const request = parsePageArguments(args, context.limits.pageSize);
+      const page = await context.loaders.page(request);
+      context.served?.addList(
+        page.edges.map(({ node }) => node.id),
+        request.filter.orderId,
+      );
       return page;
     },
   },
@@ -81,7 +87,10 @@ export const resolvers = {
       const request = parsePageArguments(args, limits.pageSize);
       if (!isOrderId(id)) return { edges: [], hasNextPage: false, hasPreviousPage: false };
       const page = await loaders.itemsOfOrder.load({ orderId: id, request });
-      for (const { node } of page.edges) served?.add(node.id, id);
+      served?.addItemsOfOrder(
+        id,
+        page.edges.map(({ node }) => node.id),
+      );
       return page;
     },
   },
@@ -124,11 +133,9 @@ function idOf(reference: { readonly id?: unknown }): string | null {
 }
 
 /** A malformed id is no such item. */
-async function loadOrderItem(id: string, { loaders, served }: GraphQLContext): Promise<OrderItem | null> {
+async function loadOrderItem(id: string, { loaders }: GraphQLContext): Promise<OrderItem | null> {
   const uuid = parseOrderItemId(id);
-  if (uuid === null) return null;
-  served?.add(uuid, null);
-  return loaders.orderItem.load(uuid);
+  return uuid === null ? null : loaders.orderItem.load(uuid);
 }
 
 async function cancel(

@@ -30,7 +30,7 @@ export function createMetrics(): Metrics {
   collectDefaultMetrics({ register: registry });
   const requests = new Counter({
     name: 'order_items_requests_total',
-    help: 'Requests that were answered, by route, operation, outcome and client.',
+    help: 'Requests, by route, operation, outcome and client.',
     labelNames: ['route', 'operation', 'outcome', 'client'],
     registers: [registry],
   });

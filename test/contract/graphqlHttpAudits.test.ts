@@ -75,3 +75,19 @@ describe('what the explanations claim', () => {
     expect(await response.json()).not.toHaveProperty('errors');
   });
 });
+
+test.each([
+  ['no type', ''],
+  ['JSON with its encoding', 'application/json; charset=utf-8'],
+  ['JSON with its encoding, tersely', 'application/json;charset=UTF-8'],
+  ['what clients of GraphQL send', 'application/graphql-response+json; charset=utf-8, application/json; charset=utf-8'],
+  ['any of several', 'multipart/mixed, application/graphql-response+json, application/json'],
+  ['anything', '*/*'],
+])('a client that takes %s is served', async (_, accept) => {
+  const response = await fetch(`${service.url}/graphql`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${await service.token()}`, 'content-type': 'application/json', accept },
+    body: '{"query":"{ __typename }"}',
+  });
+  expect(await response.json()).toEqual({ data: { __typename: 'Query' } });
+});

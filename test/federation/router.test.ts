@@ -5,6 +5,7 @@ import { startTestService } from '../support/testService.ts';
 
 const service = await startTestService();
 const caching = await startTestService({ CACHE_MAX_AGE_S: '30' });
+const batching = await startTestService({ CACHE_MAX_AGE_S: '30', CACHE_SCOPE: 'public', MAX_BATCHED_OPERATIONS: '2' });
 
 interface Answer {
   readonly headers: Headers;
@@ -91,13 +92,14 @@ describe('what a router may keep', () => {
         { __typename: 'OrderItem', id: one.toUpperCase() },
       ],
     });
-    expect(headers.get('cache-control')).toBe('max-age=30, public');
+    expect(headers.get('cache-control')).toBe('private, max-age=30');
     expect(body.extensions).toEqual({
       apolloEntityCacheTags: [
         ['order:order-7', `order-item:${one}`],
-        [`order-item:${other}`],
+        // An item may lead to others; which they are is not told apart.
+        [`order-item:${other}`, 'order:order-7', `order-item:${one}`, 'order:order-9'],
         ['order:order-9'],
-        [`order-item:${one}`],
+        [`order-item:${one}`, 'order:order-7', 'order:order-9'],
       ],
     });
   });
@@ -109,7 +111,19 @@ describe('what a router may keep', () => {
       `query($id: ID!) { orderItem(id: $id) { id } orderItems(filter: { orderId: "order-10" }) { edges { cursor } } }`,
       { id: ids[0] },
     );
-    expect(body.extensions.apolloCacheTags.sort()).toEqual(ids.map((id) => `order-item:${id}`).sort());
+    const tags = ids.map((id) => `order-item:${id}`);
+    expect(body.extensions.apolloCacheTags.sort()).toEqual([...tags, 'order-items', 'order:order-10'].sort());
+  });
+
+  test('nothing of a batch, nor what shows nothing', async () => {
+    const batch = await fetch(`${batching.url}/graphql`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${await batching.token()}`, 'content-type': 'application/json' },
+      body: JSON.stringify([{ query: '{ orderItems { edges { cursor } } }' }, { query: '{ __typename }' }]),
+    });
+    expect(batch.status).toBe(200);
+    expect(batch.headers.get('cache-control')).toBe('no-store');
+    expect((await ask(caching, '{ _service { sdl } }')).headers.get('cache-control')).toBe('no-store');
   });
 
   test('neither cancels, nor what failed, nor what a browser could have kept', async () => {

@@ -14,6 +14,17 @@ describe('a change of the schema', () => {
     ['a status by another name', '  RETURNED\n', '  SENT_BACK\n', "'RETURNED' was removed"],
     ['an argument that becomes required', 'after: String\n', 'after: String!\n', "'String' to 'String!'"],
     ['an input that becomes required', '  note: String\n', '  note: String!\n', "'String' to 'String!'"],
+    ['another key', '@key(fields: "id") @requires', '@key(fields: "externalId") @requires', 'key'],
+    [
+      'an entity that nobody resolves',
+      '@key(fields: "id") @requires',
+      '@key(fields: "id", resolvable: false) @requires',
+      'key',
+    ],
+    ['another scope', '[["order-items:read"]]', '[["order-items:admin"]]', 'requiresScopes'],
+    ['a type that is not shared any more', 'type Money @shareable', 'type Money', 'shareable'],
+    ['a list that must be sliced', 'requireOneSlicingArgument: false', 'requireOneSlicingArgument: true', 'Slicing'],
+    ['another default', 'first: Int = 20', 'first: Int = 10', 'efault'],
     ['a refusal that goes', '  | IdempotencyKeyReused\n', '', "'IdempotencyKeyReused' was removed"],
   ])('breaks clients: %s', async (_, from, to, message) => {
     expect((await breaks(from, to)).join('\n')).toContain(message);

@@ -41,6 +41,7 @@ describe('a cancel', () => {
           type: 'order_item.cancelled',
           payload: {
             cancellationId: expect.any(String),
+            orderId: 'order-1',
             previousStatus: 'on_hold',
             cancelledBy: 'somebody',
             channel: 'graphql',

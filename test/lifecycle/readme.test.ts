@@ -49,7 +49,9 @@ test('README’s question to the supergraph gets the answer that it shows', asyn
   const url = await supergraph.url;
   expect(await paste('http://127.0.0.1:4000/graphql', url)).toBe(1);
 
-  const page = await fetch(url, { headers: { accept: 'text/html' } });
+  const page = await fetch(url, { headers: { accept: 'text/html', origin: 'https://elsewhere.example' } });
+  // There is a token in it.
+  expect(page.headers.get('access-control-allow-origin')).toBeNull();
   const html = await page.text();
   expect(html).toContain('GraphiQL');
   expect(html).not.toMatch(/(?:src|href)="https?:/);

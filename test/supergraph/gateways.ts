@@ -81,6 +81,8 @@ export async function startHiveGateway(options: GatewayOptions): Promise<Gateway
       fromClientToSubgraphs: ({ request }) => forwardedHeaders((name) => request.headers.get(name), options),
     },
     logging: false,
+    // The playground has a token in it, which no other page must read.
+    cors: false,
     // Runs on a developer's machine only: what a subgraph says is for the developer to see.
     maskedErrors: false,
     landingPage: false,
@@ -95,7 +97,9 @@ export async function startHiveGateway(options: GatewayOptions): Promise<Gateway
           },
   });
   const server = createServer((request, response) => {
-    void gateway(request, response);
+    // Or a name that is made to lead here would be one of our own pages to a browser.
+    if (!/^(?:127\.0\.0\.1|localhost)(?::\d+)?$/.test(request.headers.host ?? '')) response.writeHead(421).end();
+    else void gateway(request, response);
   });
   server.listen(options.port, '127.0.0.1');
   await once(server, 'listening');

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { buildSubgraphSchema } from '@apollo/subgraph';
-import { type Change, CriticalityLevel, diff } from '@graphql-inspector/core';
+import { type Change, ChangeType, CriticalityLevel, diff, DiffRule } from '@graphql-inspector/core';
 import { parse } from 'graphql';
 
 const SCHEMA_DIR = path.join(import.meta.dirname, '../../schema');
@@ -17,12 +17,20 @@ export function currentSdl(): string {
 
 /** What has changed between two versions of the schema. */
 export async function changesBetween(released: string, current: string): Promise<Change[]> {
-  return diff(schemaOf(released), schemaOf(current));
+  return diff(schemaOf(released), schemaOf(current), [DiffRule.suppressRemovalOfDeprecatedField]);
 }
 
-/** Whether a client that works with the released schema could fail with this one. */
-export function isBreaking({ criticality }: Change): boolean {
-  return criticality.level === CriticalityLevel.Breaking;
+/** What gateways and composers go by. The inspector does not know what these directives mean. */
+const DIRECTIVES =
+  /'(?:@?key|@?requiresScopes|@?authenticated|@?shareable|@?link)'|requireOneSlicingArgument|resolvable/;
+
+/** Whether a client, or a supergraph, that works with the released schema could fail with this one. */
+export function isBreaking({ criticality, message, type }: Change): boolean {
+  return (
+    criticality.level === CriticalityLevel.Breaking ||
+    type === String(ChangeType.FieldArgumentDefaultChanged) ||
+    DIRECTIVES.test(message)
+  );
 }
 
 function schemaOf(sdl: string): ReturnType<typeof buildSubgraphSchema> {

@@ -41,6 +41,7 @@ describe('configuration', () => {
       },
       corsOrigins: [],
       cacheMaxAgeS: 0,
+      cacheScope: 'private',
       production: false,
     });
   });

@@ -24,11 +24,13 @@ export async function changesBetween(released: string, current: string): Promise
 const DIRECTIVES =
   /'(?:@?key|@?requiresScopes|@?authenticated|@?shareable|@?link)'|requireOneSlicingArgument|resolvable/;
 
+const DEFAULT_CHANGED: string = ChangeType.FieldArgumentDefaultChanged;
+
 /** Whether a client, or a supergraph, that works with the released schema could fail with this one. */
 export function isBreaking({ criticality, message, type }: Change): boolean {
   return (
     criticality.level === CriticalityLevel.Breaking ||
-    type === String(ChangeType.FieldArgumentDefaultChanged) ||
+    type === DEFAULT_CHANGED ||
     DIRECTIVES.test(message)
   );
 }

@@ -154,13 +154,15 @@ export type Mutation = {
    * refusal and nothing changes. The answer is sent after the decision is stored.
    *
    * Needs the scope `order-items:cancel`. An expected no is one of the result's types; an error means that the request was not
-   * carried out: `FORBIDDEN` without the scope, `SERVICE_UNAVAILABLE` (HTTP 503, with `Retry-After`) when the database is away or
-   * the item stays locked by somebody else for 2 seconds. To be safe to retry, send an `idempotencyKey`.
+   * carried out: `UNAUTHENTICATED` without a valid token, `FORBIDDEN` without the scope, `TOO_MANY_REQUESTS`, and
+   * `SERVICE_UNAVAILABLE` when the database is away, when the item stays locked by somebody else for 2 seconds, or when the request
+   * takes longer than 10. The last two may be tried again, after as many seconds as `Retry-After` says where the answer has one. To
+   * be safe to retry, send an `idempotencyKey`.
    */
   readonly cancelOrderItem: CancelOrderItemResult;
   /**
    * Cancels 1 to 100 order items for one reason. There is one result for each id, in the order of the ids: a refusal of one
-   * leaves the others unharmed. An item that another transaction keeps locked fails the whole request with
+   * leaves the others unharmed. An id that stands there twice succeeds once and is then refused as `TERMINAL_STATUS`. An item that another transaction keeps locked fails the whole request with
    * `SERVICE_UNAVAILABLE`, and then none of its items is cancelled. Needs the scope `order-items:cancel`; 0 or more than 100 ids
    * are an error with the code `BAD_USER_INPUT`.
    */
@@ -184,7 +186,7 @@ export type Order = {
   readonly id: Scalars['ID']['output'];
   /**
    * The items of this order, newest first, a page at a time. An order that this subgraph has no items of has an empty list.
-   * Needs the scope `order-items:read`.
+   * Needs the scope `order-items:read`. An argument that is out of its range is an error with the code `BAD_USER_INPUT`.
    */
   readonly items: Maybe<OrderItemConnection>;
 };

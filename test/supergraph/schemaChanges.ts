@@ -28,11 +28,7 @@ const DEFAULT_CHANGED: string = ChangeType.FieldArgumentDefaultChanged;
 
 /** Whether a client, or a supergraph, that works with the released schema could fail with this one. */
 export function isBreaking({ criticality, message, type }: Change): boolean {
-  return (
-    criticality.level === CriticalityLevel.Breaking ||
-    type === DEFAULT_CHANGED ||
-    DIRECTIVES.test(message)
-  );
+  return criticality.level === CriticalityLevel.Breaking || type === DEFAULT_CHANGED || DIRECTIVES.test(message);
 }
 
 function schemaOf(sdl: string): ReturnType<typeof buildSubgraphSchema> {

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
+import type { Dataset } from './dataset.ts';
+import type { Contender } from './processes.ts';
+import {
+  type BenchRequest,
+  cancelableId,
+  COMPARED,
+  type ComparedName,
+  itemId,
+  orderId,
+  type Workload,
+} from './workloads.ts';
+
+/**
+ * Asks every contender the same before anything is measured.
+ *
+ * @throws if two answer differently, or write different rows when they cancel.
+ */
+export async function checkSameAnswers(
+  contenders: readonly Contender[],
+  dataset: Dataset,
+  { token, workloads }: { readonly token: string; readonly workloads: readonly ComparedName[] },
+): Promise<void> {
+  for (const workload of workloads) {
+    let first: { name: string; seen: unknown } | null = null;
+    for (const contender of contenders) {
+      const seen = await see(contender, dataset, COMPARED[workload], token);
+      first ??= { name: contender.name, seen };
+      if (!isDeepStrictEqual(seen, first.seen)) {
+        throw new Error(
+          `${workload}: ${contender.name} answers otherwise than ${first.name}:\n${JSON.stringify(seen)}\n${JSON.stringify(first.seen)}`,
+        );
+      }
+    }
+  }
+}
+
+async function see(contender: Contender, dataset: Dataset, workload: Workload, token: string): Promise<unknown> {
+  const ask = (ids: readonly string[]): Promise<unknown> => askFor(contender, workload.request(ids), token);
+  if (!workload.cancels) {
+    // Two different ones: no contender may do well by answering the same every time.
+    const idsFrom = (from: number): string[] => Array.from({ length: workload.size }, (_, n) => itemId(from + n));
+    return workload.size === 0
+      ? [await ask([orderId(0)]), await ask([orderId(1)])]
+      : [await ask(idsFrom(0)), await ask(idsFrom(workload.size))];
+  }
+  await dataset.reset();
+  const id = cancelableId(0);
+  // Cancelled, then refused because it was, then one that was not pre-ordered.
+  const answers = [await ask([id]), await ask([id]), await ask([itemId(1)]), await ask([cancelableId(-1)])];
+  const { rows } = await dataset.client.query(
+    `SELECT order_item.status, order_item.version, order_item.updated_at >= cancelled_at AS "isUpdated",
+       previous_status, reason, note, cancelled_by, channel, order_item_event.type,
+       payload - 'cancellationId' - 'requestId' AS payload,
+       payload ->> 'requestId' = request_id AND payload ->> 'cancellationId' = order_item_cancellation.id::text AS "isSame"
+     FROM order_item_cancellation JOIN order_item ON order_item.id = order_item_id
+     JOIN order_item_event USING (order_item_id)`,
+  );
+  return { answers, rows };
+}
+
+async function askFor({ urls }: Contender, { door, path, body }: BenchRequest, token: string): Promise<unknown> {
+  const response = await fetch(urls[door] + path, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body,
+  });
+  const answer = JSON.parse(await response.text(), withoutChance) as { data?: unknown; errors?: unknown };
+  assert.equal(answer.errors, undefined, `${body} was answered ${JSON.stringify(answer)}`);
+  return { status: response.status, answer: door === 'graphql' ? answer.data : answer };
+}
+
+/** What is new in every answer is compared by its form. */
+function withoutChance(name: string, value: unknown): unknown {
+  if (name === 'request_id') return undefined;
+  if (name === 'requestId') return /^[0-9a-f]{32}$/.test(String(value));
+  if (name === 'cancelledAt' || name === 'cancelled_at') {
+    return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(String(value));
+  }
+  return value;
+}

@@ -16,6 +16,7 @@ import { isMigrated } from './database/migrations.ts';
 import { type Database, openDatabase } from './database/openDatabase.ts';
 import { loadDemonstration } from './demonstration/loadDemonstration.ts';
 import { addAccess, callerOf } from './http/access.ts';
+import { compiledExecution } from './http/compiledExecution.ts';
 import { documentLimits, limitCost } from './http/documentLimits.ts';
 import { errorFormatter, reportGraphQL } from './http/graphqlErrors.ts';
 import { addGraphQLRoute, requireRouterSecret } from './http/graphqlRoute.ts';
@@ -23,10 +24,10 @@ import { addHealthRoutes } from './http/health.ts';
 import { addMetricsRoute } from './http/metricsRoute.ts';
 import { createServer, reportOutcome } from './http/server.ts';
 import { allowCaching, Served } from './order-items/cacheTags.ts';
-import { cancelOneByOne } from './order-items/cancelOrderItems.ts';
+import { createCancel } from './order-items/cancelOrderItems.ts';
 import type { GraphQLContext } from './order-items/graphqlContext.ts';
 import { addLineItemRoutes } from './order-items/lineItemRoutes.ts';
-import { createLoaders } from './order-items/loaders.ts';
+import { createLoaders, createReads } from './order-items/loaders.ts';
 import { addOpenApiRoute } from './order-items/openApiRoute.ts';
 import * as entities from './order-items/orderItemEntities.ts';
 import { buildSchema } from './order-items/subgraphSchema.ts';
@@ -132,7 +133,7 @@ async function demonstrate(
 
 async function startApollo(config: Config, logger: Logger): Promise<ApolloServer<GraphQLContext>> {
   const apollo = new ApolloServer<GraphQLContext>({
-    schema: await buildSchema({ introspection: config.introspection }),
+    gateway: compiledExecution(await buildSchema(config), await buildSchema(config)),
     introspection: config.introspection,
     hideSchemaDetailsFromClientErrors: !config.introspection,
     includeStacktraceInErrorResponses: false,
@@ -176,7 +177,8 @@ async function addRoutes(
   });
   addHealthRoutes(server, () => isMigrated(dataSource));
   await addOpenApiRoute(server);
-  const cancel = cancelOneByOne(dataSource, config.lockTimeoutMs);
+  const cancel = createCancel(dataSource, config.lockTimeoutMs);
+  const reads = createReads(dataSource);
   await addLineItemRoutes(server, { cancel, access });
   await addGraphQLRoute(server, {
     apollo,
@@ -191,7 +193,7 @@ async function addRoutes(
       cancel,
       dataSource,
       limits: config.limits,
-      loaders: createLoaders(dataSource),
+      loaders: createLoaders(dataSource, reads),
       requestId: request.id,
       served: config.cacheMaxAgeS === 0 ? null : new Served(),
       reportOperation: (operation) => {

@@ -3,8 +3,11 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 /** The time until which the work under way may use the database, on the clock of `performance.now()`. */
 const deadlines = new AsyncLocalStorage<number>();
 
+/** Room for a statement to end, and to say how, once its time is over. */
+const GIVING_UP_MS = 500;
+
 /** The work has had all the time that it was given. */
-class DeadlineExceeded extends Error {
+export class DeadlineExceeded extends Error {
   /** As PostgreSQL calls a statement that was cancelled because its time was over. */
   readonly code = '57014';
 
@@ -14,25 +17,46 @@ class DeadlineExceeded extends Error {
   }
 }
 
-/**
- * Does something, however many statements it takes, within one limit of time: a statement that is still running then is
- * given up, and none is begun after it.
- *
- * @param timeMs from now, in milliseconds.
- */
-export function withDeadline<T>(timeMs: number, act: () => T): T {
-  return deadlines.run(performance.now() + timeMs, act);
+/** Until when the work under way may use the database, on the clock of `performance.now()`; Infinity where nothing limits it. */
+export function deadline(): number {
+  return deadlines.getStore() ?? Infinity;
 }
 
 /**
- * How long a statement may take that begins now, in milliseconds; null where nothing limits it.
+ * Does something, however many statements it takes, until a time: a statement that is still running then is given up, and
+ * none is begun after it.
+ *
+ * @param time on the clock of `performance.now()`.
+ */
+export function withDeadline<T>(time: number, act: () => T): T {
+  return deadlines.run(time, act);
+}
+
+/**
+ * Waits for something that is done with a deadline of its own, which should have given up by then.
+ *
+ * @throws DeadlineExceeded a moment after the deadline.
+ */
+export function withinDeadline<T>(result: Promise<T>): Promise<T> {
+  const leftMs = deadline() - performance.now();
+  if (leftMs === Infinity) return result;
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(new DeadlineExceeded());
+    }, leftMs + GIVING_UP_MS);
+    result.then(resolve, reject).finally(() => {
+      clearTimeout(timer);
+    });
+  });
+}
+
+/**
+ * How long a statement may take that begins now, in milliseconds; Infinity where nothing limits it.
  *
  * @throws DeadlineExceeded when no time is left.
  */
-export function timeLeftMs(): number | null {
-  const deadline = deadlines.getStore();
-  if (deadline === undefined) return null;
-  const leftMs = deadline - performance.now();
+export function timeLeftMs(): number {
+  const leftMs = deadline() - performance.now();
   if (leftMs <= 0) throw new DeadlineExceeded();
   return leftMs;
 }

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { IssuerUnavailable, ScopeMissing, Unauthenticated } from '../auth/caller.ts';
+import { Overloaded } from '../database/coalesce.ts';
 import { isDatabaseUnavailable, isLockTimeout, isOutOfTime, isPoolExhausted } from '../database/faults.ts';
 
 /** Every way in which a request can fail, apart from a refusal of the domain. Stable: callers switch on it. */
@@ -76,7 +77,8 @@ export function failureOf(error: unknown): Failure {
   if (isLockTimeout(error)) {
     return serviceUnavailable('The order item is being changed by another request. Try again.', { cause: error });
   }
-  if (isPoolExhausted(error)) return serviceUnavailable('The service is busy. Try again.', { cause: error });
+  if (isPoolExhausted(error) || error instanceof Overloaded)
+    return serviceUnavailable('The service is busy. Try again.', { cause: error });
   if (isDatabaseUnavailable(error)) {
     return serviceUnavailable('The service cannot reach its database. Try again.', { cause: error });
   }

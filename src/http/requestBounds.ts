@@ -26,8 +26,8 @@ export function boundRequests(server: FastifyInstance, bounds: RequestBounds): v
       // Or whoever hangs up at once would not be counted, and still be served.
       if (request.raw.socket.destroyed) throw badInput('The client has hung up.');
       // Reading the request has taken some of its time.
-      const timeMs = bounds.requestTimeoutMs - reply.elapsedTime;
-      const answer: unknown = withDeadline(timeMs, () => handler.call(this, request, reply));
+      const deadline = performance.now() + bounds.requestTimeoutMs - reply.elapsedTime;
+      const answer: unknown = withDeadline(deadline, () => handler.call(this, request, reply));
       if (answer instanceof Promise) request.work = answer;
       return answer;
     };

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { LockTimeout, retryConflicts } from '../database/faults.ts';
+import { coalesce, type CoalesceOptions } from '../database/coalesce.ts';
+import { isDatabaseUnavailable, retryConflicts } from '../database/faults.ts';
+import { createLane } from '../database/lane.ts';
 import type { CancelStatement } from './cancelRequest.ts';
 import {
   type CallersKey,
@@ -69,13 +70,13 @@ interface Batch extends LockedItems {
   readonly planned: Map<string, PlannedCancellation>;
 }
 
-const FIRST_PAUSE_MS = 10;
-const LONGEST_PAUSE_MS = 200;
+/** One batch after the other: two at a time would take each other's items. */
+const BATCHES: CoalesceOptions = { slots: 1, maxBatchSize: 100, maxWaiting: 10_000, changes: true };
 
 /**
  * Cancels order items: all requests of a batch in one transaction, each item decided by the policy under its lock.
- * A request that needs an item (or an idempotency key) that another transaction has locked leaves the batch and tries
- * again in transactions of its own. In between it holds no connection, so that a locked item delays only itself.
+ * A request that needs an item (or an idempotency key) that another transaction has locked leaves the batch and waits
+ * in a lane, so that a locked item delays only itself.
  *
  * @param lockTimeoutMs how long a request tries, in milliseconds.
  * @returns for each request, in order, the promise of one outcome for each of its ids, in order; it settles after the
@@ -86,52 +87,52 @@ export function cancelOrderItems(
   requests: readonly CancelRequest[],
   lockTimeoutMs: number,
 ): Promise<readonly CancelOutcome[]>[] {
-  const deadline = performance.now() + lockTimeoutMs;
+  const lockDeadline = performance.now() + lockTimeoutMs;
+  const lane = laneOf(dataSource);
   const batch = inTransaction(dataSource, requests);
-  return requests.map(
-    async (request, position) => (await batch)[position] ?? (await tryAgain(dataSource, request, deadline)),
-  );
+  return requests.map(async (request, position) => (await batch)[position] ?? (await lane(request, lockDeadline)));
 }
 
-/** Carries out each request as a batch of one. @param lockTimeoutMs as in {@link cancelOrderItems}. */
-export function cancelOneByOne(dataSource: DataSource, lockTimeoutMs: number): Cancel {
+/** Carries out the requests of one service, those that come together in one batch. @param lockTimeoutMs as above. */
+export function createCancel(dataSource: DataSource, lockTimeoutMs: number): Cancel {
+  const first = coalesce((requests: readonly CancelRequest[]) => eachItsOwn(dataSource, requests), BATCHES);
+  const lane = laneOf(dataSource);
   return async (request) => {
-    const [outcomes = []] = await Promise.all(cancelOrderItems(dataSource, [request], lockTimeoutMs));
-    return outcomes;
+    const lockDeadline = performance.now() + lockTimeoutMs;
+    return (await first(request)) ?? (await lane(request, lockDeadline));
   };
 }
 
-async function tryAgain(
-  dataSource: DataSource,
-  request: CancelRequest,
-  deadline: number,
-): Promise<readonly CancelOutcome[]> {
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
-    const leftMs = deadline - performance.now();
-    if (leftMs <= 0) throw new LockTimeout();
-    // Spread, so that those who wait for the same item do not come back all at once.
-    await sleep(Math.min(leftMs, pauseMs * (0.5 + Math.random())));
-    const outcomes = await inTurn(dataSource, async () => {
-      // A turn that comes too late, behind too many others, is not taken; the pause is for the last try.
-      if (performance.now() > deadline + LONGEST_PAUSE_MS) return null;
-      const [ofRequest] = await inTransaction(dataSource, [request]);
-      return ofRequest;
-    });
-    if (outcomes != null) return outcomes;
-  }
+type Lane = (request: CancelRequest, lockDeadline: number) => Promise<readonly CancelOutcome[]>;
+
+/** There is one for each data source, so that those who wait need one connection of its pool. */
+const lanes = new WeakMap<DataSource, Lane>();
+
+function laneOf(dataSource: DataSource): Lane {
+  const known = lanes.get(dataSource);
+  if (known !== undefined) return known;
+  const lane = createLane((requests: readonly CancelRequest[]) => eachItsOwn(dataSource, requests));
+  lanes.set(dataSource, lane);
+  return lane;
 }
 
-/** The last of those who wait for a turn, for each database. */
-const turns = new WeakMap<DataSource, Promise<unknown>>();
-
-/** One after the other, so that however many wait for locks, they leave the pool to those who do not. */
-function inTurn<T>(dataSource: DataSource, act: () => Promise<T>): Promise<T> {
-  const turn = (turns.get(dataSource) ?? Promise.resolve()).then(act);
-  turns.set(
-    dataSource,
-    turn.catch(() => undefined),
-  );
-  return turn;
+/** @returns as {@link inTransaction}; where the batch fails as a whole and may be tried again, each request's own error. */
+async function eachItsOwn(
+  dataSource: DataSource,
+  requests: readonly CancelRequest[],
+): Promise<(readonly CancelOutcome[] | null | Error)[]> {
+  try {
+    return await inTransaction(dataSource, requests);
+  } catch (error) {
+    // With the database away, nobody would be served one by one, and a commit may have been lost on its way.
+    if (requests.length === 1 || isDatabaseUnavailable(error)) throw error;
+  }
+  const results: (readonly CancelOutcome[] | null | Error)[] = [];
+  for (const request of requests) {
+    const [result = null] = await inTransaction(dataSource, [request]).catch((error: unknown) => [error as Error]);
+    results.push(result);
+  }
+  return results;
 }
 
 /** @returns for each request its outcomes, or null where another transaction has locked what it needs. */
@@ -147,7 +148,7 @@ async function inTransaction(
       const keys = await useKeys(manager, requests.filter(hasKey));
       const batch: Batch = { ...keys, ...(await lockOrderItems(manager, [...ids])), planned: new Map() };
       const decisions = requests.map((request) => decide(request, batch));
-      const written = await writeCancellations(manager, [...batch.planned.values()]);
+      const written = await writeCancellations(manager, [...batch.planned.values()], batch.locked);
       return decisions.map((ofRequest) => ofRequest?.map((decision) => settle(decision, written)) ?? null);
     }),
   );

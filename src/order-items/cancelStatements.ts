@@ -43,18 +43,22 @@ export function nameOfKey({ cancelledBy, idempotencyKey }: CallersKey): string {
 /** Locks the items that are free, in id order, and waits for none. */
 export async function lockOrderItems(manager: EntityManager, ids: readonly string[]): Promise<LockedItems> {
   // NO KEY: others may still insert rows that refer to the item.
-  const locked = await selectOrderItems(manager, ids, 'ORDER BY id FOR NO KEY UPDATE SKIP LOCKED');
+  const locked = await selectOrderItems(manager, 'lock_order_items', ids, 'ORDER BY id FOR NO KEY UPDATE SKIP LOCKED');
   const skipped = ids.filter((id) => !locked.has(id));
-  return { locked, busy: skipped.length === 0 ? new Map() : await selectOrderItems(manager, skipped, '') };
+  return {
+    locked,
+    busy: skipped.length === 0 ? new Map() : await selectOrderItems(manager, 'busy_order_items', skipped, ''),
+  };
 }
 
 async function selectOrderItems(
   manager: EntityManager,
+  name: string,
   ids: readonly string[],
   clause: string,
 ): Promise<Map<string, OrderItem>> {
   const items = await manager.query<OrderItem[]>(
-    `SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE id = ANY($1::uuid[]) ${clause}`,
+    `/* ${name} */ SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE id = ANY($1::uuid[]) ${clause}`,
     [ids],
   );
   return new Map(items.map((item) => [item.id, item]));
@@ -97,46 +101,49 @@ export async function findCancellationsByKey(
 /**
  * Writes status, cancellation and event of items that this transaction has locked.
  *
+ * @param locked the items, by id, as they were locked.
  * @returns what stands in the tables now, by the item's id.
  */
 export async function writeCancellations(
   manager: EntityManager,
   planned: readonly PlannedCancellation[],
+  locked: ReadonlyMap<string, OrderItem>,
 ): Promise<ReadonlyMap<string, WrittenCancellation>> {
   if (planned.length === 0) return new Map();
-  const cancellations = await manager.query<Cancellation[]>(
-    `WITH planned AS (
+  const rows = await manager.query<(Cancellation & { readonly version: number; readonly updatedAt: Date })[]>(
+    `/* cancel_order_items */ WITH planned AS (
        SELECT * FROM jsonb_to_recordset($1::jsonb) AS planned(
          id uuid, "orderItemId" uuid, "previousStatus" text, reason text, note text, "cancelledBy" text, channel text,
          "requestId" text, "idempotencyKey" text, "requestFingerprint" text, "eventId" uuid)
+     ), item AS (
+       UPDATE order_item SET status = 'cancelled', version = order_item.version + 1, updated_at = now()
+       FROM planned WHERE order_item.id = "orderItemId"
+       RETURNING order_item.id AS item_id, order_item.order_id, order_item.version, order_item.updated_at
      ), announced AS (
        INSERT INTO order_item_event (id, order_item_id, type, occurred_at, payload)
        SELECT "eventId", "orderItemId", 'order_item.cancelled', now(), jsonb_build_object(
-         'cancellationId', planned.id, 'orderId', order_item.order_id, 'previousStatus', "previousStatus", 'cancelledBy', "cancelledBy", 'channel', channel,
-         'requestId', "requestId")
-       FROM planned JOIN order_item ON order_item.id = "orderItemId"
+         'cancellationId', id, 'orderId', order_id, 'previousStatus', "previousStatus", 'cancelledBy', "cancelledBy",
+         'channel', channel, 'requestId', "requestId")
+       FROM planned JOIN item ON item_id = "orderItemId"
+     ), cancellation AS (
+       INSERT INTO order_item_cancellation (id, order_item_id, previous_status, reason, note, cancelled_at,
+         cancelled_by, channel, request_id, idempotency_key, request_fingerprint)
+       SELECT id, "orderItemId", "previousStatus", reason, note, now(),
+         "cancelledBy", channel, "requestId", "idempotencyKey", "requestFingerprint"
+       FROM planned
+       RETURNING ${CANCELLATION_COLUMNS}
      )
-     INSERT INTO order_item_cancellation (id, order_item_id, previous_status, reason, note, cancelled_at,
-       cancelled_by, channel, request_id, idempotency_key, request_fingerprint)
-     SELECT id, "orderItemId", "previousStatus", reason, note, now(),
-       "cancelledBy", channel, "requestId", "idempotencyKey", "requestFingerprint"
-     FROM planned
-     RETURNING ${CANCELLATION_COLUMNS}`,
+     SELECT cancellation.*, item.version, item.updated_at AS "updatedAt"
+     FROM cancellation JOIN item ON item_id = "orderItemId"`,
     [JSON.stringify(planned)],
   );
-  // TypeORM answers an UPDATE with its rows and their number.
-  const [items] = await manager.query<[OrderItem[], number]>(
-    `UPDATE order_item SET status = 'cancelled', version = version + 1, updated_at = now()
-     WHERE id = ANY($1::uuid[]) RETURNING ${ORDER_ITEM_COLUMNS}`,
-    [planned.map(({ orderItemId }) => orderItemId)],
-  );
-  const itemsById = new Map(items.map((item) => [item.id, item]));
   const written = new Map<string, WrittenCancellation>();
-  for (const cancellation of cancellations) {
-    const orderItem = itemsById.get(cancellation.orderItemId);
-    // A rule or a policy on a table brought along can hide rows from the update. Half a cancel must not be committed.
-    if (orderItem === undefined) throw new Error(`Order item ${cancellation.orderItemId} was locked but not updated.`);
-    written.set(orderItem.id, { orderItem, cancellation });
+  for (const { version, updatedAt, ...cancellation } of rows) {
+    const item = locked.get(cancellation.orderItemId);
+    if (item === undefined) throw new Error(`Order item ${cancellation.orderItemId} was updated but not locked.`);
+    written.set(item.id, { orderItem: { ...item, status: 'cancelled', version, updatedAt }, cancellation });
   }
+  // A rule or a policy on a table brought along can hide rows from the update. Half a cancel must not be committed.
+  if (written.size < planned.length) throw new Error('An order item was locked but not updated.');
   return written;
 }

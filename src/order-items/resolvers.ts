@@ -163,7 +163,7 @@ async function cancel(
 
 /** What this request has read of a cancelled item is out of date. */
 function forget({ orderItem, cancellation }: Cancelled, loaders: Loaders): void {
-  loaders.orderItem.clear(orderItem.id).prime(orderItem.id, orderItem);
-  loaders.cancellation.clear(orderItem.id).prime(orderItem.id, cancellation);
+  loaders.orderItem.set(orderItem.id, orderItem);
+  loaders.cancellation.set(orderItem.id, cancellation);
   loaders.itemsOfOrder.clearAll();
 }

@@ -1,18 +1,23 @@
-import { pino, type Logger } from 'pino';
+import { pino, type Logger, type LoggerOptions } from 'pino';
 import type { LogLevel } from '../config.ts';
 
 export type { Logger };
 
+const BUFFER_BYTES = 4_096;
+const FLUSH_MS = 100;
+
 /** Lines of JSON on standard output. Whoever logs names the values one by one: never a token, a reason or a note. */
 export function createLogger(level: LogLevel): Logger {
-  return pino({
+  const options: LoggerOptions = {
     level,
     base: { service: 'order-items' },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
     serializers: { err: describeError },
     hooks: { streamWrite: escapeControls },
-  });
+  };
+  // Written when there is enough of it or a tenth of a second has passed, and whole at the end of the process.
+  return pino(options, pino.destination({ sync: false, minLength: BUFFER_BYTES, periodicFlush: FLUSH_MS }));
 }
 
 /** JSON escapes the control characters of ASCII only; a terminal obeys others, and some readers break lines at them. */

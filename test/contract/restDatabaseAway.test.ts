@@ -121,9 +121,9 @@ describe.each([
 describe('503 the database falls silent on a connection that is open: told in time, and nothing is left half done', () => {
   test.each([
     'START TRANSACTION',
-    'FOR NO KEY UPDATE',
-    'INSERT INTO order_item_cancellation',
-    'UPDATE order_item SET',
+    // By their names: their text is sent once on each connection.
+    'lock_order_items',
+    'cancel_order_items',
     'COMMIT',
   ])('at %s', async (statement) => {
     const id = await anOrderItem(dataSource);

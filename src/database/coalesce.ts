@@ -1,0 +1,97 @@
+import DataLoader from 'dataloader';
+import { deadline, DeadlineExceeded, withDeadline, withinDeadline } from './deadline.ts';
+
+/** More is waiting already than can be served soon. */
+export class Overloaded extends Error {
+  constructor() {
+    super('Too many requests wait for the database.');
+    this.name = 'Overloaded';
+  }
+}
+
+export interface CoalesceOptions {
+  /** How many batches may be under way at a time; while they are, what arrives gathers for the next. */
+  readonly slots: number;
+  /** The most that one batch takes. */
+  readonly maxBatchSize: number;
+  /** What more waits is turned away. */
+  readonly maxWaiting: number;
+  /**
+   * What changes something ends with the first deadline of its batch, so that nobody is told that time was over and served
+   * all the same; what only reads may go on for whoever has most time left.
+   */
+  readonly changes: boolean;
+}
+
+/** Whoever has less time left than this is not begun with, and does not cut the time of others short. In milliseconds. */
+export const SHORTEST_MS = 20;
+
+/** Something that is asked for, and until when. */
+interface Asked<Key> {
+  readonly key: Key;
+  readonly deadline: number;
+}
+
+/**
+ * Serves what different requests ask for together: one statement, or one commit, for all that arrived while the one before
+ * was under way. What arrives when nothing is does not wait. The oldest are served first, and those whose time is over not
+ * at all.
+ *
+ * @param load serves a batch: one value, or the error of that one, for each key, in order.
+ * @returns loads by key; rejects with DeadlineExceeded, or with Overloaded when too much waits.
+ */
+export function coalesce<Key, Value>(
+  load: (keys: readonly Key[]) => Promise<readonly (Value | Error)[]>,
+  { slots, maxBatchSize, maxWaiting, changes }: CoalesceOptions,
+): (key: Key) => Promise<Value> {
+  let free = slots;
+  let waiting = 0;
+  const batches: (() => void)[] = [];
+  const dispatch = (): void => {
+    while (free > 0 && batches.length > 0) {
+      free -= 1;
+      batches.shift()?.();
+    }
+  };
+  const loader = new DataLoader<Asked<Key>, Value>(
+    async (asked) => {
+      waiting -= asked.length;
+      try {
+        return await loadInTime(load, asked, changes);
+      } finally {
+        free += 1;
+        dispatch();
+      }
+    },
+    {
+      cache: false,
+      maxBatchSize,
+      batchScheduleFn: (batch) => {
+        batches.push(batch);
+        // After what else has come in meanwhile.
+        setImmediate(dispatch);
+      },
+    },
+  );
+  return (key) => {
+    if (waiting >= maxWaiting) return Promise.reject(new Overloaded());
+    waiting += 1;
+    return withinDeadline(loader.load({ key, deadline: deadline() }));
+  };
+}
+
+async function loadInTime<Key, Value>(
+  load: (keys: readonly Key[]) => Promise<readonly (Value | Error)[]>,
+  asked: readonly Asked<Key>[],
+  changes: boolean,
+): Promise<readonly (Value | Error)[]> {
+  const now = performance.now();
+  const inTime = asked.filter((one) => one.deadline > now + SHORTEST_MS);
+  if (inTime.length === 0) return asked.map(() => new DeadlineExceeded());
+  const deadlines = inTime.map((one) => one.deadline);
+  const end = changes ? Math.min(...deadlines) : Math.max(...deadlines);
+  const values = await withDeadline(end, () => load(inTime.map(({ key }) => key)));
+  if (inTime.length === asked.length) return values;
+  const valueOf = new Map(inTime.map((one, position) => [one, values[position] as Value | Error]));
+  return asked.map((one) => (valueOf.has(one) ? (valueOf.get(one) as Value | Error) : new DeadlineExceeded()));
+}

@@ -1,0 +1,185 @@
+import { insertOrderItems } from '../support/orderItems.ts';
+import { type GraphQLAnswer, startTestService } from '../support/testService.ts';
+
+const service = await startTestService();
+const [open = '', complete = '', plain = ''] = await insertOrderItems(service.dataSource, [
+  { orderId: 'order-1' },
+  { orderId: 'order-1', status: 'complete' },
+  { orderId: 'order-2', isPreOrder: false, releaseDate: '2031-02-28', externalId: 'x' },
+]);
+const readOnly = await service.token({ scope: 'order-items:read' });
+const cancelOnly = await service.token({ scope: 'order-items:cancel' });
+
+const EVERYTHING = `id order { id __typename } product { id } externalId status isPreOrder releaseDate quantity
+  price { amount currency } cancelability { cancelable blockers { code message } }
+  cancellation { reason note cancelledAt cancelledBy channel requestId } createdAt updatedAt __typename`;
+const REFUSAL = `__typename ... on CancelOrderItemRefusal { message } ... on OrderItemNotFound { id }
+  ... on OrderItemNotCancelable { blockers { code } orderItem { id status } } ... on InvalidCancelRequest { field }`;
+const ENTITIES = `query($representations: [_Any!]!) { _entities(representations: $representations) {
+  ... on OrderItem { ${EVERYTHING} } ... on Order { id items(first: 1) { edges { node { id } } pageInfo { hasNextPage } } } } }`;
+const CANCEL = `mutation($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) { ${REFUSAL} } }`;
+const CANCEL_ALL = `mutation($input: CancelOrderItemsInput!) { cancelOrderItems(input: $input) { ${REFUSAL} } }`;
+const LIST = `query($filter: OrderItemFilter, $first: Int, $after: String) {
+  orderItems(filter: $filter, first: $first, after: $after) {
+    edges { cursor node { id } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }`;
+const item = (id: unknown): object => ({ __typename: 'OrderItem', id });
+
+/** Asked once, an operation is interpreted by graphql-js; asked again, it is compiled. Refusals change nothing. */
+test.each<[string, string, object, string | undefined]>([
+  ['every field', `query($id: ID!) { orderItem(id: $id) { ${EVERYTHING} } }`, { id: plain }, undefined],
+  ['an unknown item', 'query($id: ID!) { orderItem(id: $id) { id } }', { id: 'nonsense' }, undefined],
+  ['an id that is a number', 'query($id: ID!) { orderItem(id: $id) { id } }', { id: 7 }, undefined],
+  ['a literal', `{ orderItem(id: "${open}") { id status } }`, {}, undefined],
+  [
+    'aliases',
+    `{ a: orderItem(id: "${open}") { x: id y: status } b: orderItem(id: "${plain}") { x: id } }`,
+    {},
+    undefined,
+  ],
+  ['the same field twice', `{ orderItem(id: "${open}") { id id price { amount } price { currency } } }`, {}, undefined],
+  [
+    'fragments',
+    `query($id: ID!) { orderItem(id: $id) { ...F ... on OrderItem { quantity } ... { id } } } fragment F on OrderItem { status }`,
+    { id: open },
+    undefined,
+  ],
+  [
+    'what is included and skipped',
+    'query($id: ID!, $y: Boolean!, $n: Boolean!) { orderItem(id: $id) { id @include(if: $y) status @skip(if: $y) quantity @include(if: $n) ... on OrderItem @skip(if: $n) { isPreOrder } } }',
+    { id: open, y: true, n: false },
+    undefined,
+  ],
+  [
+    'names of types',
+    '{ __typename orderItems { __typename edges { __typename node { __typename } } } }',
+    {},
+    undefined,
+  ],
+  ['introspection', '{ __type(name: "OrderItem") { name fields { name description } } }', {}, undefined],
+  ['the schema', '{ _service { sdl } }', {}, undefined],
+  [
+    'entities',
+    ENTITIES,
+    { representations: [item(open), item('nonsense'), { __typename: 'Order', id: 'order-1' }] },
+    undefined,
+  ],
+  ['no entities', ENTITIES, { representations: [] }, undefined],
+  ['an unknown kind of entity', ENTITIES, { representations: [{ __typename: 'Basket', id: '1' }] }, undefined],
+  [
+    'entities without the scope',
+    ENTITIES,
+    { representations: [item(open), { __typename: 'Order', id: 'o' }] },
+    cancelOnly,
+  ],
+  ['a list', LIST, { filter: { statuses: ['PENDING', 'COMPLETE'], isPreOrder: true }, first: 1 }, undefined],
+  ['a list of nothing', LIST, { filter: { statuses: [] } }, undefined],
+  ['a list with nulls', LIST, { filter: null, first: null, after: null }, undefined],
+  ['a list that is too long', LIST, { first: 101 }, undefined],
+  ['a cursor that is none', LIST, { after: 'x' }, undefined],
+  ['a list without the scope', LIST, {}, cancelOnly],
+  ['a status that there is not', LIST, { filter: { statuses: ['LOST'] } }, undefined],
+  ['a number that is none', LIST, { first: 'ten' }, undefined],
+  ['a condition that there is not', LIST, { filter: { color: 'red' } }, undefined],
+  ['no variable', 'query($id: ID!) { orderItem(id: $id) { id } }', {}, undefined],
+  ['a variable that is null', 'query($id: ID!) { orderItem(id: $id) { id } }', { id: null }, undefined],
+  ['a default', 'query($first: Int = 1) { orderItems(first: $first) { edges { cursor } } }', {}, undefined],
+  ['null for a default', 'query($id: ID = "x") { orderItem(id: $id) { id } }', { id: null }, undefined],
+  ['a refusal', CANCEL, { input: { id: complete, reason: 'Late' } }, undefined],
+  ['another', CANCEL, { input: { id: plain, reason: 'Late', note: null } }, undefined],
+  [
+    'an item that is not there',
+    CANCEL,
+    { input: { id: '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f', reason: 'Late' } },
+    undefined,
+  ],
+  ['a reason that is none', CANCEL, { input: { id: open, reason: ' ' } }, undefined],
+  ['no reason', CANCEL, { input: { id: open } }, undefined],
+  ['a cancel without the scope', CANCEL, { input: { id: open, reason: 'Late' } }, readOnly],
+  [
+    'several refusals',
+    CANCEL_ALL,
+    { input: { ids: [complete, 'nonsense', plain, complete], reason: 'Late' } },
+    undefined,
+  ],
+  [
+    'a fragment that is spread under a condition, and again',
+    `query($id: ID!, $v: Boolean!) { orderItem(id: $id) { ...F @include(if: $v) ...F } } fragment F on OrderItem { id }`,
+    { id: open, v: false },
+    undefined,
+  ],
+  [
+    'names of JavaScript’s own',
+    `query($id: ID!) { orderItem(id: $id) { __proto__: id constructor: status } }`,
+    { id: open },
+    undefined,
+  ],
+  [
+    'a mutation whose first field fails',
+    `mutation($id: ID!) { a: cancelOrderItems(input: { ids: [], reason: "x" }) { __typename } b: cancelOrderItem(input: { id: $id, reason: "x" }) { __typename } }`,
+    { id: open },
+    undefined,
+  ],
+  [
+    'what would be long to compile',
+    `query($id: ID!) { orderItem(id: $id) { ${Array.from({ length: 100 }, (_, place) => `a${place}: order { ...F }`).join(' ')} } }
+     fragment F on Order { items { edges { node { ${EVERYTHING} } } } }`,
+    { id: plain },
+    undefined,
+  ],
+  ['no ids', CANCEL_ALL, { input: { ids: [], reason: 'Late' } }, undefined],
+  [
+    'fields that fail one by one',
+    `{ a: orderItems(first: 0) { edges { cursor } } b: orderItem(id: "${open}") { id } }`,
+    {},
+    undefined,
+  ],
+])('compiled, the answer is the same: %s', async (_, query, variables, token) => {
+  const interpreted = await ask(query, variables, token);
+  await ask(query, variables, token);
+  expect(await ask(query, variables, token)).toEqual(interpreted);
+  expect(await statusOf(open)).toBe('PENDING');
+});
+
+async function statusOf(id: string): Promise<string> {
+  return (await service.graphql('query($id: ID!) { orderItem(id: $id) { status } }', { id })).data.orderItem.status;
+}
+
+async function ask(query: string, variables: object, token: string | undefined): Promise<object> {
+  const { status, data, errors }: GraphQLAnswer = await service.graphql(query, variables, token);
+  return {
+    status,
+    data,
+    errors: errors.map(({ extensions: { requestId: _ofThisRequest, ...extensions }, ...error }) => ({
+      ...error,
+      extensions,
+    })),
+  };
+}
+
+describe('the operation that is asked for by its name', () => {
+  const send = async (query: string, operationName: string): Promise<Record<string, unknown>> => {
+    const response = await fetch(`${service.url}/graphql`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${await service.token()}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ query, operationName }),
+    });
+    const { data, errors = [] } = (await response.json()) as Partial<GraphQLAnswer>;
+    return { status: response.status, data, message: errors[0]?.message };
+  };
+
+  test('is the one that is carried out, compiled or not', async () => {
+    const query = `query A { a: orderItem(id: "${open}") { id } } query B { b: orderItem(id: "${open}") { status } }`;
+    for (let time = 0; time < 3; time += 1) {
+      expect(await send(query, 'A')).toEqual({ status: 200, data: { a: { id: open } } });
+      expect(await send(query, 'B')).toEqual({ status: 200, data: { b: { status: 'PENDING' } } });
+    }
+  });
+
+  test('is not another one, where there is none of the name', async () => {
+    const query = `mutation A { cancelOrderItem(input: { id: "${open}", reason: "Late" }) { __typename } }`;
+    for (let time = 0; time < 3; time += 1) {
+      expect(await send(query, 'B')).toEqual({ status: 400, message: 'Unknown operation named "B".' });
+    }
+    expect(await statusOf(open)).toBe('PENDING');
+  });
+});

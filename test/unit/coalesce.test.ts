@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { coalesce, Overloaded } from '../../src/database/coalesce.ts';
+import { deadline, DeadlineExceeded, withDeadline } from '../../src/database/deadline.ts';
+
+/** A load whose batches end when the test lets them. */
+function heldLoads(): {
+  batches: number[][];
+  load: (keys: readonly number[]) => Promise<(number | Error)[]>;
+  release: () => void;
+} {
+  const batches: number[][] = [];
+  const held: (() => void)[] = [];
+  return {
+    batches,
+    load: async (keys) => {
+      batches.push([...keys]);
+      await new Promise<void>((resolve) => held.push(resolve));
+      return keys.map((key) => (key < 0 ? new Error(`no ${key}`) : key * 2));
+    },
+    release: () => held.shift()?.(),
+  };
+}
+
+const OPTIONS = { slots: 1, maxBatchSize: 3, maxWaiting: 5, changes: false };
+
+describe('what is asked for together', () => {
+  test('gathers while a batch is under way, oldest first, at most so many at a time', async () => {
+    const { batches, load, release } = heldLoads();
+    const ask = coalesce(load, OPTIONS);
+    const first = ask(1);
+    await sleep(5);
+    const others = [2, 3, 4, 5].map((key) => ask(key));
+    await sleep(5);
+    expect(batches).toEqual([[1]]);
+    release();
+    expect(await first).toBe(2);
+    await sleep(5);
+    expect(batches).toEqual([[1], [2, 3, 4]]);
+    release();
+    await sleep(5);
+    release();
+    expect(await Promise.all(others)).toEqual([4, 6, 8, 10]);
+    expect(batches).toEqual([[1], [2, 3, 4], [5]]);
+  });
+
+  test('has each its own error, and all the same where the batch fails', async () => {
+    const { load, release } = heldLoads();
+    const ask = coalesce(load, OPTIONS);
+    const results = Promise.allSettled([ask(1), ask(-2)]);
+    await sleep(5);
+    release();
+    expect(await results).toEqual([
+      { status: 'fulfilled', value: 2 },
+      { status: 'rejected', reason: new Error('no -2') },
+    ]);
+    const failing = coalesce<number, number>(() => Promise.reject(new Error('away')), OPTIONS);
+    await expect(failing(1)).rejects.toThrow('away');
+    await expect(failing(2)).rejects.toThrow('away');
+  });
+
+  test('is turned away beyond what may wait', async () => {
+    const { load, release } = heldLoads();
+    const ask = coalesce(load, OPTIONS);
+    const first = ask(0);
+    await sleep(5);
+    const waiting = [1, 2, 3, 4, 5].map((key) => ask(key));
+    await expect(ask(6)).rejects.toThrow(Overloaded);
+    for (let batch = 0; batch < 3; batch += 1) {
+      release();
+      await sleep(5);
+    }
+    expect(await Promise.all([first, ...waiting])).toEqual([0, 2, 4, 6, 8, 10]);
+    const again = ask(7);
+    await sleep(5);
+    release();
+    expect(await again).toBe(14);
+  });
+
+  test.each([
+    ['changes something ends with the first deadline of its batch', true],
+    ['reads goes on for whoever has most time left', false],
+  ])('what %s', async (_, changes) => {
+    const ends: number[] = [];
+    const ask = coalesce(
+      async (keys: readonly number[]) => {
+        ends.push(deadline());
+        return keys;
+      },
+      { ...OPTIONS, changes },
+    );
+    const [first, last] = [performance.now() + 1_000, performance.now() + 2_000];
+    expect(await Promise.all([first, last].map((end, key) => withDeadline(end, () => ask(key))))).toEqual([0, 1]);
+    expect(ends).toEqual([changes ? first : last]);
+  });
+
+  test('is not asked for whoever has no time left, and leaves the others unharmed', async () => {
+    const { batches, load, release } = heldLoads();
+    const ask = coalesce(load, OPTIONS);
+    const first = ask(1);
+    await sleep(5);
+    const hasty = withDeadline(performance.now() + 1, () => ask(2));
+    const patient = withDeadline(performance.now() + 60_000, () => ask(3));
+    const told = expect(hasty).rejects.toThrow(DeadlineExceeded);
+    await sleep(20);
+    release();
+    await first;
+    await sleep(5);
+    release();
+    await told;
+    expect(await patient).toBe(6);
+    expect(batches).toEqual([[1], [3]]);
+  });
+});

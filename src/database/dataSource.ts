@@ -66,6 +66,21 @@ function prepared([statement, ...values]: unknown[], config?: pg.ClientConfig): 
   ];
 }
 
+const TIMESTAMPTZ = pg.types.builtins.TIMESTAMPTZ;
+
+const parseTimestamp = pg.types.getTypeParser(TIMESTAMPTZ) as (text: string) => unknown;
+
+/** What JavaScript can read itself is not left to the driver's parser, which takes several times as long. */
+function parseInstant(text: string): unknown {
+  const isIso = text.charAt(4) === '-' && text.charAt(10) === ' ' && text.endsWith('+00');
+  return isIso ? new Date(`${text.slice(0, 10)}T${text.slice(11, -3)}Z`) : parseTimestamp(text);
+}
+
+const getTypeParser = ((oid, format) =>
+  oid === TIMESTAMPTZ
+    ? parseInstant
+    : (pg.types.getTypeParser(oid, format) as unknown)) as typeof pg.types.getTypeParser;
+
 /** Describes the database to TypeORM; `initialize` on the result connects. */
 export function createDataSource(options: DataSourceOptions): DataSource {
   return new DataSource({
@@ -83,6 +98,7 @@ export function createDataSource(options: DataSourceOptions): DataSource {
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
     extra: {
       Client: Connection,
+      types: { getTypeParser },
       lock_timeout: options.lockTimeoutMs,
       statement_timeout: options.statementTimeoutMs,
       // For a server, or a network, that has gone silent and will not keep the limit itself.

@@ -61,7 +61,7 @@ async function startService(databaseUrl: string, issuer: Issuer, folder: string)
   const logFile = path.join(folder, `service-${port}.log`);
   await using log = await open(logFile, 'w');
   const child = keep(
-    spawn(process.execPath, [path.join(ROOT, 'src/main.ts')], {
+    spawn(process.execPath, await argumentsOfStart(), {
       cwd: ROOT,
       env: {
         PATH: process.env['PATH'],
@@ -86,6 +86,14 @@ async function startService(databaseUrl: string, issuer: Issuer, folder: string)
     await sleep(50);
   }
   return { name: 'service', pid: child.pid ?? 0, urls: { graphql: url, rest: url }, stop: () => end(child) };
+}
+
+/** What `npm start` gives Node: its flags and the program. */
+async function argumentsOfStart(): Promise<string[]> {
+  const { scripts } = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8')) as {
+    scripts: { start: string };
+  };
+  return scripts.start.replace(/^exec node /, '').split(' ');
 }
 
 async function answers(url: string): Promise<boolean> {

@@ -1,4 +1,5 @@
-import type { EntityManager } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
+import { notCancelableSql } from './eligibility.ts';
 import type { Cancellation, OrderItem } from './orderItem.ts';
 import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
 
@@ -22,12 +23,20 @@ export interface KeyedCancellation {
   readonly requestFingerprint: string;
 }
 
-/** A cancellation to be written; the database gives the time. */
-export interface PlannedCancellation extends Omit<Cancellation, 'cancelledAt'> {
+/** A cancellation to be written, if the item can be cancelled; what it was before, and the time, is for the database to say. */
+export interface PlannedCancellation extends Omit<Cancellation, 'previousStatus' | 'cancelledAt'> {
   readonly eventId: string;
   readonly idempotencyKey: string | null;
   readonly requestFingerprint: string | null;
 }
+
+/** Items as they were before the statement, and what it has written for those of them that it has cancelled. */
+export interface CancelledItems extends LockedItems {
+  readonly written: ReadonlyMap<string, WrittenCancellation>;
+}
+
+/** A transaction, or the pool, where each statement is a transaction of its own. */
+export type Statements = Pick<EntityManager | DataSource, 'query'>;
 
 /** What was written for one item. */
 export interface WrittenCancellation {
@@ -44,20 +53,26 @@ export function nameOfKey({ cancelledBy, idempotencyKey }: CallersKey): string {
 export async function lockOrderItems(manager: EntityManager, ids: readonly string[]): Promise<LockedItems> {
   // NO KEY: others may still insert rows that refer to the item.
   const locked = await selectOrderItems(manager, 'lock_order_items', ids, 'ORDER BY id FOR NO KEY UPDATE SKIP LOCKED');
+  return { locked, busy: await selectBusyItems(manager, ids, locked) };
+}
+
+/** Those of the items that were not locked, because another transaction has them; where they exist at all. */
+async function selectBusyItems(
+  database: Statements,
+  ids: readonly string[],
+  locked: ReadonlyMap<string, OrderItem>,
+): Promise<ReadonlyMap<string, OrderItem>> {
   const skipped = ids.filter((id) => !locked.has(id));
-  return {
-    locked,
-    busy: skipped.length === 0 ? new Map() : await selectOrderItems(manager, 'busy_order_items', skipped, ''),
-  };
+  return skipped.length === 0 ? new Map() : selectOrderItems(database, 'busy_order_items', skipped, '');
 }
 
 async function selectOrderItems(
-  manager: EntityManager,
+  database: Statements,
   name: string,
   ids: readonly string[],
   clause: string,
 ): Promise<Map<string, OrderItem>> {
-  const items = await manager.query<OrderItem[]>(
+  const items = await database.query<OrderItem[]>(
     `/* ${name} */ SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE id = ANY($1::uuid[]) ${clause}`,
     [ids],
   );
@@ -99,51 +114,60 @@ export async function findCancellationsByKey(
 }
 
 /**
- * Writes status, cancellation and event of items that this transaction has locked.
+ * Cancels, in one statement, those of the items that are free and can be cancelled: status, cancellation and event. Outside
+ * a transaction it is one.
  *
- * @param locked the items, by id, as they were locked.
- * @returns what stands in the tables now, by the item's id.
+ * @param planned one for each item.
  */
-export async function writeCancellations(
-  manager: EntityManager,
+export async function cancelFreeItems(
+  database: Statements,
   planned: readonly PlannedCancellation[],
-  locked: ReadonlyMap<string, OrderItem>,
-): Promise<ReadonlyMap<string, WrittenCancellation>> {
-  if (planned.length === 0) return new Map();
-  const rows = await manager.query<(Cancellation & { readonly version: number; readonly updatedAt: Date })[]>(
-    `/* cancel_order_items */ WITH planned AS (
-       SELECT * FROM jsonb_to_recordset($1::jsonb) AS planned(
-         id uuid, "orderItemId" uuid, "previousStatus" text, reason text, note text, "cancelledBy" text, channel text,
+): Promise<CancelledItems> {
+  const ids = planned.map((cancellation) => cancellation.orderItemId);
+  const rows = await database.query<(OrderItem & { readonly newVersion: number | null; readonly cancelledAt: Date })[]>(
+    `/* cancel_order_items */ WITH asked AS (
+       SELECT * FROM jsonb_to_recordset($2::jsonb) AS asked(
+         id uuid, "orderItemId" uuid, reason text, note text, "cancelledBy" text, channel text,
          "requestId" text, "idempotencyKey" text, "requestFingerprint" text, "eventId" uuid)
-     ), item AS (
+     ), locked AS MATERIALIZED (
+       SELECT order_item.* FROM order_item WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+     ), planned AS (
+       SELECT asked.*, order_id AS ordered, status AS previous_status
+       FROM asked JOIN locked ON locked.id = "orderItemId" WHERE NOT ${notCancelableSql}
+     ), cancelled AS (
        UPDATE order_item SET status = 'cancelled', version = order_item.version + 1, updated_at = now()
        FROM planned WHERE order_item.id = "orderItemId"
-       RETURNING order_item.id AS item_id, order_item.order_id, order_item.version, order_item.updated_at
+       RETURNING planned.*, order_item.version AS new_version, order_item.updated_at AS cancelled_at
      ), announced AS (
        INSERT INTO order_item_event (id, order_item_id, type, occurred_at, payload)
-       SELECT "eventId", "orderItemId", 'order_item.cancelled', now(), jsonb_build_object(
-         'cancellationId', id, 'orderId', order_id, 'previousStatus', "previousStatus", 'cancelledBy', "cancelledBy",
+       SELECT "eventId", "orderItemId", 'order_item.cancelled', cancelled_at, jsonb_build_object(
+         'cancellationId', id, 'orderId', ordered, 'previousStatus', previous_status, 'cancelledBy', "cancelledBy",
          'channel', channel, 'requestId', "requestId")
-       FROM planned JOIN item ON item_id = "orderItemId"
-     ), cancellation AS (
+       FROM cancelled
+     ), recorded AS (
        INSERT INTO order_item_cancellation (id, order_item_id, previous_status, reason, note, cancelled_at,
          cancelled_by, channel, request_id, idempotency_key, request_fingerprint)
-       SELECT id, "orderItemId", "previousStatus", reason, note, now(),
+       SELECT id, "orderItemId", previous_status, reason, note, cancelled_at,
          "cancelledBy", channel, "requestId", "idempotencyKey", "requestFingerprint"
-       FROM planned
-       RETURNING ${CANCELLATION_COLUMNS}
+       FROM cancelled
      )
-     SELECT cancellation.*, item.version, item.updated_at AS "updatedAt"
-     FROM cancellation JOIN item ON item_id = "orderItemId"`,
-    [JSON.stringify(planned)],
+     SELECT ${ORDER_ITEM_COLUMNS}, new_version AS "newVersion", cancelled_at AS "cancelledAt"
+     FROM locked AS order_item
+       LEFT JOIN (SELECT "orderItemId", new_version, cancelled_at FROM cancelled) AS cancelled ON "orderItemId" = order_item.id`,
+    [ids, JSON.stringify(planned)],
   );
+  const locked = new Map<string, OrderItem>();
   const written = new Map<string, WrittenCancellation>();
-  for (const { version, updatedAt, ...cancellation } of rows) {
-    const item = locked.get(cancellation.orderItemId);
-    if (item === undefined) throw new Error(`Order item ${cancellation.orderItemId} was updated but not locked.`);
-    written.set(item.id, { orderItem: { ...item, status: 'cancelled', version, updatedAt }, cancellation });
+  const plannedFor = new Map(planned.map((cancellation) => [cancellation.orderItemId, cancellation]));
+  for (const { newVersion, cancelledAt, ...item } of rows) {
+    locked.set(item.id, item);
+    const plan = plannedFor.get(item.id);
+    if (newVersion === null || plan === undefined) continue;
+    const { idempotencyKey: _key, requestFingerprint: _fingerprint, eventId: _event, ...cancellation } = plan;
+    written.set(item.id, {
+      orderItem: { ...item, status: 'cancelled', version: newVersion, updatedAt: cancelledAt },
+      cancellation: { ...cancellation, previousStatus: item.status, cancelledAt },
+    });
   }
-  // A rule or a policy on a table brought along can hide rows from the update. Half a cancel must not be committed.
-  if (written.size < planned.length) throw new Error('An order item was locked but not updated.');
-  return written;
+  return { locked, busy: await selectBusyItems(database, ids, locked), written };
 }

@@ -221,8 +221,8 @@ describe('REQUEST_TIMEOUT_MS', () => {
     const [row] = await hasty.dataSource.query<{ count: number }[]>(
       `SELECT count(*)::int FROM order_item WHERE status = 'cancelled' AND product_id = 'slow 0.15'`,
     );
-    // More than three do not fit into the time.
-    expect(row?.count).toBeLessThanOrEqual(3);
+    // The fourth is the last to begin in time.
+    expect(row?.count).toBeLessThanOrEqual(4);
   });
 
   test('more slow requests than there are connections, and then the service serves on', async () => {

@@ -6,7 +6,7 @@ import { DataSource } from 'typeorm';
 import { openDevelopmentIssuer } from '../../src/auth/developmentIssuer.ts';
 import { startDatabaseProxy } from '../support/databaseProxy.ts';
 import { documentedExample, expectDocumented } from '../support/openApi.ts';
-import { anOrderItem, findOrderItem } from '../support/orderItems.ts';
+import { anOrderItem, findCancellations, findOrderItem } from '../support/orderItems.ts';
 import { CANCEL, expectError } from '../support/restContract.ts';
 import { killServiceProcesses, startServiceProcess } from '../support/serviceProcess.ts';
 import { createTestDatabase, queryServer } from '../support/testDatabase.ts';
@@ -42,8 +42,9 @@ async function get(pathTemplate: string): Promise<RestAnswer> {
   return answer;
 }
 
-async function cancel(id: string): Promise<RestAnswer> {
-  const sent = fetch(`${url}/v0/line_item/${id}/cancel`, { method: 'POST', headers: { authorization } });
+async function cancel(id: string, further: Record<string, string> = {}): Promise<RestAnswer> {
+  const headers = { authorization, ...further };
+  const sent = fetch(`${url}/v0/line_item/${id}/cancel`, { method: 'POST', headers });
   const answer = await answerOf(sent);
   expectDocumented('POST', CANCEL, answer);
   return answer;
@@ -119,21 +120,15 @@ describe.each([
 });
 
 describe('503 the database falls silent on a connection that is open: told in time, and nothing is left half done', () => {
-  test.each([
-    'START TRANSACTION',
-    // By their names: their text is sent once on each connection.
-    'lock_order_items',
-    'cancel_order_items',
-    'COMMIT',
-  ])('at %s', async (statement) => {
+  // By their names, where they have one: their text is sent once on each connection.
+  test.each<[string, Record<string, string>]>([
+    // What is asked for with a key takes a transaction of several statements.
+    ['START TRANSACTION', { 'idempotency-key': 'start' }],
+    ['lock_order_items', { 'idempotency-key': 'lock' }],
+    ['cancel_order_items', { 'idempotency-key': 'cancel' }],
+  ])('at %s, and what was before it is taken back', async (statement, key) => {
     const id = await anOrderItem(dataSource);
-    expect((await get('/health/ready')).status).toBe(200);
-    proxy.stallAt(statement);
-    const answer = cancel(id);
-    const outcome = await Promise.race([answer, sleep(8_000, 'no answer for 8 s', { ref: false })]);
-    await proxy.mend();
-    await answer;
-    expect(outcome).toMatchObject({ status: 503, body: { error_code: 'service_unavailable' } });
+    await cancelInSilence(id, statement, key);
     // The connection that was given up is not used again, and its transaction is not committed by its next user.
     expect((await graphql(`{ orderItem(id: "${id}") { status } }`)).body.data).toEqual({
       orderItem: { status: 'PENDING' },
@@ -141,4 +136,26 @@ describe('503 the database falls silent on a connection that is open: told in ti
     expect((await cancel(id)).status).toBe(200);
     expect(await findOrderItem(dataSource, id)).toMatchObject({ status: 'cancelled', version: 2 });
   });
+
+  // What commits may arrive once the network is mended: nobody can know, but whoever asks again with the key is told.
+  test.each<[string, Record<string, string>, number[]]>([
+    ['COMMIT', { 'idempotency-key': 'commit' }, [200]],
+    ['cancel_order_items', {}, [200, 400]],
+  ])('at %s with %j, and asked again, it is cancelled once', async (statement, key, statuses) => {
+    const id = await anOrderItem(dataSource);
+    await cancelInSilence(id, statement, key);
+    expect(statuses).toContain((await cancel(id, key)).status);
+    expect(await findOrderItem(dataSource, id)).toMatchObject({ status: 'cancelled', version: 2 });
+    expect(await findCancellations(dataSource, [id])).toHaveLength(1);
+  });
+
+  async function cancelInSilence(id: string, statement: string, key: Record<string, string>): Promise<void> {
+    expect((await get('/health/ready')).status).toBe(200);
+    proxy.stallAt(statement);
+    const answer = cancel(id, key);
+    const outcome = await Promise.race([answer, sleep(8_000, 'no answer for 8 s', { ref: false })]);
+    await proxy.mend();
+    await answer;
+    expect(outcome).toMatchObject({ status: 503, body: { error_code: 'service_unavailable' } });
+  }
 });

@@ -52,6 +52,25 @@ describe('a cancel', () => {
     );
   });
 
+  test.each([null, 'a-key'])(
+    'whose update the database lets fall is not half done; idempotency key %s',
+    async (key) => {
+      const id = await anOrderItem(dataSource, { orderId: 'refused' });
+      await dataSource.query(`
+      CREATE FUNCTION let_fall() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+      CREATE TRIGGER let_fall BEFORE UPDATE ON order_item FOR EACH ROW WHEN (OLD.order_id = 'refused')
+      EXECUTE FUNCTION let_fall()`);
+      try {
+        const [request] = cancelAtOnce([aRequest([id], { idempotencyKey: key })]);
+        await expect(request).rejects.toThrow(/not written|not updated/);
+        expect(await findCancellations(dataSource, [id])).toEqual([]);
+        expect(await dataSource.query('SELECT FROM order_item_event WHERE order_item_id = $1', [id])).toEqual([]);
+      } finally {
+        await dataSource.query('DROP FUNCTION let_fall() CASCADE');
+      }
+    },
+  );
+
   test('of several items has one outcome for each id, in order, and harms no neighbour', async () => {
     const [first = '', shipped = '', second = ''] = await insertOrderItems(dataSource, [
       {},

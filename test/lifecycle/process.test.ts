@@ -140,7 +140,7 @@ describe('the loss of sessions', () => {
     });
     const terminate = setInterval(() => {
       void dataSource.query(
-        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'order-items'`,
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'order-items'`,
       );
     }, 20);
     await Promise.all(callers);

@@ -18,7 +18,8 @@ export async function lockItem(databaseUrl: string, id: string): Promise<LockedI
     untilTried: () =>
       until(
         databaseUrl,
-        `application_name = 'order-items' AND query = 'COMMIT' AND state_change > '${rows[0]?.now ?? ''}'`,
+        `application_name = 'order-items' AND state_change > '${rows[0]?.now ?? ''}'
+           AND (query = 'COMMIT' OR query LIKE '%busy_order_items%' AND state = 'idle')`,
         'Nobody tried to cancel the item.',
       ),
     release: () => client.end(),

@@ -25,6 +25,7 @@ const config: CodegenConfig = {
           OrderItem: './orderItem.ts#OrderItem as OrderItemModel',
           Cancellation: './orderItem.ts#Cancellation as CancellationModel',
           OrderItemConnection: './listOrderItems.ts#OrderItemPage',
+          OrderItemEdge: './listOrderItems.ts#OrderItemEdge as OrderItemEdgeModel',
           CancelOrderItemSuccess: './cancelOrderItems.ts#Cancelled',
           OrderItemNotFound: './refusals.ts#OrderItemNotFound as OrderItemNotFoundModel',
           OrderItemNotCancelable: './refusals.ts#OrderItemNotCancelable as OrderItemNotCancelableModel',

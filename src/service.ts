@@ -27,7 +27,7 @@ import { allowCaching, Served } from './order-items/cacheTags.ts';
 import { createCancel } from './order-items/cancelOrderItems.ts';
 import type { GraphQLContext } from './order-items/graphqlContext.ts';
 import { addLineItemRoutes } from './order-items/lineItemRoutes.ts';
-import { createLoaders, createReads } from './order-items/loaders.ts';
+import { createReads, Loaders } from './order-items/loaders.ts';
 import { addOpenApiRoute } from './order-items/openApiRoute.ts';
 import * as entities from './order-items/orderItemEntities.ts';
 import { buildSchema } from './order-items/subgraphSchema.ts';
@@ -193,7 +193,7 @@ async function addRoutes(
       cancel,
       dataSource,
       limits: config.limits,
-      loaders: createLoaders(dataSource, reads),
+      loaders: new Loaders(dataSource, reads),
       requestId: request.id,
       served: config.cacheMaxAgeS === 0 ? null : new Served(),
       reportOperation: (operation) => {

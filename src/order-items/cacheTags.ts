@@ -1,12 +1,7 @@
 import type { ApolloServerPlugin } from '@apollo/server';
 import { OperationTypeNode } from 'graphql';
+import type { Representation } from './entities.ts';
 import { parseOrderItemId } from './orderItem.ts';
-
-/** What a router sends to name an entity. */
-export interface Representation {
-  readonly __typename?: unknown;
-  readonly id?: unknown;
-}
 
 /** Every list of all items: any item that changes may join or leave it. */
 const ANY_LIST = 'order-items';

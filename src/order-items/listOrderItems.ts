@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { encodeCursor, type Place } from './cursors.ts';
+import type { Place } from './cursors.ts';
 import { notCancelableSql } from './eligibility.ts';
 import type { OrderItem, OrderItemStatus } from './orderItem.ts';
 import { ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
@@ -20,12 +20,21 @@ export interface PageRequest {
   readonly after: Place | null;
 }
 
+/** An item in a page. */
+export interface OrderItemEdge {
+  readonly place: Place;
+  readonly node: OrderItem;
+}
+
 /** A page of order items, newest first. */
 export interface OrderItemPage {
-  readonly edges: readonly { readonly cursor: string; readonly node: OrderItem }[];
+  readonly edges: readonly OrderItemEdge[];
   readonly hasNextPage: boolean;
   readonly hasPreviousPage: boolean;
 }
+
+/** How many items a page has where the client does not say. */
+export const DEFAULT_PAGE_SIZE = 20;
 
 interface Row extends OrderItem {
   /** With microseconds. */
@@ -37,9 +46,9 @@ const COLUMNS = `${ORDER_ITEM_COLUMNS},
 
 /** Reads a page of all order items, in one statement. */
 export async function listOrderItems(dataSource: DataSource, request: PageRequest): Promise<OrderItemPage> {
-  const { where, parameters } = conditionsOf(request);
+  const { where, parameters, shape } = conditionsOf(request);
   const rows = await dataSource.query<Row[]>(
-    `SELECT ${COLUMNS} FROM order_item WHERE ${where} ORDER BY created_at DESC, id DESC LIMIT ${request.first + 1}`,
+    `${nameOf('list_order_items', request, shape)}SELECT ${COLUMNS} FROM order_item WHERE ${where} ORDER BY created_at DESC, id DESC LIMIT ${request.first + 1}`,
     parameters,
   );
   return pageOf(rows, request);
@@ -55,9 +64,9 @@ export async function listItemsOfOrders(
   orderIds: readonly string[],
   request: PageRequest,
 ): Promise<OrderItemPage[]> {
-  const { where, parameters } = conditionsOf(request);
+  const { where, parameters, shape } = conditionsOf(request);
   const rows = await dataSource.query<Row[]>(
-    `SELECT page.* FROM unnest($${parameters.length + 1}::text[]) AS asked(id) CROSS JOIN LATERAL (
+    `${nameOf('list_items_of_orders', request, shape)}SELECT page.* FROM unnest($${parameters.length + 1}::text[]) AS asked(id) CROSS JOIN LATERAL (
        SELECT ${COLUMNS} FROM order_item WHERE order_id = asked.id AND ${where}
        ORDER BY created_at DESC, id DESC LIMIT ${request.first + 1}
      ) AS page`,
@@ -67,7 +76,19 @@ export async function listItemsOfOrders(
   return orderIds.map((orderId) => pageOf(rowsOfOrder.get(orderId) ?? [], request));
 }
 
-function conditionsOf({ filter, after }: PageRequest): { where: string; parameters: unknown[] } {
+/** What most clients ask for is planned once on each connection. There are few shapes of that, so it may be kept there. */
+function nameOf(statement: string, { first }: PageRequest, shape: string): string {
+  return first === DEFAULT_PAGE_SIZE ? `/* ${statement}_${shape} */ ` : '';
+}
+
+interface Conditions {
+  readonly where: string;
+  readonly parameters: readonly unknown[];
+  /** The same for the same conditions, whatever the parameters. */
+  readonly shape: string;
+}
+
+function conditionsOf({ filter, after }: PageRequest): Conditions {
   const conditions = ['true'];
   const parameters: unknown[] = [];
   const parameter = (value: unknown): string => `$${parameters.push(value)}`;
@@ -85,16 +106,19 @@ function conditionsOf({ filter, after }: PageRequest): { where: string; paramete
     const place = `${parameter(after.createdAt)}::timestamptz, ${parameter(after.id)}::uuid`;
     conditions.push(`(created_at, order_item.id) < (${place})`);
   }
-  return { where: conditions.join(' AND '), parameters };
+  const { orderId, statuses, isPreOrder, cancelable } = filter;
+  const shape = [orderId !== null, statuses && Math.min(statuses.length, 2), isPreOrder, cancelable, after !== null];
+  return {
+    where: conditions.join(' AND '),
+    parameters,
+    shape: shape.map((value) => (value === null ? 'x' : Number(value))).join(''),
+  };
 }
 
 /** @param rows one more than asked for where there are more. */
 function pageOf(rows: readonly Row[], { first, after }: PageRequest): OrderItemPage {
   return {
-    edges: rows.slice(0, first).map(({ createdAtExactly, ...node }) => ({
-      cursor: encodeCursor({ createdAt: createdAtExactly, id: node.id }),
-      node,
-    })),
+    edges: rows.slice(0, first).map((node) => ({ place: { createdAt: node.createdAtExactly, id: node.id }, node })),
     hasNextPage: rows.length > first,
     hasPreviousPage: after !== null,
   };

@@ -1,16 +1,21 @@
 import DataLoader from 'dataloader';
-import pLimit, { type LimitFunction } from 'p-limit';
 import type { DataSource } from 'typeorm';
 import { coalesce, type CoalesceOptions } from '../database/coalesce.ts';
 import { listItemsOfOrders, listOrderItems, type OrderItemPage, type PageRequest } from './listOrderItems.ts';
-import type { Cancellation, OrderItem } from './orderItem.ts';
+import { type Cancellation, type OrderItem, parseOrderItemId } from './orderItem.ts';
 import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
 
 /** Of one request, which must not take the whole pool: a list can take long where many items do not match its filter. */
 const MAX_LISTS_AT_A_TIME = 2;
 
 /** Two batches, so that the database works on one while the answers of the other go out. */
-const READS: CoalesceOptions = { slots: 2, maxBatchSize: 2_000, maxWaiting: 100_000, changes: false };
+const READS: CoalesceOptions = { slots: 2, maxBatchSize: 100, maxWaiting: 10_000, changes: false };
+
+/** What one statement reads at most. */
+const MAX_IDS = 2_000;
+
+/** What was found, by id. */
+type Found<Value> = ReadonlyMap<string, Value>;
 
 interface ItemsOfOrder {
   readonly orderId: string;
@@ -19,79 +24,130 @@ interface ItemsOfOrder {
 
 /** What all requests read together. It remembers nothing. */
 export interface Reads {
-  /** By id, a UUID in lower case. */
-  readonly orderItem: (id: string) => Promise<OrderItem | null>;
-  /** By the id of the item that was cancelled. */
-  readonly cancellation: (orderItemId: string) => Promise<Cancellation | null>;
-}
-
-/** What one request reads; what it has read, it remembers. */
-export interface Loaders {
-  readonly orderItem: Memory<OrderItem | null>;
-  readonly cancellation: Memory<Cancellation | null>;
-  readonly itemsOfOrder: DataLoader<ItemsOfOrder, OrderItemPage, string>;
-  /** A page of all items. */
-  readonly page: (request: PageRequest) => Promise<OrderItemPage>;
+  /** By ids, which are UUIDs in lower case. Others may be among those that were found. */
+  readonly orderItems: (ids: readonly string[]) => Promise<Found<OrderItem>>;
+  /** By the ids of the items that were cancelled. */
+  readonly cancellations: (orderItemIds: readonly string[]) => Promise<Found<Cancellation>>;
 }
 
 /** The reads of one service: however many requests there are, one statement serves those that come together. */
 export function createReads(dataSource: DataSource): Reads {
   return {
-    orderItem: coalesce(async (ids: readonly string[]) => {
-      const rows = await dataSource.query<OrderItem[]>(
-        `/* read_order_items */ SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE id = ANY($1::uuid[])`,
-        [ids],
-      );
-      return inOrderOf(ids, rows, (item) => item.id);
-    }, READS),
-    cancellation: coalesce(async (orderItemIds: readonly string[]) => {
-      const rows = await dataSource.query<Cancellation[]>(
-        `/* read_cancellations */ SELECT ${CANCELLATION_COLUMNS} FROM order_item_cancellation WHERE order_item_id = ANY($1::uuid[])`,
-        [orderItemIds],
-      );
-      return inOrderOf(orderItemIds, rows, (cancellation) => cancellation.orderItemId);
-    }, READS),
+    orderItems: together(
+      (ids) =>
+        dataSource.query<OrderItem[]>(
+          `/* read_order_items */ SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE id = ANY($1::uuid[])`,
+          [ids],
+        ),
+      (item) => item.id,
+    ),
+    cancellations: together(
+      (orderItemIds) =>
+        dataSource.query<Cancellation[]>(
+          `/* read_cancellations */ SELECT ${CANCELLATION_COLUMNS} FROM order_item_cancellation WHERE order_item_id = ANY($1::uuid[])`,
+          [orderItemIds],
+        ),
+      (cancellation) => cancellation.orderItemId,
+    ),
   };
 }
 
-/** Loaders for one request: what they have read, they remember, so they must not outlive it. */
-export function createLoaders(dataSource: DataSource, reads: Reads): Loaders {
-  let limit: LimitFunction | null = null;
-  const limited = <T>(act: () => Promise<T>): Promise<T> => (limit ??= pLimit(MAX_LISTS_AT_A_TIME))(act);
-  let itemsOfOrder: DataLoader<ItemsOfOrder, OrderItemPage, string> | null = null;
-  return {
-    orderItem: new Memory(reads.orderItem),
-    cancellation: new Memory(reads.cancellation),
-    get itemsOfOrder() {
-      return (itemsOfOrder ??= new DataLoader((keys) => loadItemsOfOrders(dataSource, keys, limited), {
-        cacheKeyFn: (key) => JSON.stringify([key.orderId, key.request]),
-      }));
-    },
-    page: (request) => limited(() => listOrderItems(dataSource, request)),
-  };
+/** Reads for all requests of a batch; each of them gets what was found for all. */
+function together<Row>(
+  read: (ids: readonly string[]) => Promise<readonly Row[]>,
+  idOf: (row: Row) => string,
+): (ids: readonly string[]) => Promise<Found<Row>> {
+  return coalesce<readonly string[], Found<Row>>(async (asked) => {
+    const ids = [...new Set(asked.flat())];
+    const found = new Map<string, Row>();
+    for (let from = 0; from < ids.length; from += MAX_IDS) {
+      for (const row of await read(ids.slice(from, from + MAX_IDS))) found.set(idOf(row), row);
+    }
+    return asked.map(() => found);
+  }, READS);
+}
+
+/** What one request reads. What it has read, it remembers, so it must not outlive the request. */
+export class Loaders {
+  readonly orderItem: Memory<OrderItem>;
+  readonly cancellation: Memory<Cancellation>;
+  private readonly dataSource: DataSource;
+  private readonly lanes: Promise<unknown>[] = [];
+  private lists = 0;
+  private ofOrders: DataLoader<ItemsOfOrder, OrderItemPage, string> | null = null;
+
+  constructor(dataSource: DataSource, reads: Reads) {
+    this.dataSource = dataSource;
+    this.orderItem = new Memory(reads.orderItems);
+    this.cancellation = new Memory(reads.cancellations);
+  }
+
+  /** @param id as a client writes it; a malformed one is no such item. */
+  async loadOrderItem(id: string): Promise<OrderItem | null> {
+    const uuid = parseOrderItemId(id);
+    return uuid === null ? null : this.orderItem.load(uuid);
+  }
+
+  get itemsOfOrder(): DataLoader<ItemsOfOrder, OrderItemPage, string> {
+    return (this.ofOrders ??= new DataLoader(
+      (keys) => loadItemsOfOrders(this.dataSource, keys, (act) => this.limited(act)),
+      { cacheKeyFn: (key) => JSON.stringify([key.orderId, key.request]) },
+    ));
+  }
+
+  /** A page of all items. */
+  page(request: PageRequest): Promise<OrderItemPage> {
+    return this.limited(() => listOrderItems(this.dataSource, request));
+  }
+
+  /** In turn, so that there are never more at a time than there are lanes. */
+  private limited<T>(act: () => Promise<T>): Promise<T> {
+    const lane = this.lists++ % MAX_LISTS_AT_A_TIME;
+    const result = this.lanes[lane]?.then(act, act) ?? act();
+    this.lanes[lane] = result;
+    return result;
+  }
 }
 
 /** Reads each thing once. */
 export class Memory<Value> {
-  private readonly values = new Map<string, Promise<Value>>();
-  private readonly read: (key: string) => Promise<Value>;
+  private readonly values = new Map<string, Value | null | Promise<Value | null>>();
+  private readonly read: (keys: readonly string[]) => Promise<Found<Value>>;
 
-  constructor(read: (key: string) => Promise<Value>) {
+  constructor(read: (keys: readonly string[]) => Promise<Found<Value>>) {
     this.read = read;
   }
 
-  load(key: string): Promise<Value> {
-    let value = this.values.get(key);
-    if (value === undefined) {
-      value = this.read(key);
-      this.values.set(key, value);
-    }
+  /** At once, where it is remembered. */
+  load(key: string): Value | null | Promise<Value | null> {
+    const known = this.values.get(key);
+    if (known !== undefined) return known;
+    const value = this.read([key]).then((found) => found.get(key) ?? null);
+    this.values.set(key, value);
     return value;
+  }
+
+  /** @returns for each key, in order, its value, or what went wrong. */
+  async loadAll(keys: readonly string[]): Promise<readonly (Value | null | Error)[]> {
+    const missing = keys.filter((key) => !this.values.has(key));
+    if (missing.length > 0) {
+      try {
+        const found = await this.read(missing);
+        for (const key of missing) this.values.set(key, found.get(key) ?? null);
+      } catch (error) {
+        const failed = Promise.reject<null>(errorOf(error));
+        failed.catch(() => undefined);
+        for (const key of missing) this.values.set(key, failed);
+      }
+    }
+    const values = keys.map((key) => this.values.get(key) ?? null);
+    if (!values.some((value) => value instanceof Promise)) return values as readonly (Value | null)[];
+    return Promise.all(values.map((value) => Promise.resolve(value).catch(errorOf)));
   }
 
   /** Remembers a newer value. */
   set(key: string, value: Value): void {
-    this.values.set(key, Promise.resolve(value));
+    this.values.set(key, value);
   }
 }
 
@@ -115,7 +171,6 @@ async function loadItemsOfOrders(
   return keys.map((key) => pages.get(key) ?? new Error('An order was left out of its page.'));
 }
 
-function inOrderOf<T>(keys: readonly string[], rows: readonly T[], keyOf: (row: T) => string): (T | null)[] {
-  const byKey = new Map(rows.map((row) => [keyOf(row), row]));
-  return keys.map((key) => byKey.get(key) ?? null);
+function errorOf(error: unknown): Error {
+  return Error.isError(error) ? error : new Error('What was thrown is no error.', { cause: error });
 }

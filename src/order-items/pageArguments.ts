@@ -1,10 +1,8 @@
 import { badInput } from '../http/failures.ts';
 import { isStorableText } from './cancelRequest.ts';
 import { decodeCursor } from './cursors.ts';
-import type { PageRequest } from './listOrderItems.ts';
+import { DEFAULT_PAGE_SIZE, type PageRequest } from './listOrderItems.ts';
 import type { QueryOrderItemsArgs } from './resolverTypes.generated.ts';
-
-const DEFAULT_PAGE_SIZE = 20;
 
 /** Longer than any id or cursor, and than any list of statuses: what is above costs time for each order that is asked. */
 const MAX_ID_LENGTH = 1_000;

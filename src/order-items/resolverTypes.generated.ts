@@ -1,6 +1,6 @@
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
 import type { OrderItem as OrderItemModel, Cancellation as CancellationModel } from './orderItem.ts';
-import type { OrderItemPage } from './listOrderItems.ts';
+import type { OrderItemPage, OrderItemEdge as OrderItemEdgeModel } from './listOrderItems.ts';
 import type { Cancelled } from './cancelOrderItems.ts';
 import type { OrderItemNotFound as OrderItemNotFoundModel, OrderItemNotCancelable as OrderItemNotCancelableModel, InvalidCancelRequest as InvalidCancelRequestModel, IdempotencyKeyReused as IdempotencyKeyReusedModel } from './refusals.ts';
 import type { GraphQLContext } from './graphqlContext.ts';
@@ -482,7 +482,7 @@ export type ResolversTypes = {
   Int: ResolverTypeWrapper<Scalars['Int']['output']>;
   OrderItem: ResolverTypeWrapper<OrderItemModel>;
   OrderItemConnection: ResolverTypeWrapper<OrderItemPage>;
-  OrderItemEdge: ResolverTypeWrapper<Omit<OrderItemEdge, 'node'> & { node: ResolversTypes['OrderItem'] }>;
+  OrderItemEdge: ResolverTypeWrapper<OrderItemEdgeModel>;
   OrderItemFilter: OrderItemFilter;
   OrderItemNotCancelable: ResolverTypeWrapper<OrderItemNotCancelableModel>;
   OrderItemNotFound: ResolverTypeWrapper<OrderItemNotFoundModel>;
@@ -516,7 +516,7 @@ export type ResolversParentTypes = {
   Int: Scalars['Int']['output'];
   OrderItem: OrderItemModel;
   OrderItemConnection: OrderItemPage;
-  OrderItemEdge: Omit<OrderItemEdge, 'node'> & { node: ResolversParentTypes['OrderItem'] };
+  OrderItemEdge: OrderItemEdgeModel;
   OrderItemFilter: OrderItemFilter;
   OrderItemNotCancelable: OrderItemNotCancelableModel;
   OrderItemNotFound: OrderItemNotFoundModel;

@@ -2,9 +2,10 @@ import { requireScope } from '../auth/caller.ts';
 import { badInput } from '../http/failures.ts';
 import type { Cancelled, CancelOutcome } from './cancelOrderItems.ts';
 import { parseCancelStatement } from './cancelRequest.ts';
+import { encodeCursor } from './cursors.ts';
 import { blockersOf } from './eligibility.ts';
 import type { GraphQLContext } from './graphqlContext.ts';
-import type { OrderItemPage } from './listOrderItems.ts';
+import type { OrderItemEdge, OrderItemPage } from './listOrderItems.ts';
 import type { Loaders } from './loaders.ts';
 import { type Cancellation, type OrderItem, parseOrderItemId } from './orderItem.ts';
 import { isOrderId, parsePageArguments } from './pageArguments.ts';
@@ -30,7 +31,7 @@ export const resolvers = {
   Query: {
     orderItem: async (_, { id }, context) => {
       requireScope(context.caller, 'order-items:read');
-      const item = await loadOrderItem(id, context);
+      const item = await context.loaders.loadOrderItem(id);
       if (item !== null) context.served?.addItem(item.id);
       return item;
     },
@@ -62,11 +63,6 @@ export const resolvers = {
   },
 
   OrderItem: fieldsOf<OrderItem, schema.OrderItem>()({
-    // Async, so that a missing scope fails this entity and not its neighbours.
-    __resolveReference: async (reference, context) => {
-      requireScope(context.caller, 'order-items:read');
-      return loadOrderItem(idOf(reference) ?? '', context);
-    },
     order: ({ orderId }) => ({ __typename: 'Order', id: orderId }),
     product: ({ productId }) => ({ __typename: 'Product', id: productId }),
     price: ({ priceAmount, priceCurrency }) => ({ amount: priceAmount, currency: priceCurrency }),
@@ -78,10 +74,6 @@ export const resolvers = {
   } satisfies schema.OrderItemResolvers),
 
   Order: {
-    __resolveReference: (reference) => {
-      const id = idOf(reference);
-      return id === null ? null : { __typename: 'Order', id };
-    },
     items: async ({ id }, args, { caller, limits, loaders, served }) => {
       requireScope(caller, 'order-items:read');
       const request = parsePageArguments(args, limits.pageSize);
@@ -99,10 +91,14 @@ export const resolvers = {
     pageInfo: ({ edges, hasNextPage, hasPreviousPage }) => ({
       hasNextPage,
       hasPreviousPage,
-      startCursor: edges[0]?.cursor ?? null,
-      endCursor: edges.at(-1)?.cursor ?? null,
+      startCursor: cursorOf(edges[0]),
+      endCursor: cursorOf(edges.at(-1)),
     }),
   } satisfies schema.OrderItemConnectionResolvers),
+
+  OrderItemEdge: fieldsOf<OrderItemEdge, schema.OrderItemEdge>()({
+    cursor: ({ place }) => encodeCursor(place),
+  } satisfies schema.OrderItemEdgeResolvers),
 
   Cancellation: fieldsOf<Cancellation, schema.Cancellation>()({}),
   CancelOrderItemSuccess: fieldsOf<Cancelled, schema.CancelOrderItemSuccess>()({}),
@@ -125,17 +121,8 @@ export const resolvers = {
   CancellationChannel: { GRAPHQL: 'graphql', REST: 'rest' },
 } satisfies schema.Resolvers;
 
-/** The key of a representation. A router sends whatever its client gave it: the types of the schema do not hold here. */
-function idOf(reference: { readonly id?: unknown }): string | null {
-  const { id } = reference;
-  if (typeof id === 'string') return id;
-  return Number.isSafeInteger(id) ? String(id) : null;
-}
-
-/** A malformed id is no such item. */
-async function loadOrderItem(id: string, { loaders }: GraphQLContext): Promise<OrderItem | null> {
-  const uuid = parseOrderItemId(id);
-  return uuid === null ? null : loaders.orderItem.load(uuid);
+function cursorOf(edge: OrderItemEdge | undefined): string | null {
+  return edge === undefined ? null : encodeCursor(edge.place);
 }
 
 async function cancel(

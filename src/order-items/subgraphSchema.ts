@@ -1,9 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { buildSubgraphSchema } from '@apollo/subgraph';
-import { type GraphQLField, type GraphQLSchema, parse } from 'graphql';
+import { type GraphQLField, type GraphQLSchema, isUnionType, parse } from 'graphql';
 import { badInput, Failure } from '../http/failures.ts';
-import type { Representation } from './cacheTags.ts';
+import { type Representation, resolveEntities, typeOfEntity } from './entities.ts';
 import type { GraphQLContext } from './graphqlContext.ts';
 import { resolvers } from './resolvers.ts';
 
@@ -14,16 +14,17 @@ export async function buildSchema({ introspection }: { readonly introspection: b
   const files = (await readdir(SCHEMA_DIR)).filter((file) => file.endsWith('.graphql')).sort();
   const texts = await Promise.all(files.map((file) => readFile(path.join(SCHEMA_DIR, file), 'utf8')));
   const schema = buildSubgraphSchema([{ typeDefs: parse(texts.join('\n')), resolvers }]);
-  checkRepresentations(schema);
+  resolveEntitiesTogether(schema);
   if (!introspection) closeService(schema);
   return schema;
 }
 
-/** Answers for the client's mistakes in `_entities`, which the library would report as faults of ours. */
-function checkRepresentations(schema: GraphQLSchema): void {
-  const entities = queryField(schema, '_entities');
-  const resolveEntities = entities.resolve;
-  entities.resolve = (source, args: { representations: readonly unknown[] }, context, info) => {
+/**
+ * Resolves entities in the place of the library, which makes a promise for each of them and reports the client's mistakes
+ * as faults of ours.
+ */
+function resolveEntitiesTogether(schema: GraphQLSchema): void {
+  queryField(schema, '_entities').resolve = (_source, args: { representations: readonly unknown[] }, context) => {
     const most = context.limits.representations;
     if (args.representations.length > most) {
       throw badInput(`'representations' must hold at most ${most} representations.`);
@@ -33,8 +34,11 @@ function checkRepresentations(schema: GraphQLSchema): void {
       throw badInput("Each of 'representations' must have the '__typename' of an entity that this subgraph resolves.");
     }
     context.served?.addEntities(representations);
-    return resolveEntities?.(source, args, context, info);
+    return resolveEntities(representations, context);
   };
+  const entity = schema.getType('_Entity');
+  if (!isUnionType(entity)) throw new Error('The schema has no union _Entity.');
+  entity.resolveType = typeOfEntity;
 }
 
 function isOfEntity(representation: unknown): representation is Representation {

@@ -4,7 +4,6 @@ import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginLandingPageDisabled,
 } from '@apollo/server/plugin/disabled';
-import { ApolloServerPluginInlineTrace } from '@apollo/server/plugin/inlineTrace';
 import type { FastifyInstance } from 'fastify';
 import type { DataSource } from 'typeorm';
 import { type DevelopmentIssuer, openDevelopmentIssuer } from './auth/developmentIssuer.ts';
@@ -21,6 +20,7 @@ import { documentLimits, limitCost } from './http/documentLimits.ts';
 import { errorFormatter, reportGraphQL } from './http/graphqlErrors.ts';
 import { addGraphQLRoute, requireRouterSecret } from './http/graphqlRoute.ts';
 import { addHealthRoutes } from './http/health.ts';
+import { inlineTrace } from './http/inlineTrace.ts';
 import { addMetricsRoute } from './http/metricsRoute.ts';
 import { createServer, reportOutcome } from './http/server.ts';
 import { allowCaching, Served } from './order-items/cacheTags.ts';
@@ -132,12 +132,13 @@ async function demonstrate(
 }
 
 async function startApollo(config: Config, logger: Logger): Promise<ApolloServer<GraphQLContext>> {
+  const formatError = errorFormatter(config);
   const apollo = new ApolloServer<GraphQLContext>({
-    gateway: compiledExecution(await buildSchema(config), await buildSchema(config)),
+    schema: await buildSchema(config),
     introspection: config.introspection,
     hideSchemaDetailsFromClientErrors: !config.introspection,
     includeStacktraceInErrorResponses: false,
-    formatError: errorFormatter(config),
+    formatError,
     persistedQueries: false,
     allowBatchedHttpRequests: config.limits.batchedOperations > 0,
     parseOptions: { maxLexicalTokens: config.limits.documentTokens },
@@ -145,11 +146,12 @@ async function startApollo(config: Config, logger: Logger): Promise<ApolloServer
     logger: logger.child({}, { level: logger.isLevelEnabled('warn') ? 'warn' : logger.level }),
     stopOnTerminationSignals: false,
     plugins: [
+      compiledExecution(await buildSchema(config), formatError),
       limitCost(config.limits),
       reportGraphQL(logger),
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginCacheControlDisabled(),
-      ApolloServerPluginInlineTrace(),
+      inlineTrace(),
       ...(config.cacheMaxAgeS === 0 ? [] : [allowCaching(`${config.cacheScope}, max-age=${config.cacheMaxAgeS}`)]),
     ],
   });

@@ -1,5 +1,5 @@
 import rateLimit from '@fastify/rate-limit';
-import type { FastifyInstance, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import type { FastifyInstance, FastifyRequest, onRequestAsyncHookHandler, onRequestHookHandler } from 'fastify';
 import type { Caller } from '../auth/caller.ts';
 import type { TokenVerifier } from '../auth/tokenVerifier.ts';
 import { Failure } from './failures.ts';
@@ -24,7 +24,7 @@ export interface AccessHooks {
   /** Identifies the caller and counts the request; callers without a valid token count by address. */
   readonly admit: onRequestAsyncHookHandler[];
   /** Turns away a request without a valid token. */
-  readonly requireCaller: onRequestAsyncHookHandler;
+  readonly requireCaller: onRequestHookHandler;
 }
 
 /** Prepares a server for access control. The hooks do nothing until a route lists them. */
@@ -38,8 +38,8 @@ export async function addAccess(server: FastifyInstance, options: AccessOptions)
       request.callerDefect = error;
     }
   };
-  const requireCaller: onRequestAsyncHookHandler = async (request) => {
-    callerOf(request);
+  const requireCaller: onRequestHookHandler = (request, _reply, done) => {
+    done(request.caller === null ? (request.callerDefect as Error) : undefined);
   };
   if (options.rateLimitPerMinute === 0) return { admit: [identify], requireCaller };
 

@@ -89,8 +89,8 @@ export function failureOf(error: unknown): Failure {
   return new Failure('internal_server_error', "Couldn't process request due to an internal error.", { cause: error });
 }
 
-/** Logs the cause of a failure that is not the caller's doing. @param logger of the request, whose id it knows. */
-export function logFailure(logger: FastifyBaseLogger, failure: Failure): void {
-  if (failure.code === 'internal_server_error') logger.error({ err: failure.cause }, 'request failed');
-  else if (failure.code === 'service_unavailable') logger.warn({ err: failure.cause }, failure.message);
+/** Logs the cause of a failure that is not the caller's doing. @param requestId of the request that failed. */
+export function logFailure(logger: FastifyBaseLogger, failure: Failure, requestId: string): void {
+  if (failure.code === 'internal_server_error') logger.error({ requestId, err: failure.cause }, 'request failed');
+  else if (failure.code === 'service_unavailable') logger.warn({ requestId, err: failure.cause }, failure.message);
 }

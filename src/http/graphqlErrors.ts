@@ -151,7 +151,7 @@ export function reportGraphQL<TContext extends ReportContext>(logger: FastifyBas
               continue;
             }
             const failure = failureOfField(error, true);
-            if (!logged.has(failure.cause)) logFailure(logger.child({ requestId }), failure);
+            if (!logged.has(failure.cause)) logFailure(logger, failure, requestId);
             logged.add(failure.cause);
             const { code, status } = OF_FIELD[failure.code];
             reportOutcome(code);

@@ -1,8 +1,21 @@
 import { isUtf8 } from 'node:buffer';
 import { timingSafeEqual, createHash } from 'node:crypto';
-import { type ApolloServer, type BaseContext, HeaderMap, type HTTPGraphQLRequest } from '@apollo/server';
-import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import {
+  type ApolloServer,
+  type BaseContext,
+  type GraphQLRequest,
+  HeaderMap,
+  type HTTPGraphQLRequest,
+} from '@apollo/server';
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  onRequestAsyncHookHandler,
+  onRequestHookHandler,
+} from 'fastify';
 import type { FormattedExecutionResult } from 'graphql';
+import { LRUCache } from 'lru-cache';
 import Negotiator from 'negotiator';
 import { Unauthenticated } from '../auth/caller.ts';
 import { Failure, logFailure } from './failures.ts';
@@ -15,7 +28,7 @@ export interface GraphQLRouteOptions<TContext extends BaseContext> {
   /** More operations than this in one request are turned away; 0: it must not be a batch at all. */
   readonly maxBatchedOperations: number;
   /** Run before the body is read. */
-  readonly onRequest: onRequestAsyncHookHandler[];
+  readonly onRequest: (onRequestAsyncHookHandler | onRequestHookHandler)[];
 }
 
 /** Serves GraphQL over HTTP at `/graphql`. Whatever fails before Apollo Server has the request fails in its format. */
@@ -32,18 +45,19 @@ export async function addGraphQLRoute<TContext extends BaseContext>(
       url: '/graphql',
       onRequest,
       handler: async (request, reply) => {
-        requireAcceptable(request);
+        const mediaType = mediaTypeFor(request);
         if (Array.isArray(request.body) && request.body.length > maxBatchedOperations && maxBatchedOperations > 0) {
           throw new Failure('bad_request', `A batch must hold at most ${maxBatchedOperations} operations.`);
         }
-        const response = await apollo.executeHTTPGraphQLRequest({
-          httpGraphQLRequest: graphQLRequestOf(request),
-          context: () => Promise.resolve(contextOf(request)),
-        });
-        for (const [name, value] of response.headers) reply.header(name, value);
-        reply.code(response.status ?? 200);
-        if (response.body.kind === 'chunked') throw new Error('The schema has no incremental delivery.');
-        return reply.statusCode < 400 ? response.body.string : identified(response.body.string, request, reply);
+        const http = httpRequestOf(request);
+        const plain = plainRequestOf(http);
+        const { status, headers, text } =
+          plain === null
+            ? await answerByHttp(apollo, http, () => contextOf(request))
+            : await answer(apollo, { ...plain, http }, contextOf(request), mediaType);
+        for (const [name, value] of headers) reply.header(name, value);
+        reply.code(status);
+        return status < 400 ? text : identified(text, request, reply);
       },
     });
   });
@@ -80,16 +94,84 @@ function identified(body: string, request: FastifyRequest, reply: FastifyReply):
   return JSON.stringify(Array.isArray(answer) ? answer.map(identify) : identify(answer));
 }
 
-/** The media types that an answer can have. */
-const ANSWERS = ['application/json; charset=utf-8', 'application/graphql-response+json; charset=utf-8'];
+interface Answer {
+  readonly status: number;
+  readonly headers: HeaderMap;
+  readonly text: string;
+}
 
-/** Before anything is carried out: a client that can't take the answer would not learn that its item is cancelled. */
-function requireAcceptable({ headers }: FastifyRequest): void {
-  const { accept } = headers;
-  if (accept === undefined || accept.trim() === '' || accept === '*/*' || accept === 'application/json') return;
-  if (new Negotiator({ headers: { accept } }).mediaType(ANSWERS) === undefined) {
-    throw new Failure('not_acceptable', `The answer can only be ${ANSWERS.join(' or ')}.`);
+/** Apollo Server's own HTTP layer: for whatever clients may send. */
+async function answerByHttp<TContext extends BaseContext>(
+  apollo: ApolloServer<TContext>,
+  httpGraphQLRequest: HTTPGraphQLRequest,
+  contextOf: () => TContext,
+): Promise<Answer> {
+  const context = (): Promise<TContext> => Promise.resolve(contextOf());
+  const { status = 200, headers, body } = await apollo.executeHTTPGraphQLRequest({ httpGraphQLRequest, context });
+  if (body.kind === 'chunked') throw new Error('The schema has no incremental delivery.');
+  return { status, headers, text: body.string };
+}
+
+/** Without that layer, which reads the headers of each request anew: for what it has nothing against. */
+async function answer<TContext extends BaseContext>(
+  apollo: ApolloServer<TContext>,
+  request: GraphQLRequest,
+  contextValue: TContext,
+  mediaType: string,
+): Promise<Answer> {
+  const { body, http } = await apollo.executeOperation(request, { contextValue });
+  if (body.kind === 'incremental') throw new Error('The schema has no incremental delivery.');
+  const { errors, data, extensions } = body.singleResult;
+  http.headers.set('content-type', mediaType);
+  return {
+    status: http.status ?? 200,
+    headers: http.headers,
+    text: `${JSON.stringify({ errors, data, extensions })}\n`,
+  };
+}
+
+const PLAIN_TYPE = /^application\/json(?:; ?charset=utf-8)?$/i;
+
+/** @returns the request as clients and routers send it, or null for any other, which Apollo Server may have to refuse. */
+function plainRequestOf({ method, headers, body }: HTTPGraphQLRequest): GraphQLRequest | null {
+  if (method !== 'POST' || !isRecord(body) || !PLAIN_TYPE.test(headers.get('content-type') ?? '')) return null;
+  const { query, operationName = null, variables = null, extensions = null } = body;
+  if (typeof query !== 'string' || query === '') return null;
+  if (operationName !== null && typeof operationName !== 'string') return null;
+  if (variables !== null && !isRecord(variables)) return null;
+  if (extensions !== null && !isRecord(extensions)) return null;
+  return {
+    query,
+    ...(operationName === null ? {} : { operationName }),
+    ...(variables === null ? {} : { variables }),
+    ...(extensions === null ? {} : { extensions }),
+  };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The media types that an answer can have; the first where the client has no preference. */
+const JSON_MEDIA_TYPE = 'application/json; charset=utf-8';
+const ANSWERS = [JSON_MEDIA_TYPE, 'application/graphql-response+json; charset=utf-8'];
+
+/** What `Accept` headers come down to; clients and routers send the same few. Node bounds their length. */
+const mediaTypes = new LRUCache<string, string>({ max: 100 });
+
+/**
+ * The media type of the answer. It is asked for before anything is carried out: a client that can't take the answer would
+ * not learn that its item is cancelled.
+ */
+function mediaTypeFor({ headers: { accept } }: FastifyRequest): string {
+  if (accept === undefined || accept.trim() === '') return JSON_MEDIA_TYPE;
+  let mediaType = mediaTypes.get(accept);
+  if (mediaType === undefined) {
+    mediaType = new Negotiator({ headers: { accept } }).mediaType(ANSWERS);
+    if (mediaType === undefined) throw new Failure('not_acceptable', `The answer can only be ${ANSWERS.join(' or ')}.`);
+    mediaTypes.set(accept, mediaType);
   }
+  return mediaType;
 }
 
 /** Requires the secret that the router shares with this service, in `Router-Authorization`. */
@@ -108,7 +190,7 @@ function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-function graphQLRequestOf(request: FastifyRequest): HTTPGraphQLRequest {
+function httpRequestOf(request: FastifyRequest): HTTPGraphQLRequest {
   const headers = new HeaderMap();
   for (const [name, value] of Object.entries(request.headers)) {
     if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
@@ -124,7 +206,7 @@ function graphQLRequestOf(request: FastifyRequest): HTTPGraphQLRequest {
 
 function sendGraphQLFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const failure = failureOfRequest(error, request);
-  logFailure(request.log, failure);
+  logFailure(request.log, failure, request.id);
   reportOutcome(request, failure.code);
   const { status, body } = graphQLAnswerTo(failure, request.id);
   reply.code(status).headers(failure.headers).type('application/json; charset=utf-8').send(JSON.stringify(body));

@@ -40,14 +40,18 @@ function shedLoad(server: FastifyInstance, { maxConcurrentRequests }: RequestBou
   const leave = (): void => {
     concurrentRequests -= 1;
   };
-  server.addHook('onRequest', async (request, reply) => {
-    if (isProbe(request)) return;
+  server.addHook('onRequest', (request, reply, done) => {
+    if (isProbe(request)) {
+      done();
+      return;
+    }
     concurrentRequests += 1;
     reply.raw.once('close', () => {
       if (request.work === null) leave();
       else request.work.then(leave, leave);
     });
-    if (concurrentRequests > maxConcurrentRequests) throw serviceUnavailable('The service is overloaded. Try again.');
+    const isTooMany = concurrentRequests > maxConcurrentRequests;
+    done(isTooMany ? serviceUnavailable('The service is overloaded. Try again.') : undefined);
   });
 }
 

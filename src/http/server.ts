@@ -62,6 +62,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   const answering = new WeakMap<Duplex, { readonly request: IncomingMessage; isLast: boolean }>();
   const server = Fastify({
     loggerInstance,
+    // Not one for each request: what is logged of it names its id.
+    childLoggerFactory: (logger) => logger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     genReqId: (request) => requestIdOf(request.headers['traceparent']),
     requestTimeout: options.requestTimeoutMs,
@@ -113,7 +115,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     answering.set(request.socket, { request, isLast: false });
     boundPipeline(request.socket, response);
   });
-  server.addHook('onRequest', async (request, reply) => {
+  // Hooks that await nothing take a callback: a promise for each of them would be made for each request.
+  server.addHook('onRequest', (request, reply, done) => {
     reply.headers({ ...SAFETY_HEADERS, 'x-request-id': request.id });
     reply.raw.once('close', () => {
       // A client that hangs up does not end the work that it has asked for.
@@ -126,29 +129,30 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
           });
     });
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
-      throw new Failure('bad_request', 'The request names no host.');
-    }
-    if (options.isDraining() && request.routeOptions.url !== '/health/live') {
-      throw serviceUnavailable('The service is about to stop. Try again.');
-    }
+      done(new Failure('bad_request', 'The request names no host.'));
+    } else if (options.isDraining() && request.routeOptions.url !== '/health/live') {
+      done(serviceUnavailable('The service is about to stop. Try again.'));
+    } else done();
   });
   boundRequests(server, options);
-  server.addHook('onRequest', async (request) => {
+  server.addHook('onRequest', (request, _reply, done) => {
     // Before its body is read.
-    if (request.is404) throw nothingHere();
+    done(request.is404 ? nothingHere() : undefined);
   });
   await allowOrigins(server, options);
-  server.addHook('onSend', async (_request, reply) => {
+  server.addHook('onSend', (_request, reply, _payload, done) => {
     // Or a client's idle connection would keep the service from ending.
     if (options.isDraining()) reply.header('connection', 'close');
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
+    done();
   });
-  server.addHook('onResponse', async (request) => {
+  server.addHook('onResponse', (request, _reply, done) => {
     const served = answering.get(request.raw.socket);
     if (served?.request === request.raw) {
       answering.delete(request.raw.socket);
       if (served.isLast) endSoon(request.raw.socket);
     }
+    done();
   });
   server.setErrorHandler(sendFailure);
   server.setNotFoundHandler((request, reply) => {
@@ -164,7 +168,7 @@ function nothingHere(): Failure {
 /** Answers with a failure in the form that holds outside `/graphql`, and logs the cause of one that is not the caller's. */
 function sendFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const failure = failureOfRequest(error, request);
-  logFailure(request.log, failure);
+  logFailure(request.log, failure, request.id);
   reportOutcome(request, failure.code);
   reply
     .code(statusOf(failure))

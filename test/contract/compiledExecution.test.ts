@@ -24,7 +24,11 @@ const LIST = `query($filter: OrderItemFilter, $first: Int, $after: String) {
     edges { cursor node { id } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }`;
 const item = (id: unknown): object => ({ __typename: 'OrderItem', id });
 
-/** Asked once, an operation is interpreted by graphql-js; asked again, it is compiled. Refusals change nothing. */
+/** A text that comes for the first time is interpreted by graphql-js, one that comes again is compiled. */
+let texts = 0;
+const newText = (query: string): string => `${query} # ${(texts += 1)}`;
+
+/** Refusals change nothing. */
 test.each<[string, string, object, string | undefined]>([
   ['every field', `query($id: ID!) { orderItem(id: $id) { ${EVERYTHING} } }`, { id: plain }, undefined],
   ['an unknown item', 'query($id: ID!) { orderItem(id: $id) { id } }', { id: 'nonsense' }, undefined],
@@ -84,6 +88,19 @@ test.each<[string, string, object, string | undefined]>([
   ['a variable that is null', 'query($id: ID!) { orderItem(id: $id) { id } }', { id: null }, undefined],
   ['a default', 'query($first: Int = 1) { orderItems(first: $first) { edges { cursor } } }', {}, undefined],
   ['null for a default', 'query($id: ID = "x") { orderItem(id: $id) { id } }', { id: null }, undefined],
+  [
+    'conditions in the text',
+    'query($o: ID!) { orderItems(filter: { orderId: $o, statuses: [PENDING, COMPLETE], isPreOrder: true }, first: 2) { edges { node { id } } } }',
+    { o: 'order-1' },
+    undefined,
+  ],
+  [
+    'a condition that may be left out',
+    'query($o: ID) { orderItems(filter: { orderId: $o, statuses: null }, first: 2) { edges { node { id } } } }',
+    {},
+    undefined,
+  ],
+  ['a subscription', 'subscription { orderItem }', {}, undefined],
   ['a refusal', CANCEL, { input: { id: complete, reason: 'Late' } }, undefined],
   ['another', CANCEL, { input: { id: plain, reason: 'Late', note: null } }, undefined],
   [
@@ -134,10 +151,84 @@ test.each<[string, string, object, string | undefined]>([
     undefined,
   ],
 ])('compiled, the answer is the same: %s', async (_, query, variables, token) => {
-  const interpreted = await ask(query, variables, token);
+  const interpreted = await ask(newText(query), variables, token);
+  await ask(query, variables, token);
   await ask(query, variables, token);
   expect(await ask(query, variables, token)).toEqual(interpreted);
   expect(await statusOf(open)).toBe('PENDING');
+});
+
+const ODD_VALUES: readonly unknown[] = [
+  null,
+  true,
+  0,
+  -0,
+  1.5,
+  1e21,
+  2 ** 31,
+  Number.MAX_SAFE_INTEGER,
+  '',
+  '7',
+  'PENDING',
+  'pending',
+  '\ud800',
+  [],
+  [null],
+  ['PENDING'],
+  [['PENDING']],
+  ['PENDING', 7],
+  {},
+  { id: 'x' },
+  { id: 7, reason: 'Late' },
+  { id: 'x', reason: 7 },
+  { id: 'x', reason: null },
+  { id: 'x', reason: 'Late', color: 'red' },
+  { ids: 'x', reason: 'Late' },
+  { ids: ['x', null], reason: 'Late' },
+  { statuses: 'PENDING' },
+  { statuses: [null] },
+  { statuses: ['PENDING', 'LOST'] },
+  { isPreOrder: 'true' },
+  { isPreOrder: 1 },
+  { orderId: 7, cancelable: null },
+  { __proto__: null, constructor: 'x' },
+];
+
+test.each<[string, string]>([
+  ['query($value: ID!) { orderItem(id: $value) { id } }', 'an id'],
+  ['query($value: Int) { orderItems(first: $value) { edges { cursor } } }', 'a number'],
+  ['query($value: String) { orderItems(after: $value) { edges { cursor } } }', 'a cursor'],
+  ['query($value: OrderItemFilter) { orderItems(filter: $value) { edges { cursor } } }', 'a filter'],
+  ['query($value: ID!) { orderItems(filter: { orderId: $value }) { edges { node { id } } } }', 'a part of a filter'],
+  ['query($value: OrderItemStatus!) { orderItems(filter: { statuses: [$value] }) { edges { cursor } } }', 'a status'],
+  ['query($value: [OrderItemStatus!]!) { orderItems(filter: { statuses: $value }) { edges { cursor } } }', 'statuses'],
+  ['query($value: [_Any!]!) { _entities(representations: $value) { __typename } }', 'representations'],
+  ['mutation($value: CancelOrderItemInput!) { cancelOrderItem(input: $value) { __typename } }', 'an input'],
+  ['mutation($value: CancelOrderItemsInput!) { cancelOrderItems(input: $value) { __typename } }', 'several'],
+  ['mutation($value: ID!) { cancelOrderItem(input: { id: $value, reason: "Late" }) { __typename } }', 'a part of it'],
+])('compiled, odd values are taken, or refused, as they are otherwise: %s', async (query) => {
+  await ask(query, { value: 'x' }, undefined);
+  await ask(query, { value: 'x' }, undefined);
+  for (const variables of [...ODD_VALUES.map((value) => ({ value })), {}]) {
+    expect({ variables, ...(await ask(query, variables, undefined)) }).toEqual({
+      variables,
+      ...(await ask(newText(query), variables, undefined)),
+    });
+  }
+});
+
+test('compiled, a mutation is carried out once', async () => {
+  const items = await insertOrderItems(service.dataSource, [{}, {}, {}, {}]);
+  const query = `mutation($input: CancelOrderItemInput!) {
+    cancelOrderItem(input: $input) { __typename ... on CancelOrderItemSuccess { orderItem { id status } } } }`;
+  for (const id of items) {
+    const cancelled = { __typename: 'CancelOrderItemSuccess', orderItem: { id, status: 'CANCELLED' } };
+    const input = { id, reason: 'Late' };
+    expect((await service.graphql(query, { input })).data).toEqual({ cancelOrderItem: cancelled });
+    expect((await service.graphql(query, { input })).data).toEqual({
+      cancelOrderItem: { __typename: 'OrderItemNotCancelable' },
+    });
+  }
 });
 
 async function statusOf(id: string): Promise<string> {

@@ -1,6 +1,6 @@
 /** Files of src/order-items that may speak GraphQL or HTTP. Every other one there is the core, a new one too. */
 const DOOR =
-  '^src/order-items/(cacheTags|graphqlContext|lineItemRoutes|openApiRoute|pageArguments|resolvers|resolverTypes\\.generated|scalars|schemaFields|subgraphSchema)\\.ts$';
+  '^src/order-items/(cacheTags|graphqlContext|lineItemRoutes|openApiRoute|overviewRoute|pageArguments|resolvers|resolverTypes\\.generated|scalars|schemaFields|subgraphSchema)\\.ts$';
 
 const POLICY = '^src/order-items/(eligibility|refusals)\\.ts$';
 

@@ -27,4 +27,4 @@ EXPOSE 4001
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 4001}/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # Node itself, without npm or a shell around it, so that it gets the signals.
-CMD ["node", "--max-semi-space-size=32", "--heap-growing-percent=100", "src/main.ts"]
+CMD ["node", "--max-semi-space-size=32", "--heap-growing-percent=100", "--disable-warning=ExperimentalWarning", "src/main.ts"]

@@ -12,6 +12,8 @@ export interface Config {
   readonly auth: AuthConfig | null;
   readonly routerSecret: string | null;
   readonly introspection: boolean;
+  /** Whether there are pages for people. */
+  readonly playground: boolean;
   readonly logLevel: LogLevel;
   readonly lockTimeoutMs: number;
   readonly requestTimeoutMs: number;
@@ -133,6 +135,7 @@ const environment = z.object({
     .nullable()
     .default(null),
   INTROSPECTION: flag.optional(),
+  PLAYGROUND: flag.optional(),
   LOG_LEVEL: z.custom<LogLevel>(isLogLevel, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
   LOCK_TIMEOUT_MS: wholeNumber(1, 60_000).default(2_000),
   REQUEST_TIMEOUT_MS: wholeNumber(100, 600_000).default(10_000),
@@ -205,6 +208,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
           }),
     routerSecret: values.ROUTER_SECRET,
     introspection: values.INTROSPECTION ?? !production,
+    playground: values.PLAYGROUND ?? !production,
     logLevel: values.LOG_LEVEL,
     lockTimeoutMs: values.LOCK_TIMEOUT_MS,
     requestTimeoutMs: values.REQUEST_TIMEOUT_MS,

@@ -2,9 +2,10 @@ import { notCancelableSql } from './order-items/eligibility.ts';
 import type { Service } from './service.ts';
 
 /** What a developer sees once the service is up: where the doors are, a token, and a cancel of a real item through each. */
-export async function greeting({ url, dataSource, developmentIssuer }: Service): Promise<string> {
+export async function greeting({ url, dataSource, developmentIssuer, hasPages }: Service): Promise<string> {
   const doors = [
     '',
+    ...(hasPages ? [`  Open      ${url}   (a playground and an API reference are one click away)`] : []),
     `  GraphQL   ${url}/graphql`,
     `  REST      ${url}/v0/line_item/{uuid}/cancel   (described at ${url}/v0/openapi.json)`,
     `  Health    ${url}/health/ready`,

@@ -4,7 +4,7 @@ import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginLandingPageDisabled,
 } from '@apollo/server/plugin/disabled';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, onRequestHookHandler } from 'fastify';
 import type { DataSource } from 'typeorm';
 import { type DevelopmentIssuer, openDevelopmentIssuer } from './auth/developmentIssuer.ts';
 import { createDevelopmentTokenVerifier, createTokenVerifier, type TokenVerifier } from './auth/tokenVerifier.ts';
@@ -29,8 +29,10 @@ import type { GraphQLContext } from './order-items/graphqlContext.ts';
 import { addLineItemRoutes } from './order-items/lineItemRoutes.ts';
 import { createReads, Loaders } from './order-items/loaders.ts';
 import { addOpenApiRoute } from './order-items/openApiRoute.ts';
+import { addOverviewRoute } from './order-items/overviewRoute.ts';
 import * as entities from './order-items/orderItemEntities.ts';
 import { buildSchema } from './order-items/subgraphSchema.ts';
+import type { PagesOptions } from './pages/pages.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 
@@ -41,6 +43,8 @@ export interface Service {
   readonly dataSource: DataSource;
   /** Null where tokens come from an issuer elsewhere. */
   readonly developmentIssuer: DevelopmentIssuer | null;
+  /** Whether people may look at it with a browser. */
+  readonly hasPages: boolean;
   /** Stops accepting, finishes what is in flight (10 s at most), releases everything; twice is once. */
   readonly stop: () => Promise<void>;
   /** Lets go of what would outlive the process; for one that is about to end without waiting. */
@@ -109,6 +113,7 @@ export async function startService(config: Config, { logger, signal }: ServiceDe
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
     dataSource,
     developmentIssuer,
+    hasPages: config.playground,
     stop: () => {
       draining = true;
       return (stopped ??= running.disposeAsync());
@@ -182,10 +187,14 @@ async function addRoutes(
   const cancel = createCancel(dataSource, config.lockTimeoutMs);
   const reads = createReads(dataSource);
   await addLineItemRoutes(server, { cancel, access });
+  const hasStartPage = config.playground && !config.production;
+  if (hasStartPage) addOverviewRoute(server, { dataSource, access });
+  const playground = config.playground ? await loadPages(server, { developmentIssuer, hasStartPage }) : null;
   await addGraphQLRoute(server, {
     apollo,
     maxBatchedOperations: config.limits.batchedOperations,
     onRequest: [
+      ...(playground === null ? [] : [playground]),
       ...(config.routerSecret === null ? [] : [requireRouterSecret(config.routerSecret)]),
       ...access.admit,
       access.requireCaller,
@@ -206,6 +215,12 @@ async function addRoutes(
       },
     }),
   });
+}
+
+/** The pages bring megabytes of scripts along, so they are not even loaded where they are not served. */
+async function loadPages(server: FastifyInstance, options: PagesOptions): Promise<onRequestHookHandler> {
+  const { addPages } = await import('./pages/pages.ts');
+  return addPages(server, options);
 }
 
 function verifierOf(config: Config, developmentIssuer: DevelopmentIssuer | null): TokenVerifier {

@@ -57,6 +57,7 @@ export async function startTestService(environment: Record<string, string> = {})
     DATA_DIR: dataDir,
     LOG_LEVEL: 'silent',
     RATE_LIMIT_PER_MINUTE: '0',
+    PLAYGROUND: 'false',
     ...environment,
   });
   const service = await startService(config, { logger: createLogger(config.logLevel) });

@@ -21,6 +21,7 @@ describe('configuration', () => {
       auth: null,
       routerSecret: null,
       introspection: true,
+      playground: true,
       logLevel: 'info',
       lockTimeoutMs: 2_000,
       requestTimeoutMs: 10_000,
@@ -93,7 +94,7 @@ describe('configuration', () => {
     ]);
   });
 
-  test('turns introspection off in production unless told otherwise', () => {
+  test('turns introspection and the pages off in production unless told otherwise', () => {
     const production = {
       NODE_ENV: 'production',
       AUTH_ISSUER: 'https://issuer.example',
@@ -102,5 +103,8 @@ describe('configuration', () => {
     };
     expect(readConfig(production).introspection).toBe(false);
     expect(readConfig({ ...production, INTROSPECTION: 'true' }).introspection).toBe(true);
+    expect(readConfig(production).playground).toBe(false);
+    expect(readConfig({ ...production, PLAYGROUND: 'true' }).playground).toBe(true);
+    expect(readConfig({ PLAYGROUND: 'false' }).playground).toBe(false);
   });
 });

@@ -1,0 +1,132 @@
+/** A client of the service, in the fewest words: one function for each thing that the start page does. */
+
+export type OrderItemStatus = 'PENDING' | 'ON_HOLD' | 'IN_FULFILLMENT' | 'COMPLETE' | 'CANCELLED' | 'RETURNED';
+
+export type BlockerCode = 'NOT_PRE_ORDERED' | 'TERMINAL_STATUS';
+
+export interface OrderItem {
+  readonly id: string;
+  readonly order: { readonly id: string };
+  readonly product: { readonly id: string };
+  readonly status: OrderItemStatus;
+  readonly isPreOrder: boolean;
+  readonly releaseDate: string | null;
+  readonly price: { readonly amount: string; readonly currency: string };
+  readonly cancelability: {
+    readonly cancelable: boolean;
+    readonly blockers: readonly { readonly code: BlockerCode }[];
+  };
+}
+
+export interface Page {
+  readonly items: readonly OrderItem[];
+  /** Where the next page begins; null on the last one. */
+  readonly next: string | null;
+}
+
+export interface Filter {
+  readonly statuses?: readonly OrderItemStatus[];
+  readonly orderId?: string;
+  readonly isPreOrder?: boolean;
+  readonly cancelable?: boolean;
+}
+
+export interface Overview {
+  readonly statuses: readonly { readonly status: OrderItemStatus; readonly count: number }[];
+  readonly recent: readonly {
+    readonly orderItemId: string;
+    readonly reason: string | null;
+    readonly cancelledAt: string;
+    readonly channel: 'graphql' | 'rest';
+  }[];
+}
+
+/** What came of a cancel: the item as it is now, or why it was not cancelled. */
+export type CancelResult = { readonly item: OrderItem; readonly requestId: string } | { readonly refusal: string };
+
+/** No answer, or one that says that asking again may help. */
+export class Unavailable extends Error {}
+
+const TIMEOUT_MS = 15_000;
+
+const ITEM = `fragment Item on OrderItem {
+  id order { id } product { id } status isPreOrder releaseDate price { amount currency }
+  cancelability { cancelable blockers { code } }
+}`;
+
+export function createClient(token: string | null): {
+  readonly list: (filter: Filter, after: string | null) => Promise<Page>;
+  readonly find: (id: string) => Promise<OrderItem | null>;
+  readonly overview: () => Promise<Overview>;
+  readonly cancel: (id: string, reason: string, note: string, idempotencyKey: string) => Promise<CancelResult>;
+} {
+  const authorization = token === null ? {} : { authorization: `Bearer ${token}` };
+
+  const send = async (path: string, init: RequestInit): Promise<Response> => {
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const answer = await fetch(path, { ...init, signal }).catch(() => {
+      throw new Unavailable('The service does not answer.');
+    });
+    if (answer.status === 401) throw new Error('The token is not, or no longer, valid. Reload the page.');
+    if (answer.status === 429 || answer.status === 503)
+      throw new Unavailable('The service is busy or has no database.');
+    return answer;
+  };
+
+  const ask = async <Data>(query: string, variables: object): Promise<Data> => {
+    const answer = await send('/graphql', {
+      method: 'POST',
+      headers: { ...authorization, 'content-type': 'application/json', 'apollographql-client-name': 'start-page' },
+      body: JSON.stringify({ query, variables }),
+    });
+    const { data, errors } = (await answer.json()) as { data?: Data; errors?: { message: string }[] };
+    if (errors !== undefined || data === undefined) throw new Error(errors?.[0]?.message ?? 'There is no answer.');
+    return data;
+  };
+
+  return {
+    list: async (filter, after) => {
+      const { orderItems } = await ask<{
+        orderItems: {
+          edges: { node: OrderItem }[];
+          pageInfo: { hasNextPage: boolean; endCursor: string | null };
+        };
+      }>(
+        `query StartPageItems($filter: OrderItemFilter, $after: String) {
+          orderItems(filter: $filter, after: $after) { edges { node { ...Item } } pageInfo { hasNextPage endCursor } }
+        } ${ITEM}`,
+        { filter, after },
+      );
+      const { hasNextPage, endCursor } = orderItems.pageInfo;
+      return { items: orderItems.edges.map(({ node }) => node), next: hasNextPage ? endCursor : null };
+    },
+    find: async (id) => {
+      const query = `query StartPageItem($id: ID!) { orderItem(id: $id) { ...Item } } ${ITEM}`;
+      return (await ask<{ orderItem: OrderItem | null }>(query, { id })).orderItem;
+    },
+    overview: async () => {
+      const answer = await send('/pages/overview', { headers: authorization });
+      if (!answer.ok) throw new Error(((await answer.json()) as { message: string }).message);
+      return (await answer.json()) as Overview;
+    },
+    cancel: async (id, reason, note, idempotencyKey) => {
+      const { cancelOrderItem: result } = await ask<{
+        cancelOrderItem:
+          | { __typename: 'CancelOrderItemSuccess'; orderItem: OrderItem; cancellation: { requestId: string } }
+          | { __typename: string; message: string };
+      }>(
+        `mutation StartPageCancel($input: CancelOrderItemInput!) {
+          cancelOrderItem(input: $input) {
+            __typename
+            ... on CancelOrderItemSuccess { orderItem { ...Item } cancellation { requestId } }
+            ... on CancelOrderItemRefusal { message }
+          }
+        } ${ITEM}`,
+        { input: { id, reason, idempotencyKey, ...(note === '' ? {} : { note }) } },
+      );
+      return 'orderItem' in result
+        ? { item: result.orderItem, requestId: result.cancellation.requestId }
+        : { refusal: result.message };
+    },
+  };
+}

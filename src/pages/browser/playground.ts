@@ -1,0 +1,90 @@
+import { keepAccessible, set } from './accessible.ts';
+import { element } from './elements.ts';
+import { findExamples } from './examples.ts';
+import { tasksWith } from './tasks.ts';
+import { tokenOfTab } from './token.ts';
+
+interface GraphQLParams {
+  readonly query: string;
+  readonly operationName?: string | null;
+  readonly variables?: unknown;
+}
+
+interface GraphiQLOptions {
+  readonly title: string;
+  readonly logo: string;
+  readonly fetcher: (params: GraphQLParams, options?: { headers?: Record<string, string> }) => Promise<unknown>;
+  readonly defaultTabs: readonly { query: string; variables: string; headers: string }[];
+  /** Of a new tab. */
+  readonly headers: string;
+  readonly defaultEditorToolsVisibility: 'variables';
+  readonly shouldPersistHeaders: boolean;
+  readonly storage: Storage;
+  readonly onEditQuery: () => void;
+}
+
+declare const YogaGraphiQL: { renderYogaGraphiQL: (root: HTMLElement, options: GraphiQLOptions) => void };
+
+/** Monaco's workers, from here. */
+const WORKERS: Readonly<Record<string, string>> = {
+  editorWorkerService: '/pages/editor.worker.js',
+  json: '/pages/json.worker.js',
+  graphql: '/pages/graphql.worker.js',
+};
+Object.assign(globalThis, {
+  MonacoEnvironment: { globalAPI: false, getWorkerUrl: (_module: string, label: string) => WORKERS[label] },
+});
+
+const token = await tokenOfTab();
+const authorization = token === null ? {} : { Authorization: `Bearer ${token}` };
+const headers = JSON.stringify(authorization, null, 2);
+
+/** Tabs are kept without their headers, so one that comes back has none: it asks with the token all the same. */
+const send: GraphiQLOptions['fetcher'] = async ({ operationName, ...params }, { headers: given = {} } = {}) => {
+  const isGiven = Object.keys(given).some((name) => name.toLowerCase() === 'authorization');
+  const answer = await fetch('/graphql', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(isGiven ? {} : authorization), ...given },
+    // Just after another tab was opened, it can still be that of the former.
+    body: JSON.stringify(params.query.includes(operationName ?? '') ? { ...params, operationName } : params),
+  });
+  return answer.json();
+};
+
+const tabs = tasksWith(await findExamples(token)).map(({ query, variables }) => ({
+  query,
+  variables: JSON.stringify(variables, null, 2),
+  headers,
+}));
+// What the first tab is shown with. A page that is loaded again finds there what it had.
+if (sessionStorage.getItem('graphiql:tabState') === null) {
+  sessionStorage.setItem('graphiql:query', tabs[0]?.query ?? '');
+  sessionStorage.setItem('graphiql:variables', tabs[0]?.variables ?? '');
+}
+
+const playground = element('playground', HTMLElement);
+YogaGraphiQL.renderYogaGraphiQL(playground, {
+  title: 'order-items',
+  logo: '<img src="/pages/icon.svg" alt="" width="24" height="24">',
+  fetcher: send,
+  defaultTabs: tabs,
+  headers,
+  defaultEditorToolsVisibility: 'variables',
+  shouldPersistHeaders: false,
+  // Of this tab only: a query may hold what is nobody else's business.
+  storage: sessionStorage,
+  // It would otherwise be written into the URL.
+  onEditQuery: () => undefined,
+});
+
+// A tab must not hold the buttons that open and close it: so they are a list, of which one is the current.
+keepAccessible(playground, (root) => {
+  for (const tab of root.querySelectorAll('.graphiql-tab')) {
+    const isCurrent = tab.classList.contains('graphiql-tab-active');
+    if (tab.parentElement !== null) set(tab.parentElement, 'role', 'list');
+    set(tab, 'role', 'listitem');
+    tab.removeAttribute('aria-selected');
+    const opener = tab.querySelector('button');
+    if (opener !== null) set(opener, 'aria-current', String(isCurrent));
+  }
+});

@@ -1,0 +1,211 @@
+import { openCancelDialog } from './cancelDialog.ts';
+import { element, field } from './elements.ts';
+import {
+  type BlockerCode,
+  createClient,
+  type Filter,
+  type OrderItem,
+  type OrderItemStatus,
+  type Overview,
+} from './orderItems.ts';
+import { tokenOfTab } from './token.ts';
+
+/** How often what others do is looked for, in milliseconds, as long as the page is looked at. */
+const REFRESH_MS = 5_000;
+
+/** How long to wait for the end of a word, in milliseconds. */
+const TYPING_MS = 250;
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+const STATUS_NAMES: Readonly<Record<OrderItemStatus, string>> = {
+  PENDING: 'Pending',
+  ON_HOLD: 'On hold',
+  IN_FULFILLMENT: 'In fulfillment',
+  COMPLETE: 'Complete',
+  CANCELLED: 'Cancelled',
+  RETURNED: 'Returned',
+};
+
+/** Why there is nothing to cancel, as the one who looks at the item would say it. */
+function reasonOf(code: BlockerCode, { status }: OrderItem): string {
+  switch (code) {
+    case 'NOT_PRE_ORDERED':
+      return 'It was not pre-ordered.';
+    case 'TERMINAL_STATUS':
+      return `It is ${STATUS_NAMES[status].toLowerCase()}.`;
+  }
+}
+
+const client = createClient(await tokenOfTab());
+const filterForm = element('filter', HTMLFormElement);
+const rows = element('rows', HTMLTableSectionElement);
+
+/** The cursors after which the pages begin, up to the one that is shown. */
+let cursors: (string | null)[] = [null];
+let nextCursor: string | null = null;
+/** The last question asked: the answer to an older one that comes late is dropped. */
+let asked = 0;
+
+async function refresh(): Promise<void> {
+  const question = ++asked;
+  try {
+    const [page, overview] = await Promise.all([findItems(), client.overview()]);
+    if (question !== asked) return;
+    nextCursor = page.next;
+    showItems(page.items);
+    showOverview(overview);
+    showTrouble(null);
+  } catch (error) {
+    if (question === asked) showTrouble(error as Error);
+  }
+}
+
+async function findItems(): Promise<{ items: readonly OrderItem[]; next: string | null }> {
+  const form = new FormData(filterForm);
+  const textOf = (name: string): string => (form.get(name) as string).trim();
+  const search = textOf('search');
+  if (UUID.test(search)) {
+    const item = await client.find(search);
+    return { items: item === null ? [] : [item], next: null };
+  }
+  const filter: Filter = {
+    ...(search === '' ? {} : { orderId: search }),
+    ...(textOf('status') === '' ? {} : { statuses: [textOf('status') as OrderItemStatus] }),
+    ...(textOf('isPreOrder') === '' ? {} : { isPreOrder: textOf('isPreOrder') === 'true' }),
+    ...(textOf('cancelable') === '' ? {} : { cancelable: textOf('cancelable') === 'true' }),
+  };
+  return client.list(filter, cursors.at(-1) ?? null);
+}
+
+function showItems(items: readonly OrderItem[]): void {
+  const known = new Map([...rows.rows].map((row) => [row.dataset['id'], row]));
+  const shown = items.map((item) => {
+    const row = known.get(item.id) ?? newRow();
+    fillRow(row, item);
+    return row;
+  });
+  // Rows that stay are not moved: whoever is on one stays there.
+  for (const row of [...rows.rows]) if (!shown.includes(row)) row.remove();
+  shown.forEach((row, place) => {
+    if (rows.rows[place] !== row) rows.insertBefore(row, rows.rows[place] ?? null);
+  });
+  element('no-items', HTMLElement).hidden = items.length > 0;
+  element('page', HTMLElement).textContent = `Page ${cursors.length}`;
+  element('previous', HTMLButtonElement).disabled = cursors.length === 1;
+  element('next', HTMLButtonElement).disabled = nextCursor === null;
+}
+
+function newRow(): HTMLTableRowElement {
+  const row = element('row', HTMLTemplateElement).content.firstElementChild?.cloneNode(true);
+  if (!(row instanceof HTMLTableRowElement)) throw new Error('The page has no row to copy.');
+  return row;
+}
+
+function fillRow(row: HTMLTableRowElement, item: OrderItem): void {
+  row.dataset['id'] = item.id;
+  field(row, 'id').textContent = item.id;
+  field(row, 'order').textContent = item.order.id;
+  field(row, 'product').textContent = item.product.id;
+  field(row, 'status').textContent = STATUS_NAMES[item.status];
+  field(row, 'isPreOrder').textContent = item.isPreOrder ? 'Yes' : 'No';
+  field(row, 'releaseDate').textContent = item.releaseDate ?? '–';
+  field(row, 'price').textContent = `${Number(item.price.amount).toFixed(2)} ${item.price.currency}`;
+  const why = field(row, 'why');
+  why.id = `why-${item.id}`;
+  why.textContent = item.cancelability.blockers.map(({ code }) => reasonOf(code, item)).join(' ');
+  const button = field(row, 'cancel');
+  // Not `disabled`: who comes by keyboard must be able to hear why.
+  button.setAttribute('aria-disabled', String(!item.cancelability.cancelable));
+  button.setAttribute('aria-label', `Cancel item ${item.id}`);
+  button.setAttribute('aria-describedby', why.id);
+  button.onclick = () => {
+    if (item.cancelability.cancelable) void cancel(item);
+  };
+}
+
+async function cancel(item: OrderItem): Promise<void> {
+  const news = await openCancelDialog(client, item);
+  if (news !== null) element('news', HTMLElement).textContent = news;
+  await refresh();
+}
+
+function showOverview({ statuses, recent }: Overview): void {
+  const most = Math.max(1, ...statuses.map(({ count }) => count));
+  const list = element('statuses', HTMLElement);
+  for (const { status, count } of statuses) {
+    const line = list.querySelector<HTMLElement>(`[data-status="${status}"]`) ?? newStatus(list, status);
+    field(line, 'bar').style.width = `${(count / most) * 100}%`;
+    field(line, 'count').textContent = count.toLocaleString('en');
+  }
+  element('no-recent', HTMLElement).hidden = recent.length > 0;
+  element('recent', HTMLElement).replaceChildren(
+    ...recent.map(({ orderItemId, reason, cancelledAt, channel }) => {
+      const line = document.createElement('li');
+      const time = document.createElement('time');
+      time.dateTime = cancelledAt;
+      time.textContent = `${new Date(cancelledAt).toLocaleString('en')}, ${channel === 'rest' ? 'REST' : 'GraphQL'}`;
+      const id = document.createElement('code');
+      id.textContent = orderItemId;
+      line.append(`${reason ?? 'No reason stated'} `, time, document.createElement('br'), id);
+      return line;
+    }),
+  );
+}
+
+function newStatus(list: HTMLElement, status: OrderItemStatus): HTMLElement {
+  const line = document.createElement('li');
+  line.dataset['status'] = status;
+  const only = document.createElement('button');
+  only.type = 'button';
+  only.textContent = STATUS_NAMES[status];
+  only.onclick = () => {
+    const choice = filterForm.elements.namedItem('status');
+    if (choice instanceof HTMLSelectElement) choice.value = status;
+    startOver();
+  };
+  const bar = document.createElement('span');
+  bar.dataset['field'] = 'bar';
+  bar.className = 'bar';
+  const count = document.createElement('span');
+  count.dataset['field'] = 'count';
+  count.className = 'count';
+  line.append(only, bar, count);
+  list.append(line);
+  return line;
+}
+
+function showTrouble(error: Error | null): void {
+  const trouble = element('trouble', HTMLElement);
+  trouble.hidden = error === null;
+  if (trouble.textContent !== (error?.message ?? '')) trouble.textContent = error?.message ?? '';
+}
+
+/** Another filter begins at its first page. */
+function startOver(): void {
+  cursors = [null];
+  void refresh();
+}
+
+let typing: ReturnType<typeof setTimeout> | undefined;
+filterForm.addEventListener('input', () => {
+  clearTimeout(typing);
+  typing = setTimeout(startOver, TYPING_MS);
+});
+filterForm.addEventListener('submit', (event) => {
+  event.preventDefault();
+  startOver();
+});
+filterForm.addEventListener('reset', () => setTimeout(startOver));
+element('next', HTMLButtonElement).addEventListener('click', () => {
+  cursors.push(nextCursor);
+  void refresh();
+});
+element('previous', HTMLButtonElement).addEventListener('click', () => {
+  cursors.pop();
+  void refresh();
+});
+setInterval(() => {
+  if (document.visibilityState === 'visible' && document.querySelector('dialog[open]') === null) void refresh();
+}, REFRESH_MS);
+await refresh();

@@ -1,0 +1,117 @@
+import { request } from 'node:http';
+import { startTestService } from '../support/testService.ts';
+
+const AUTH = { AUTH_ISSUER: 'https://issuer.example', AUTH_AUDIENCE: 'order-items', INTROSPECTION: 'true' };
+const [development, without, production, asked] = await Promise.all([
+  startTestService({ PLAYGROUND: '' }),
+  startTestService({ PLAYGROUND: 'false' }),
+  startTestService({ NODE_ENV: 'production', PLAYGROUND: '', ...AUTH }),
+  startTestService({ NODE_ENV: 'production', PLAYGROUND: 'true', ...AUTH }),
+]);
+
+const PAGES = ['/', '/docs', '/graphql'];
+const TOKEN = /name="development-token" content="([^"]*)"/;
+
+interface Page {
+  readonly status: number;
+  readonly headers: Record<string, unknown>;
+  readonly html: string;
+}
+
+/** As a browser asks that was sent there. Not by `fetch`, which sets some of these headers itself. */
+function open(url: string, headers: Record<string, string> = {}): Promise<Page> {
+  return new Promise((resolve, reject) => {
+    const accept = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
+    request(url, { headers: { accept, 'sec-fetch-dest': 'document', ...headers } }, (response) => {
+      let html = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (html += chunk));
+      response.on('end', () => {
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, html });
+      });
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
+test.each([
+  ['development', development, [200, 200, 200]],
+  ['development without PLAYGROUND', without, [404, 404, 401]],
+  ['production', production, [404, 404, 401]],
+  ['production with PLAYGROUND', asked, [404, 200, 200]],
+])('%s: which pages there are', async (_, service, statuses) => {
+  const pages = await Promise.all(PAGES.map((path) => open(service.url + path)));
+  expect(pages.map(({ status }) => status)).toEqual(statuses);
+  const overview = await fetch(`${service.url}/pages/overview`);
+  expect(overview.status).toBe(statuses[0] === 200 ? 401 : 404);
+  expect((await fetch(`${service.url}/pages/start.ts`)).status).toBe(statuses[0]);
+});
+
+test.each(PAGES)('%s runs no script but those that are served here', async (path) => {
+  const { headers, html } = await open(development.url + path);
+  const policy = String(headers['content-security-policy']);
+  expect(policy).toContain("default-src 'none'");
+  expect(policy).toMatch(/script-src 'self'(;|$)/);
+  expect(policy).toContain("frame-ancestors 'none'");
+  expect(headers['cache-control']).toBe('no-store');
+  expect(html).not.toMatch(/<script(?![^>]* src="\/pages\/)|\son\w+=|(?:src|href)="(?:https?:|\/\/)/);
+});
+
+test('what the pages load is found, has its type, and is kept by browsers', async () => {
+  const pages = await Promise.all(PAGES.map((path) => open(development.url + path)));
+  const files = new Set(
+    pages.flatMap(({ html }) => [...html.matchAll(/="(\/pages\/[^"]+)"/g)].map(([, file]) => file)),
+  );
+  expect(files.size).toBeGreaterThan(8);
+  for (const file of files) {
+    const answer = await fetch(development.url + String(file));
+    expect([file, answer.status]).toEqual([file, 200]);
+    expect(answer.headers.get('content-type')).toMatch(/^(text\/(javascript|css)|image\/svg\+xml); charset=utf-8$/);
+    const again = await fetch(development.url + String(file), {
+      headers: { 'if-none-match': String(answer.headers.get('etag')) },
+    });
+    expect(again.status).toBe(304);
+  }
+});
+
+describe('the development token', () => {
+  test.each(PAGES)('%s comes with one', async (path) => {
+    const { html } = await open(development.url + path);
+    const answer = await fetch(`${development.url}/pages/overview`, {
+      headers: { authorization: `Bearer ${String(TOKEN.exec(html)?.[1])}` },
+    });
+    expect(answer.status).toBe(200);
+  });
+
+  test.each<[string, Record<string, string>]>([
+    ['by another name, which may be that of another site', { host: 'evil.example:4001' }],
+    ['from a page of another origin', { origin: 'https://evil.example' }],
+    ['by a script', { 'sec-fetch-dest': 'empty' }],
+    ['in a frame', { 'sec-fetch-dest': 'iframe' }],
+  ])('asked for %s, a page comes without', async (_, headers) => {
+    for (const path of PAGES) {
+      const { status, html } = await open(development.url + path, headers);
+      expect([status, TOKEN.exec(html)?.[1]]).toEqual([200, '']);
+    }
+  });
+
+  test('there is none in production', async () => {
+    for (const path of ['/docs', '/graphql']) expect(TOKEN.exec((await open(asked.url + path)).html)?.[1]).toBe('');
+  });
+});
+
+test('a GET with a query is still for the GraphQL door', async () => {
+  const token = await development.token();
+  const answer = await open(`${development.url}/graphql?query=%7B__typename%7D`, {
+    authorization: `Bearer ${token}`,
+    'apollo-require-preflight': 'true',
+    accept: 'text/html, application/json;q=0.5',
+  });
+  expect(JSON.parse(answer.html)).toEqual({ data: { __typename: 'Query' } });
+});
+
+test('the overview needs the scope to read', async () => {
+  const token = await development.token({ scope: 'order-items:cancel' });
+  const answer = await fetch(`${development.url}/pages/overview`, { headers: { authorization: `Bearer ${token}` } });
+  expect(answer.status).toBe(403);
+});

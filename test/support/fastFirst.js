@@ -1,6 +1,6 @@
 import TestSequencer from '@jest/test-sequencer';
 
-const FOLDERS = ['unit', 'migration', 'integration', 'contract', 'faults', 'federation', 'lifecycle'];
+const FOLDERS = ['unit', 'migration', 'integration', 'contract', 'faults', 'federation', 'lifecycle', 'browser'];
 
 /** Runs the fast tests first, so that a plain mistake shows at once. */
 export default class FastFirst extends TestSequencer {

@@ -1,0 +1,117 @@
+import { loadDemonstration } from '../../src/demonstration/loadDemonstration.ts';
+import { closeBrowser, closeVisits, describeInBrowser, violationsOf, visit, type Visit } from '../support/browser.ts';
+import { startTestService } from '../support/testService.ts';
+
+const service = await startTestService({ PLAYGROUND: 'true' });
+await loadDemonstration(service.databaseUrl);
+
+async function open(options?: Parameters<typeof visit>[1]): Promise<Visit> {
+  const visited = await visit(`${service.url}/graphql`, options);
+  await visited.page.locator('.graphiql-query-editor .view-line').first().waitFor();
+  return visited;
+}
+
+/** Runs the operation of a tab. @returns what the answer pane shows. */
+async function run({ page }: Visit, tab: string, expected: string): Promise<void> {
+  await page.getByRole('button', { name: tab, exact: true }).click();
+  await page.locator('.graphiql-query-editor').getByText(tab).first().waitFor();
+  await page.getByRole('button', { name: /^Execute query/ }).click();
+  await page.locator('.result-window').getByText(expected).first().waitFor();
+}
+
+describeInBrowser('the playground', () => {
+  afterEach(async () => {
+    expect(await closeVisits()).toEqual([]);
+  });
+  afterAll(closeBrowser);
+
+  test('has a tab for each task of a newcomer, which can be carried out as it is', async () => {
+    const visited = await open();
+    await run(visited, 'PreOrderedItems', 'releaseDate');
+    await run(visited, 'WhyNotCancelable', 'blockers');
+    await run(visited, 'CancelOne', 'CancelOrderItemSuccess');
+    // Two are cancelled, the third is refused.
+    await run(visited, 'CancelSeveral', 'OrderItemNotCancelable');
+    await run(visited, 'ResolveEntities', '_entities');
+    const [row] = await service.dataSource.query<{ reasons: string[] }[]>(
+      'SELECT array_agg(reason ORDER BY reason) AS reasons FROM order_item_cancellation',
+    );
+    expect(row?.reasons).toEqual(['Changed my mind', 'The release is late', 'The release is late']);
+  });
+
+  test('explains the schema and completes what is typed', async () => {
+    const { page } = await open();
+    await page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
+    await page.locator('.graphiql-doc-explorer').getByText('Query', { exact: true }).click();
+    await page.locator('.graphiql-doc-explorer').getByText('orderItems', { exact: true }).waitFor();
+
+    await page.locator('.graphiql-query-editor .view-lines').click();
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('{ orderItem');
+    await page.locator('.suggest-widget').getByText('orderItems').first().waitFor();
+  });
+
+  test('is used with a keyboard alone', async () => {
+    const { page } = await open();
+    await page.locator('.graphiql-query-editor textarea, .graphiql-query-editor [contenteditable]').first().focus();
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('query Typed { __typename ');
+    // GraphiQL reads what was typed a moment later.
+    await page.getByRole('button', { name: 'Typed', exact: true }).waitFor();
+    await page.keyboard.press('Control+Enter');
+    await page.locator('.result-window').getByText('__typename').first().waitFor();
+  });
+
+  test('keeps the token out of URLs and of the storage of all tabs', async () => {
+    const visited = await open();
+    await run(visited, 'PreOrderedItems', 'releaseDate');
+    const { page, loaded } = visited;
+    const token = String(await page.locator('meta[name="development-token"]').getAttribute('content'));
+    expect(token).toMatch(/^eyJ/);
+    expect([page.url(), ...loaded.map(({ url }) => url)].join(' ')).not.toContain(token.slice(-20));
+    expect(await page.evaluate('JSON.stringify(localStorage) + document.cookie')).not.toContain(token.slice(-20));
+    await page.getByRole('button', { name: 'Headers' }).click();
+    await page.locator('.graphiql-editor-tool').getByText('Authorization').first().waitFor();
+  });
+
+  test('keeps its tabs over a reload, and goes on with a token', async () => {
+    const visited = await open();
+    const { page } = visited;
+    await page.locator('.graphiql-query-editor .view-lines').click();
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('query Mine { orderItems(first: 1) { pageInfo { hasNextPage } ');
+    await page.getByRole('button', { name: 'Mine', exact: true }).waitFor();
+    // It is written down when the typing ends.
+    await page.waitForFunction("() => JSON.stringify(sessionStorage).includes('Mine')");
+    await page.reload();
+    await run(visited, 'Mine', 'hasNextPage');
+    expect(page.url()).toBe(`${service.url}/graphql`);
+  });
+
+  test.each([
+    ['light', {}],
+    ['dark', { dark: true }],
+    ['on a phone', { width: 375 }],
+    ['on a phone, dark', { width: 375, dark: true }],
+  ])('%s: nothing is cut off, and accessible', async (_, options) => {
+    const visited = await open(options);
+    await run(visited, 'PreOrderedItems', 'releaseDate');
+    expect(await visited.page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+    expect(await violationsOf(visited.page)).toEqual([]);
+  });
+
+  test('asks for a token where there is none, and keeps it in the tab', async () => {
+    // By another name, the page gives no token away.
+    const url = `${service.url.replace('127.0.0.1', 'order-items.localhost')}/graphql`;
+    const visited = await visit(url);
+    const { page } = visited;
+    await page.getByRole('textbox', { name: 'Token' }).waitFor();
+    expect(await violationsOf(page)).toEqual([]);
+    await page.getByRole('textbox', { name: 'Token' }).fill(`Bearer ${await service.token()}`);
+    await page.keyboard.press('Enter');
+    await run(visited, 'PreOrderedItems', 'releaseDate');
+    await page.reload();
+    await run(visited, 'PreOrderedItems', 'releaseDate');
+    expect(await page.evaluate('localStorage.length')).toBe(0);
+  });
+});

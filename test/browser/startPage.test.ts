@@ -1,0 +1,219 @@
+import type { Locator } from 'playwright-core';
+import { loadDemonstration } from '../../src/demonstration/loadDemonstration.ts';
+import { closeBrowser, closeVisits, describeInBrowser, violationsOf, visit, type Visit } from '../support/browser.ts';
+import { findCancellations, findOrderItem } from '../support/orderItems.ts';
+import { startTestService } from '../support/testService.ts';
+
+const service = await startTestService({ PLAYGROUND: 'true' });
+await loadDemonstration(service.databaseUrl);
+
+/** Opens the start page and waits for its items. */
+async function open(options?: Parameters<typeof visit>[1]): Promise<Visit> {
+  const visited = await visit(`${service.url}/`, options);
+  await visited.page.getByRole('row').nth(20).waitFor();
+  return visited;
+}
+
+/** The first item that is shown with such a button. */
+function firstItem({ page }: Visit, disabled: boolean) {
+  const row = page.locator(`tbody tr:has(button[aria-disabled="${String(disabled)}"])`).first();
+  return { row, button: row.getByRole('button'), id: () => row.getAttribute('data-id').then(String) };
+}
+
+/** Opens the start page with what can be cancelled. */
+async function openCancelable(options?: Parameters<typeof visit>[1]): Promise<Visit> {
+  const visited = await open(options);
+  await visited.page.getByLabel('Cancelable').selectOption('Yes');
+  await gone(visited.page.locator('tbody button[aria-disabled="true"]'));
+  return visited;
+}
+
+/** Waits until there is no such element. */
+function gone(elements: Locator): Promise<void> {
+  return elements.first().waitFor({ state: 'detached' });
+}
+
+/** What does not show this. */
+function others({ page }: Visit, field: string, text: string): Locator {
+  return page.locator(`tbody [data-field="${field}"]:not(:text-is("${text}"))`);
+}
+
+describeInBrowser('the start page', () => {
+  afterEach(async () => {
+    expect(await closeVisits()).toEqual([]);
+  });
+  afterAll(closeBrowser);
+
+  test('shows what is there: items, how many in each status, and where the doors are', async () => {
+    const { page } = await open();
+    expect(await page.locator('tbody tr').count()).toBe(20);
+    const rows = await service.dataSource.query<{ count: string }[]>('SELECT count(*) FROM order_item GROUP BY status');
+    const counts = await page.locator('#statuses .count').allTextContents();
+    expect(
+      counts
+        .map((count) => Number(count.replaceAll(',', '')))
+        .filter((count) => count > 0)
+        .sort(),
+    ).toEqual(rows.map(({ count }) => Number(count)).sort());
+    for (const door of ['/graphql', '/docs', '/v0/openapi.json', '/health/ready', '/metrics']) {
+      expect((await fetch(service.url + door, { headers: { accept: 'text/html' } })).status).toBe(200);
+      expect(await page.locator(`a[href="${door}"]`).count()).toBe(1);
+    }
+  });
+
+  test('first load takes less than 100 kB', async () => {
+    const { page, loaded } = await open();
+    await page.waitForLoadState('networkidle');
+    expect(loaded.length).toBeGreaterThan(5);
+    expect(loaded.reduce((sum, { bytes }) => sum + bytes, 0)).toBeLessThan(100_000);
+  });
+
+  test('finds: by filters, by an order, by an item; and goes from page to page', async () => {
+    const visited = await open();
+    const { page } = visited;
+    await page.getByRole('combobox', { name: 'Status' }).selectOption('Complete');
+    await page.getByLabel('Pre-ordered').selectOption('Yes');
+    await gone(others(visited, 'status', 'Complete'));
+    await page.getByRole('button', { name: 'Clear' }).click();
+    await others(visited, 'status', 'Complete').first().waitFor();
+
+    const first = await page.locator('tbody tr').first().getAttribute('data-id');
+    await page.getByRole('button', { name: 'Older' }).click();
+    await page.getByText('Page 2').waitFor();
+    expect(await page.locator('tbody tr').first().getAttribute('data-id')).not.toBe(first);
+    await page.getByRole('button', { name: 'Newer' }).click();
+    await page.getByText('Page 1').waitFor();
+    expect(await page.locator('tbody tr').first().getAttribute('data-id')).toBe(first);
+
+    const order = String(await page.locator('tbody [data-field="order"]').first().textContent());
+    await page.getByLabel('Item or order').fill(order);
+    await gone(others(visited, 'order', order));
+    await page.getByLabel('Item or order').fill(String(first));
+    await gone(page.locator('tbody tr').nth(1));
+    await page.getByLabel('Item or order').fill('no such order');
+    await page.getByText('No order item matches.').waitFor();
+  });
+
+  test('cancels an item with a reason, and shows it among the recent ones', async () => {
+    const visited = await openCancelable();
+    const { page } = visited;
+    const item = firstItem(visited, false);
+    const id = await item.id();
+    await item.button.click();
+    const reason = '<img src=x onerror=alert(1)> & more';
+    await page.getByLabel('Reason').fill(reason);
+    await page.getByRole('button', { name: 'Cancel the item' }).click();
+    await page.getByRole('status').getByText(`Cancelled ${id}`).waitFor();
+    expect(await findOrderItem(service.dataSource, id)).toMatchObject({ status: 'cancelled' });
+    expect(await findCancellations(service.dataSource, [id])).toMatchObject([{ reason, channel: 'graphql' }]);
+    await page.locator('#recent li').first().getByText(reason).waitFor();
+    await gone(page.locator(`tr[data-id="${id}"]`));
+    await page.getByLabel('Item or order').fill(id);
+    await page.locator(`tr[data-id="${id}"] .why`).getByText('It is cancelled.').waitFor();
+  });
+
+  test('says why an item cannot be cancelled, and does not ask for a reason then', async () => {
+    const visited = await open();
+    const { row, button } = firstItem(visited, true);
+    const why = String(await row.locator('.why').textContent());
+    expect(why).toMatch(/^(It was not pre-ordered\.)? ?(It is (complete|cancelled|returned)\.)?$/);
+    expect(await button.getAttribute('aria-describedby')).toBe(await row.locator('.why').getAttribute('id'));
+    await button.click({ force: true });
+    expect(await visited.page.locator('dialog[open]').count()).toBe(0);
+  });
+
+  test('tells of a refusal when somebody else was faster', async () => {
+    const visited = await openCancelable();
+    const { page } = visited;
+    const item = firstItem(visited, false);
+    const id = await item.id();
+    await item.button.click();
+    expect((await service.cancelByRest(id)).status).toBe(200);
+    await page.getByLabel('Reason').fill('Late');
+    await page.getByRole('button', { name: 'Cancel the item' }).click();
+    await page.locator('#cancel-trouble:not([hidden])').waitFor();
+    // The words of the contract, as the other door has them.
+    expect(await page.locator('#cancel-trouble').textContent()).toBe((await service.cancelByRest(id)).body.message);
+    await page.getByRole('button', { name: 'Keep the item' }).click();
+    expect(await findCancellations(service.dataSource, [id])).toMatchObject([{ channel: 'rest' }]);
+  });
+
+  test('a cancel whose answer is lost is tried again with the same key', async () => {
+    const visited = await openCancelable();
+    const { page } = visited;
+    const item = firstItem(visited, false);
+    const id = await item.id();
+    await item.button.click();
+    await page.getByLabel('Reason').fill('Late');
+    const keys: unknown[] = [];
+    await page.route('**/graphql', async (route) => {
+      const body = route.request().postDataJSON() as { variables: { input?: { idempotencyKey: string } } };
+      if (body.variables.input === undefined) return route.continue();
+      keys.push(body.variables.input.idempotencyKey);
+      if (keys.length > 1) return route.continue();
+      await route.fetch();
+      return route.abort();
+    });
+    await page.getByRole('button', { name: 'Cancel the item' }).click();
+    await page.getByText('Try again: it is cancelled once at most.').waitFor();
+    await page.getByRole('button', { name: 'Cancel the item' }).click();
+    await page.getByRole('status').getByText(`Cancelled ${id}`).waitFor();
+    expect(keys).toEqual([keys[0], keys[0]]);
+    expect(await findCancellations(service.dataSource, [id])).toHaveLength(1);
+    // The browser tells of the lost answer on its console.
+    expect(visited.complaints.splice(0)).toEqual([expect.stringContaining('ERR_FAILED')]);
+  });
+
+  test('can be used with a keyboard alone', async () => {
+    const visited = await open();
+    const { page } = visited;
+    await page.getByLabel('Cancelable').focus();
+    await page.keyboard.press('y');
+    await gone(page.locator('tbody button[aria-disabled="true"]'));
+    const id = await firstItem(visited, false).id();
+    // Clear, and then the first item.
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.keyboard.type('By keyboard');
+    await page.keyboard.press('Enter');
+    await page.getByRole('status').getByText(`Cancelled ${id}`).waitFor();
+    expect(await findCancellations(service.dataSource, [id])).toMatchObject([{ reason: 'By keyboard' }]);
+    await firstItem(visited, false).button.focus();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Escape');
+    expect(await page.locator('dialog[open]').count()).toBe(0);
+  });
+
+  test.each([
+    ['light', {}],
+    ['dark', { dark: true }],
+    ['on a phone', { width: 375 }],
+    ['on a phone, dark', { width: 375, dark: true }],
+  ])('%s: nothing is cut off, and accessible', async (_, options) => {
+    const visited = await openCancelable(options);
+    const { page } = visited;
+    expect(await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')).toBe(0);
+    expect(await violationsOf(page)).toEqual([]);
+    await firstItem(visited, false).button.click();
+    await page.getByLabel('Reason').waitFor();
+    expect(await violationsOf(page)).toEqual([]);
+  });
+
+  test('shows what others do', async () => {
+    const visited = await openCancelable();
+    const id = await firstItem(visited, false).id();
+    await service.cancelByRest(id, { body: { reason: 'By somebody else' } });
+    await visited.page.locator('#recent').getByText('By somebody else').waitFor({ timeout: 10_000 });
+  });
+
+  test('says so while the service does not answer, and goes on afterwards', async () => {
+    const visited = await open();
+    const { page } = visited;
+    await page.route('**/graphql', (route) => route.abort());
+    await page.getByRole('alert').getByText('The service does not answer.').waitFor({ timeout: 10_000 });
+    await page.unroute('**/graphql');
+    await page.getByRole('alert').waitFor({ state: 'hidden', timeout: 10_000 });
+    expect(visited.complaints.splice(0)).not.toEqual([]);
+  });
+});

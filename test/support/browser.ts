@@ -1,0 +1,97 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Browser, Page } from 'playwright-core';
+import { CHROMIUM, launchBrowser } from './chromium.ts';
+
+/** As `describe`, where there is a browser to look with. `.ci/run` sees to it that there is. */
+export const describeInBrowser = CHROMIUM === undefined ? describe.skip : describe;
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** Within a test's own time, so that it says what it waited for, in milliseconds. */
+const TIMEOUT_MS = 10_000;
+
+/** Colours that fade in are not the ones to judge; what moves for ever is not waited for. */
+const ANIMATIONS_ENDED = `Promise.all(
+  document.getAnimations().filter(({ effect }) => effect.getComputedTiming().endTime < 5_000)
+    .map(({ finished }) => finished.catch(() => undefined)))`;
+
+let browser: Browser | undefined;
+const opened = new Set<Visit>();
+
+export interface Visit {
+  readonly page: Page;
+  /** What went wrong in the page: errors on its console, and requests that would have left the machine. */
+  readonly complaints: string[];
+  /** The URLs that were asked for, and the size of what came, in bytes. */
+  readonly loaded: { readonly url: string; readonly bytes: number }[];
+}
+
+export interface VisitOptions {
+  readonly width?: number;
+  readonly dark?: boolean;
+}
+
+/** Opens a page in a browser session of its own. {@link closeVisits} closes it. */
+export async function visit(url: string, { width = 1280, dark = false }: VisitOptions = {}): Promise<Visit> {
+  browser ??= await launchBrowser();
+  const context = await browser.newContext({
+    viewport: { width, height: 900 },
+    colorScheme: dark ? 'dark' : 'light',
+    reducedMotion: 'reduce',
+  });
+  context.setDefaultTimeout(TIMEOUT_MS);
+  const complaints: string[] = [];
+  const loaded: Visit['loaded'] = [];
+  const { host } = new URL(url);
+  await context.route('**', (route) => {
+    const asked = new URL(route.request().url());
+    if (asked.host === host || ['data:', 'blob:'].includes(asked.protocol)) return route.continue();
+    complaints.push(`it asked for ${asked.href}`);
+    return route.abort();
+  });
+  const page = await context.newPage();
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('requestfinished', (request) => {
+    void request
+      .response()
+      .then((response) => response?.body())
+      .then((body) => loaded.push({ url: request.url(), bytes: body?.length ?? 0 }))
+      .catch(() => undefined);
+  });
+  const visited = { page, complaints, loaded };
+  opened.add(visited);
+  await page.goto(url);
+  return visited;
+}
+
+/** Closes the pages that a test has opened. @returns what went wrong in them. */
+export async function closeVisits(): Promise<string[]> {
+  const complaints = [...opened].flatMap((visited) => visited.complaints);
+  for (const { page } of opened) await page.context().close();
+  opened.clear();
+  return complaints;
+}
+
+export async function closeBrowser(): Promise<void> {
+  await browser?.close();
+  browser = undefined;
+}
+
+/** The serious violations of accessibility that axe-core finds. */
+export async function violationsOf(page: Page): Promise<string[]> {
+  await page.evaluate(ANIMATIONS_ENDED);
+  // Not as a script of the page, which the content security policy would refuse.
+  const { violations } = await page.evaluate<{
+    violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
+  }>(`${AXE}; axe.run()`);
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(
+      ({ id, nodes }) =>
+        `${id}: ${nodes.map(({ html, failureSummary }) => `${html.slice(0, 150)} (${failureSummary})`).join('; ')}`,
+    );
+}

@@ -1,11 +1,19 @@
 import { loadDemonstration } from '../../src/demonstration/loadDemonstration.ts';
-import { closeBrowser, closeVisits, describeInBrowser, violationsOf, visit, type Visit } from '../support/browser.ts';
+import {
+  APPEARANCES,
+  describeInBrowser,
+  overflowOf,
+  violationsOf,
+  visit,
+  type Visit,
+  type VisitOptions,
+} from '../support/browser.ts';
 import { startTestService } from '../support/testService.ts';
 
 const service = await startTestService({ PLAYGROUND: 'true' });
 await loadDemonstration(service.databaseUrl);
 
-async function open(options?: Parameters<typeof visit>[1]): Promise<Visit> {
+async function open(options?: VisitOptions): Promise<Visit> {
   const visited = await visit(`${service.url}/graphql`, options);
   await visited.page.locator('.graphiql-query-editor .view-line').first().waitFor();
   return visited;
@@ -20,11 +28,6 @@ async function run({ page }: Visit, tab: string, expected: string): Promise<void
 }
 
 describeInBrowser('the playground', () => {
-  afterEach(async () => {
-    expect(await closeVisits()).toEqual([]);
-  });
-  afterAll(closeBrowser);
-
   test('has a tab for each task of a newcomer, which can be carried out as it is', async () => {
     const visited = await open();
     await run(visited, 'PreOrderedItems', 'releaseDate');
@@ -88,15 +91,10 @@ describeInBrowser('the playground', () => {
     expect(page.url()).toBe(`${service.url}/graphql`);
   });
 
-  test.each([
-    ['light', {}],
-    ['dark', { dark: true }],
-    ['on a phone', { width: 375 }],
-    ['on a phone, dark', { width: 375, dark: true }],
-  ])('%s: nothing is cut off, and accessible', async (_, options) => {
+  test.each(APPEARANCES)('%s: nothing is cut off, and accessible', async (_, options) => {
     const visited = await open(options);
     await run(visited, 'PreOrderedItems', 'releaseDate');
-    expect(await visited.page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+    expect(await overflowOf(visited.page)).toBe(0);
     expect(await violationsOf(visited.page)).toEqual([]);
   });
 

@@ -1,7 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'yaml';
-import { closeBrowser, closeVisits, describeInBrowser, violationsOf, visit, type Visit } from '../support/browser.ts';
+import {
+  APPEARANCES,
+  describeInBrowser,
+  overflowOf,
+  violationsOf,
+  visit,
+  type Visit,
+  type VisitOptions,
+} from '../support/browser.ts';
 import { anOrderItem, findCancellations } from '../support/orderItems.ts';
 import { startTestService } from '../support/testService.ts';
 
@@ -9,18 +17,13 @@ const service = await startTestService({ PLAYGROUND: 'true' });
 const openApi = parse(await readFile(path.join(import.meta.dirname, '../../schema/openapi.yaml'), 'utf8'));
 const CANCEL = openApi.paths['/v0/line_item/{uuid}/cancel'].post;
 
-async function open(options?: Parameters<typeof visit>[1]): Promise<Visit> {
+async function open(options?: VisitOptions): Promise<Visit> {
   const visited = await visit(`${service.url}/docs`, options);
   await visited.page.getByRole('heading', { name: openApi.info.title }).waitFor();
   return visited;
 }
 
 describeInBrowser('the API reference', () => {
-  afterEach(async () => {
-    expect(await closeVisits()).toEqual([]);
-  });
-  afterAll(closeBrowser);
-
   test('shows the contract: each path, each answer, each example', async () => {
     const { page } = await open();
     await page.getByRole('heading', { name: CANCEL.summary }).scrollIntoViewIfNeeded();
@@ -29,16 +32,11 @@ describeInBrowser('the API reference', () => {
     }
   });
 
-  test.each([
-    ['light', {}],
-    ['dark', { dark: true }],
-    ['on a phone', { width: 375 }],
-    ['on a phone, dark', { width: 375, dark: true }],
-  ])('%s: nothing is cut off, and accessible', async (_, options) => {
+  test.each(APPEARANCES)('%s: nothing is cut off, and accessible', async (_, options) => {
     const { page } = await open(options);
     await page.getByRole('heading', { name: CANCEL.summary }).scrollIntoViewIfNeeded();
     await page.getByText('curl').first().waitFor();
-    expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+    expect(await overflowOf(page)).toBe(0);
     expect(await violationsOf(page)).toEqual([]);
   });
 

@@ -1,6 +1,14 @@
 import type { Locator } from 'playwright-core';
 import { loadDemonstration } from '../../src/demonstration/loadDemonstration.ts';
-import { closeBrowser, closeVisits, describeInBrowser, violationsOf, visit, type Visit } from '../support/browser.ts';
+import {
+  APPEARANCES,
+  describeInBrowser,
+  overflowOf,
+  violationsOf,
+  visit,
+  type Visit,
+  type VisitOptions,
+} from '../support/browser.ts';
 import { findCancellations, findOrderItem } from '../support/orderItems.ts';
 import { startTestService } from '../support/testService.ts';
 
@@ -8,7 +16,7 @@ const service = await startTestService({ PLAYGROUND: 'true' });
 await loadDemonstration(service.databaseUrl);
 
 /** Opens the start page and waits for its items. */
-async function open(options?: Parameters<typeof visit>[1]): Promise<Visit> {
+async function open(options?: VisitOptions): Promise<Visit> {
   const visited = await visit(`${service.url}/`, options);
   await visited.page.getByRole('row').nth(20).waitFor();
   return visited;
@@ -21,7 +29,7 @@ function firstItem({ page }: Visit, disabled: boolean) {
 }
 
 /** Opens the start page with what can be cancelled. */
-async function openCancelable(options?: Parameters<typeof visit>[1]): Promise<Visit> {
+async function openCancelable(options?: VisitOptions): Promise<Visit> {
   const visited = await open(options);
   await visited.page.getByLabel('Cancelable').selectOption('Yes');
   await gone(visited.page.locator('tbody button[aria-disabled="true"]'));
@@ -39,11 +47,6 @@ function others({ page }: Visit, field: string, text: string): Locator {
 }
 
 describeInBrowser('the start page', () => {
-  afterEach(async () => {
-    expect(await closeVisits()).toEqual([]);
-  });
-  afterAll(closeBrowser);
-
   test('shows what is there: items, how many in each status, and where the doors are', async () => {
     const { page } = await open();
     expect(await page.locator('tbody tr').count()).toBe(20);
@@ -185,15 +188,10 @@ describeInBrowser('the start page', () => {
     expect(await page.locator('dialog[open]').count()).toBe(0);
   });
 
-  test.each([
-    ['light', {}],
-    ['dark', { dark: true }],
-    ['on a phone', { width: 375 }],
-    ['on a phone, dark', { width: 375, dark: true }],
-  ])('%s: nothing is cut off, and accessible', async (_, options) => {
+  test.each(APPEARANCES)('%s: nothing is cut off, and accessible', async (_, options) => {
     const visited = await openCancelable(options);
     const { page } = visited;
-    expect(await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')).toBe(0);
+    expect(await overflowOf(page)).toBe(0);
     expect(await violationsOf(page)).toEqual([]);
     await firstItem(visited, false).button.click();
     await page.getByLabel('Reason').waitFor();

@@ -3,8 +3,29 @@ import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { CHROMIUM, launchBrowser } from './chromium.ts';
 
-/** As `describe`, where there is a browser to look with. `.ci/run` sees to it that there is. */
-export const describeInBrowser = CHROMIUM === undefined ? describe.skip : describe;
+/**
+ * As `describe`, where there is a browser to look with; `.ci/run` sees to it that there is. After each test, nothing must
+ * have gone wrong in the pages that it opened.
+ */
+export function describeInBrowser(name: string, tests: () => void): void {
+  (CHROMIUM === undefined ? describe.skip : describe)(name, () => {
+    afterEach(async () => {
+      expect(await closeVisits()).toEqual([]);
+    });
+    afterAll(async () => {
+      await browser?.close();
+    });
+    tests();
+  });
+}
+
+/** How people look at a page. */
+export const APPEARANCES: [name: string, options: VisitOptions][] = [
+  ['light', {}],
+  ['dark', { dark: true }],
+  ['on a phone', { width: 375 }],
+  ['on a phone, dark', { width: 375, dark: true }],
+];
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -32,7 +53,7 @@ export interface VisitOptions {
   readonly dark?: boolean;
 }
 
-/** Opens a page in a browser session of its own. {@link closeVisits} closes it. */
+/** Opens a page in a browser session of its own; the end of the test closes it. */
 export async function visit(url: string, { width = 1280, dark = false }: VisitOptions = {}): Promise<Visit> {
   browser ??= await launchBrowser();
   const context = await browser.newContext({
@@ -68,17 +89,17 @@ export async function visit(url: string, { width = 1280, dark = false }: VisitOp
   return visited;
 }
 
-/** Closes the pages that a test has opened. @returns what went wrong in them. */
-export async function closeVisits(): Promise<string[]> {
+/** @returns what went wrong in the pages that were open. */
+async function closeVisits(): Promise<string[]> {
   const complaints = [...opened].flatMap((visited) => visited.complaints);
   for (const { page } of opened) await page.context().close();
   opened.clear();
   return complaints;
 }
 
-export async function closeBrowser(): Promise<void> {
-  await browser?.close();
-  browser = undefined;
+/** How much wider than the window the page is, in pixels. */
+export function overflowOf(page: Page): Promise<number> {
+  return page.evaluate<number>('Math.max(0, document.documentElement.scrollWidth - innerWidth)');
 }
 
 /** The serious violations of accessibility that axe-core finds. */

@@ -189,14 +189,16 @@ async function addRoutes(
   await addLineItemRoutes(server, { cancel, access });
   const hasStartPage = config.playground && !config.production;
   if (hasStartPage) addOverviewRoute(server, { dataSource, access });
-  const playground = config.playground ? await loadPages(server, { developmentIssuer, hasStartPage }) : null;
+  const playground = config.playground
+    ? await loadPages(server, { developmentIssuer, hasStartPage, onRequest: access.admit })
+    : null;
   await addGraphQLRoute(server, {
     apollo,
     maxBatchedOperations: config.limits.batchedOperations,
     onRequest: [
-      ...(playground === null ? [] : [playground]),
       ...(config.routerSecret === null ? [] : [requireRouterSecret(config.routerSecret)]),
       ...access.admit,
+      ...(playground === null ? [] : [playground]),
       access.requireCaller,
     ],
     contextOf: (request) => ({

@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  onRequestAsyncHookHandler,
+  onRequestHookHandler,
+} from 'fastify';
 import type { DevelopmentIssuer } from '../auth/developmentIssuer.ts';
 import { type BrowserFile, readBrowserFile } from './browserFiles.ts';
 import { readLibraries } from './libraries.ts';
@@ -9,6 +17,8 @@ export interface PagesOptions {
   readonly developmentIssuer: DevelopmentIssuer | null;
   /** Whether there is a page at `/`. */
   readonly hasStartPage: boolean;
+  /** Counts a request, so that nobody can ask for ever. */
+  readonly onRequest: onRequestAsyncHookHandler[];
 }
 
 /** What a page may do: load what is here, and ask here. */
@@ -27,7 +37,7 @@ const OWN_ONLY = {
 const LIBRARIES = { 'style-src': "'self' 'unsafe-inline'", 'font-src': "'self' data:", 'worker-src': "'self'" };
 
 /** Shared by the pages. */
-const COMMON = ['page.css', 'icon.svg', 'accessible.ts', 'elements.ts', 'examples.ts', 'token.ts'];
+const COMMON = ['page.css', 'icon.svg', 'accessible.ts', 'elements.ts', 'examples.ts', 'random.ts', 'token.ts'];
 const OF_START_PAGE = ['start.css', 'start.ts', 'cancelDialog.ts', 'orderItems.ts'];
 const OF_PLAYGROUND = ['playground.css', 'playground.ts', 'tasks.ts'];
 const OF_REFERENCE = ['reference.css', 'reference.ts'];
@@ -43,12 +53,12 @@ export async function addPages(server: FastifyInstance, options: PagesOptions): 
   for (const name of [...COMMON, ...OF_PLAYGROUND, ...OF_REFERENCE, ...(options.hasStartPage ? OF_START_PAGE : [])]) {
     files.set(name, await readBrowserFile(name));
   }
-  for (const [name, file] of files) addFile(server, `/pages/${name}`, file);
+  const { developmentIssuer, onRequest } = options;
+  await Promise.all([...files].map(([name, file]) => addFile(server, `/pages/${name}`, file, onRequest)));
 
-  const { developmentIssuer } = options;
   const reference = await readPage('reference.html', LIBRARIES, developmentIssuer);
-  server.get('/docs', reference);
-  if (options.hasStartPage) server.get('/', await readPage('start.html', {}, developmentIssuer));
+  server.get('/docs', { onRequest }, reference);
+  if (options.hasStartPage) server.get('/', { onRequest }, await readPage('start.html', {}, developmentIssuer));
   const playground = await readPage('playground.html', LIBRARIES, developmentIssuer);
   return (request, reply, done) => {
     if (!isSentByBrowser(request)) done();
@@ -56,11 +66,23 @@ export async function addPages(server: FastifyInstance, options: PagesOptions): 
   };
 }
 
-function addFile(server: FastifyInstance, url: string, { type, text }: BrowserFile): void {
-  const etag = `"${createHash('sha256').update(text).digest('base64url')}"`;
-  server.get(url, (request, reply) => {
-    reply.headers({ etag, 'cache-control': 'no-cache' });
-    return request.headers['if-none-match'] === etag ? reply.code(304).send() : reply.type(type).send(text);
+/** As bytes, which all answers share: clients that read slowly would otherwise hold a copy each. */
+async function addFile(
+  server: FastifyInstance,
+  url: string,
+  { type, text }: BrowserFile,
+  onRequest: onRequestAsyncHookHandler[],
+): Promise<void> {
+  const plain = Buffer.from(text);
+  const compressed = await promisify(gzip)(plain);
+  const hash = createHash('sha256').update(plain).digest('base64url');
+  server.get(url, { onRequest }, (request, reply) => {
+    const isCompressed = /\bgzip\b/.test(request.headers['accept-encoding'] ?? '');
+    const etag = `"${hash}${isCompressed ? '-gzip' : ''}"`;
+    reply.headers({ etag, 'cache-control': 'no-cache', vary: 'accept-encoding' });
+    if (request.headers['if-none-match'] === etag) return reply.code(304).send();
+    if (isCompressed) reply.header('content-encoding', 'gzip');
+    return reply.type(type).send(isCompressed ? compressed : plain);
   });
 }
 
@@ -84,15 +106,19 @@ async function readPage(
 }
 
 /** A GET that asks for a page and not for the answer to an operation. */
-function isSentByBrowser({ method, url, headers }: FastifyRequest): boolean {
-  return method === 'GET' && !url.includes('query=') && /^text\/html\b/.test(headers.accept ?? '');
+function isSentByBrowser({ method, query, headers }: FastifyRequest): boolean {
+  return method === 'GET' && !Object.hasOwn(query as object, 'query') && /^text\/html\b/.test(headers.accept ?? '');
 }
 
-/** The names by which a browser on this machine calls it. Another site can make its own name lead here. */
-const LOOPBACK_NAMES: readonly string[] = ['localhost', '127.0.0.1', '[::1]'];
+/** How a browser on this machine calls it. Another site can make its own name lead here. */
+const LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
+
+/** What a proxy adds: whoever came through one may be anywhere. */
+const OF_PROXIES = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip'];
 
 /** Whether somebody is about to look at the page, and not a page of somebody else's to read the token out of it. */
-function isVisit({ headers, hostname }: FastifyRequest): boolean {
-  const { origin, 'sec-fetch-dest': destination = 'document' } = headers;
-  return LOOPBACK_NAMES.includes(hostname) && origin === undefined && destination === 'document';
+function isVisit({ headers }: FastifyRequest): boolean {
+  const { host = '', origin, 'sec-fetch-dest': destination } = headers;
+  const isDirect = OF_PROXIES.every((name) => headers[name] === undefined);
+  return LOOPBACK.test(host) && origin === undefined && destination === 'document' && isDirect;
 }

@@ -1,12 +1,16 @@
+import { once } from 'node:events';
 import { request } from 'node:http';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startTestService } from '../support/testService.ts';
 
 const AUTH = { AUTH_ISSUER: 'https://issuer.example', AUTH_AUDIENCE: 'order-items', INTROSPECTION: 'true' };
-const [development, without, production, asked] = await Promise.all([
+const [development, without, production, asked, limited] = await Promise.all([
   startTestService({ PLAYGROUND: '' }),
   startTestService({ PLAYGROUND: 'false' }),
   startTestService({ NODE_ENV: 'production', PLAYGROUND: '', ...AUTH }),
   startTestService({ NODE_ENV: 'production', PLAYGROUND: 'true', ...AUTH }),
+  startTestService({ PLAYGROUND: 'true', RATE_LIMIT_PER_MINUTE: '3' }),
 ]);
 
 const PAGES = ['/', '/docs', '/graphql'];
@@ -86,6 +90,9 @@ describe('the development token', () => {
   test.each<[string, Record<string, string>]>([
     ['by another name, which may be that of another site', { host: 'evil.example:4001' }],
     ['from a page of another origin', { origin: 'https://evil.example' }],
+    ['with a host that is none', { host: 'localhost:4001@evil.example' }],
+    ['by way of a proxy', { 'x-forwarded-for': '203.0.113.7' }],
+    ['by no browser', { 'sec-fetch-dest': '' }],
     ['by a script', { 'sec-fetch-dest': 'empty' }],
     ['in a frame', { 'sec-fetch-dest': 'iframe' }],
   ])('asked for %s, a page comes without', async (_, headers) => {
@@ -114,4 +121,24 @@ test('the overview needs the scope to read', async () => {
   const token = await development.token({ scope: 'order-items:cancel' });
   const answer = await fetch(`${development.url}/pages/overview`, { headers: { authorization: `Bearer ${token}` } });
   expect(answer.status).toBe(403);
+});
+
+test('the pages count for the rate limit', async () => {
+  const statuses: number[] = [];
+  for (const path of ['/', '/docs', '/graphql', '/pages/page.css'])
+    statuses.push((await open(limited.url + path)).status);
+  expect(statuses).toEqual([200, 200, 200, 429]);
+});
+
+test('clients that read slowly share what they are sent', async () => {
+  const before = process.memoryUsage().rss;
+  const sockets = Array.from({ length: 60 }, () => connect(Number(new URL(development.url).port), '127.0.0.1').pause());
+  for (const socket of sockets) {
+    await once(socket, 'connect');
+    socket.write('GET /pages/graphiql.js HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  }
+  await sleep(1_000);
+  // Each with a copy would be 300 MB.
+  expect(process.memoryUsage().rss - before).toBeLessThan(150_000_000);
+  for (const socket of sockets) socket.destroy();
 });

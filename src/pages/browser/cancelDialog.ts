@@ -1,5 +1,9 @@
 import { element } from './elements.ts';
-import { type createClient, type OrderItem, Unavailable } from './orderItems.ts';
+import { type CancelRequest, type Client, type OrderItem, Unavailable } from './orderItems.ts';
+import { randomHex } from './random.ts';
+
+/** Requests that got no answer, by item: they may have cancelled it, and another try must be the same request. */
+const unanswered = new Map<string, CancelRequest>();
 
 /**
  * Asks why, and cancels. A try that gets no answer may have cancelled the item: the next one has the same idempotency key,
@@ -7,37 +11,47 @@ import { type createClient, type OrderItem, Unavailable } from './orderItems.ts'
  *
  * @returns what to tell; null where nothing was done.
  */
-export function openCancelDialog(client: ReturnType<typeof createClient>, item: OrderItem): Promise<string | null> {
+export function openCancelDialog(client: Client, item: OrderItem): Promise<string | null> {
   const dialog = element('cancel', HTMLDialogElement);
   const form = element('cancel-form', HTMLFormElement);
   const submit = element('cancel-do', HTMLButtonElement);
-  const keep = element('cancel-not', HTMLButtonElement);
-  const inputs = form.querySelectorAll<HTMLInputElement | HTMLTextAreaElement>('input, textarea');
+  const close = element('cancel-not', HTMLButtonElement);
+  const reason = element('cancel-reason', HTMLInputElement);
+  const note = element('cancel-note', HTMLTextAreaElement);
   const trouble = element('cancel-trouble', HTMLElement);
   const tell = (text: string): void => {
     trouble.textContent = text;
     trouble.hidden = text === '';
   };
-  const idempotencyKey = crypto.randomUUID();
+  /** The same key goes with the same words only. */
+  const show = (request: CancelRequest | undefined): void => {
+    reason.readOnly = note.readOnly = request !== undefined;
+    close.textContent = request === undefined ? 'Keep the item' : 'Close';
+    if (request === undefined) return;
+    reason.value = request.reason;
+    note.value = request.note;
+  };
+
   form.reset();
-  for (const input of inputs) input.readOnly = false;
-  tell('');
+  show(unanswered.get(item.id));
+  tell(unanswered.has(item.id) ? 'The last try got no answer, and may have cancelled it.' : '');
   element('cancel-item', HTMLElement).textContent = `${item.id}, product ${item.product.id} of order ${item.order.id}`;
   dialog.showModal();
 
   return new Promise((resolve) => {
     let news: string | null = null;
     const tryToCancel = async (): Promise<void> => {
-      const fields = new FormData(form);
-      submit.disabled = keep.disabled = true;
+      const request = unanswered.get(item.id) ?? {
+        reason: reason.value,
+        note: note.value,
+        idempotencyKey: randomHex(16),
+      };
+      submit.disabled = close.disabled = true;
       tell('');
+      let pauseMs = 0;
       try {
-        const result = await client.cancel(
-          item.id,
-          fields.get('reason') as string,
-          fields.get('note') as string,
-          idempotencyKey,
-        );
+        const result = await client.cancel(item.id, request);
+        unanswered.delete(item.id);
         if ('refusal' in result) tell(result.refusal);
         else {
           news = `Cancelled ${item.id}. The request was ${result.requestId}.`;
@@ -45,23 +59,28 @@ export function openCancelDialog(client: ReturnType<typeof createClient>, item: 
         }
       } catch (error) {
         const { message } = error as Error;
+        if (error instanceof Unavailable) {
+          unanswered.set(item.id, request);
+          pauseMs = error.retryAfterMs;
+        }
         tell(error instanceof Unavailable ? `${message} Try again: it is cancelled once at most.` : message);
-        // The same key goes with the same words only.
-        for (const input of inputs) input.readOnly = error instanceof Unavailable;
-      } finally {
-        submit.disabled = keep.disabled = false;
       }
+      show(unanswered.get(item.id));
+      close.disabled = false;
+      setTimeout(() => {
+        submit.disabled = false;
+      }, pauseMs);
     };
     form.onsubmit = (event) => {
       event.preventDefault();
       void tryToCancel();
     };
-    keep.onclick = () => {
+    close.onclick = () => {
       dialog.close();
     };
     // Escape, while nobody knows yet what comes of it.
     dialog.oncancel = (event) => {
-      if (submit.disabled) event.preventDefault();
+      if (close.disabled) event.preventDefault();
     };
     dialog.onclose = () => {
       resolve(news);

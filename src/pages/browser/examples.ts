@@ -19,9 +19,14 @@ const QUERY = `query ExamplesForThePages {
   refused: orderItems(filter: { cancelable: false }, first: 1) { edges { node { id } } }
 }`;
 
-/** @returns none where the token, or the lack of one, allows no look at them. */
+const NONE: Examples = { cancelable: [], refused: null };
+
+/** @returns none where the token, the lack of one or the service allows no look at them: a page can do without. */
 export async function findExamples(token: string | null): Promise<Examples> {
-  if (token === null) return { cancelable: [], refused: null };
+  return token === null ? NONE : ask(token).catch(() => NONE);
+}
+
+async function ask(token: string): Promise<Examples> {
   const answer = await fetch('/graphql', {
     method: 'POST',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },

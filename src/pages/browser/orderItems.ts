@@ -45,7 +45,15 @@ export interface Overview {
 export type CancelResult = { readonly item: OrderItem; readonly requestId: string } | { readonly refusal: string };
 
 /** No answer, or one that says that asking again may help. */
-export class Unavailable extends Error {}
+export class Unavailable extends Error {
+  /** Not to be asked again before this has passed, in milliseconds. */
+  readonly retryAfterMs: number;
+
+  constructor(message: string, retryAfterMs = 0) {
+    super(message);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
 
 const TIMEOUT_MS = 15_000;
 
@@ -54,32 +62,54 @@ const ITEM = `fragment Item on OrderItem {
   cancelability { cancelable blockers { code } }
 }`;
 
-export function createClient(token: string | null): {
+export interface Client {
   readonly list: (filter: Filter, after: string | null) => Promise<Page>;
   readonly find: (id: string) => Promise<OrderItem | null>;
   readonly overview: () => Promise<Overview>;
-  readonly cancel: (id: string, reason: string, note: string, idempotencyKey: string) => Promise<CancelResult>;
-} {
+  readonly cancel: (id: string, request: CancelRequest) => Promise<CancelResult>;
+}
+
+export interface CancelRequest {
+  readonly reason: string;
+  readonly note: string;
+  /** The same for each try of the same request. */
+  readonly idempotencyKey: string;
+}
+
+/** @param signal of whatever is being done: when it is given up, so are its requests. */
+export function createClient(
+  token: string | null,
+  signal: () => AbortSignal = () => new AbortController().signal,
+): Client {
   const authorization = token === null ? {} : { authorization: `Bearer ${token}` };
 
-  const send = async (path: string, init: RequestInit): Promise<Response> => {
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const answer = await fetch(path, { ...init, signal }).catch(() => {
+  /** @returns what the answer holds, where it is one of the service's. */
+  const send = async <Body>(path: string, init: RequestInit): Promise<Body> => {
+    let answer: Response;
+    let body: unknown;
+    try {
+      answer = await fetch(path, { ...init, signal: AbortSignal.any([signal(), AbortSignal.timeout(TIMEOUT_MS)]) });
+      body = await answer.json();
+    } catch {
       throw new Unavailable('The service does not answer.');
-    });
-    if (answer.status === 401) throw new Error('The token is not, or no longer, valid. Reload the page.');
-    if (answer.status === 429 || answer.status === 503)
-      throw new Unavailable('The service is busy or has no database.');
-    return answer;
+    }
+    if (answer.status === 401) throw new Error('The token is missing, or no longer valid. Reload the page.');
+    if (answer.status === 429 || answer.status >= 500) {
+      const retryAfterMs = Number(answer.headers.get('retry-after') ?? 0) * 1_000;
+      throw new Unavailable(
+        answer.status === 429 ? 'These are too many requests.' : 'The service cannot answer now.',
+        retryAfterMs,
+      );
+    }
+    return body as Body;
   };
 
   const ask = async <Data>(query: string, variables: object): Promise<Data> => {
-    const answer = await send('/graphql', {
+    const { data, errors } = await send<{ data?: Data; errors?: { message: string }[] }>('/graphql', {
       method: 'POST',
       headers: { ...authorization, 'content-type': 'application/json', 'apollographql-client-name': 'start-page' },
       body: JSON.stringify({ query, variables }),
     });
-    const { data, errors } = (await answer.json()) as { data?: Data; errors?: { message: string }[] };
     if (errors !== undefined || data === undefined) throw new Error(errors?.[0]?.message ?? 'There is no answer.');
     return data;
   };
@@ -105,11 +135,11 @@ export function createClient(token: string | null): {
       return (await ask<{ orderItem: OrderItem | null }>(query, { id })).orderItem;
     },
     overview: async () => {
-      const answer = await send('/pages/overview', { headers: authorization });
-      if (!answer.ok) throw new Error(((await answer.json()) as { message: string }).message);
-      return (await answer.json()) as Overview;
+      const body = await send<Overview | { message: string }>('/pages/overview', { headers: authorization });
+      if ('message' in body) throw new Error(body.message);
+      return body;
     },
-    cancel: async (id, reason, note, idempotencyKey) => {
+    cancel: async (id, { reason, note, idempotencyKey }) => {
       const { cancelOrderItem: result } = await ask<{
         cancelOrderItem:
           | { __typename: 'CancelOrderItemSuccess'; orderItem: OrderItem; cancellation: { requestId: string } }

@@ -40,13 +40,16 @@ const authorization = token === null ? {} : { Authorization: `Bearer ${token}` }
 const headers = JSON.stringify(authorization, null, 2);
 
 /** Tabs are kept without their headers, so one that comes back has none: it asks with the token all the same. */
-const send: GraphiQLOptions['fetcher'] = async ({ operationName, ...params }, { headers: given = {} } = {}) => {
+const send: GraphiQLOptions['fetcher'] = (params, options) =>
+  ask(params, options).catch((error: unknown) => ({ errors: [{ message: `There is no answer. ${String(error)}` }] }));
+
+const ask: GraphiQLOptions['fetcher'] = async ({ operationName, ...params }, { headers: given = {} } = {}) => {
   const isGiven = Object.keys(given).some((name) => name.toLowerCase() === 'authorization');
   const answer = await fetch('/graphql', {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...(isGiven ? {} : authorization), ...given },
-    // Just after another tab was opened, it can still be that of the former.
-    body: JSON.stringify(params.query.includes(operationName ?? '') ? { ...params, operationName } : params),
+    // Just after another tab was opened, the name can still be that of the former.
+    body: JSON.stringify(hasOperation(params.query, operationName ?? '') ? { ...params, operationName } : params),
   });
   return answer.json();
 };
@@ -88,3 +91,7 @@ keepAccessible(playground, (root) => {
     if (opener !== null) set(opener, 'aria-current', String(isCurrent));
   }
 });
+
+function hasOperation(document: string, name: string): boolean {
+  return [...document.matchAll(/\b(?:query|mutation|subscription)\s+(\w+)/g)].some(([, found]) => found === name);
+}

@@ -1,6 +1,7 @@
 import { keepAccessible, set } from './accessible.ts';
 import { element } from './elements.ts';
 import { findExamples } from './examples.ts';
+import { randomHex } from './random.ts';
 import { tokenOfTab } from './token.ts';
 
 /** As far as it is looked at here. */
@@ -12,10 +13,11 @@ declare const Scalar: { createApiReference: (selector: string, options: object) 
 
 const token = await tokenOfTab();
 const [description, { cancelable }] = await Promise.all([describe(), findExamples(token)]);
-// To be tried as it is, with an item that is there, and with a key that was not used before.
+// To be tried as it is, with an item that is there, and with a key and a trace that were not used before.
 const examples: Record<string, string | undefined> = {
   uuid: cancelable[0]?.id,
-  'Idempotency-Key': crypto.randomUUID(),
+  'Idempotency-Key': randomHex(16),
+  traceparent: `00-${randomHex(16)}-${randomHex(8)}-01`,
 };
 for (const parameter of Object.values(description.components.parameters)) {
   parameter.example = examples[parameter.name] ?? parameter.example;

@@ -7,6 +7,8 @@ import {
   type OrderItem,
   type OrderItemStatus,
   type Overview,
+  type Page,
+  Unavailable,
 } from './orderItems.ts';
 import { tokenOfTab } from './token.ts';
 
@@ -37,45 +39,84 @@ function reasonOf(code: BlockerCode, { status }: OrderItem): string {
   }
 }
 
-const client = createClient(await tokenOfTab());
+/** What is being asked; asking anew gives it up. */
+let asking = new AbortController();
+const token = await tokenOfTab();
+const client = createClient(token, () => asking.signal);
+/** A cancel is not given up. */
+const cancelClient = createClient(token);
 const filterForm = element('filter', HTMLFormElement);
 const rows = element('rows', HTMLTableSectionElement);
+const previous = element('previous', HTMLButtonElement);
+const next = element('next', HTMLButtonElement);
 
 /** The cursors after which the pages begin, up to the one that is shown. */
-let cursors: (string | null)[] = [null];
+let cursors: readonly (string | null)[] = [null];
 let nextCursor: string | null = null;
-/** The last question asked: the answer to an older one that comes late is dropped. */
-let asked = 0;
+/** Until the page that was asked for is there, no other can be. */
+let isTurning = false;
+let timer: ReturnType<typeof setTimeout> | undefined;
 
-async function refresh(): Promise<void> {
-  const question = ++asked;
-  try {
-    const [page, overview] = await Promise.all([findItems(), client.overview()]);
-    if (question !== asked) return;
-    nextCursor = page.next;
-    showItems(page.items);
-    showOverview(overview);
-    showTrouble(null);
-  } catch (error) {
-    if (question === asked) showTrouble(error as Error);
-  }
+/** Asks for everything that is shown. @param wanted the page to show, as in {@link cursors}. */
+async function refresh(wanted = cursors): Promise<void> {
+  clearTimeout(timer);
+  asking.abort();
+  const mine = (asking = new AbortController());
+  const isWanted = (): boolean => !mine.signal.aborted;
+  // Each as soon as it is there.
+  const results = await Promise.allSettled([
+    findItems(wanted.at(-1) ?? null).then((page) => {
+      if (isWanted()) showPage(page, wanted);
+    }),
+    client.overview().then((overview) => {
+      if (isWanted()) showOverview(overview);
+    }),
+  ]);
+  if (!isWanted()) return;
+  isTurning = false;
+  const errors = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
+  showTrouble(errors[0] ?? null);
+  const pauses = errors.map((error) => (error instanceof Unavailable ? error.retryAfterMs : 0));
+  timer = setTimeout(refreshWhenSeen, Math.max(REFRESH_MS, ...pauses));
 }
 
-async function findItems(): Promise<{ items: readonly OrderItem[]; next: string | null }> {
+function showPage(page: Page, itsCursors: typeof cursors): void {
+  cursors = itsCursors;
+  nextCursor = page.next;
+  isTurning = false;
+  showItems(page.items);
+  previous.disabled = cursors.length === 1;
+  next.disabled = nextCursor === null;
+}
+
+/** Nobody looks at a page in the background, or behind a dialog. */
+function refreshWhenSeen(): void {
+  const isSeen = document.visibilityState === 'visible' && document.querySelector('dialog[open]') === null;
+  if (isSeen) void refresh();
+  else timer = setTimeout(refreshWhenSeen, REFRESH_MS);
+}
+
+async function findItems(after: string | null): Promise<Page> {
   const form = new FormData(filterForm);
   const textOf = (name: string): string => (form.get(name) as string).trim();
   const search = textOf('search');
-  if (UUID.test(search)) {
-    const item = await client.find(search);
-    return { items: item === null ? [] : [item], next: null };
-  }
   const filter: Filter = {
     ...(search === '' ? {} : { orderId: search }),
     ...(textOf('status') === '' ? {} : { statuses: [textOf('status') as OrderItemStatus] }),
     ...(textOf('isPreOrder') === '' ? {} : { isPreOrder: textOf('isPreOrder') === 'true' }),
     ...(textOf('cancelable') === '' ? {} : { cancelable: textOf('cancelable') === 'true' }),
   };
-  return client.list(filter, cursors.at(-1) ?? null);
+  const item = UUID.test(search) ? await client.find(search) : null;
+  if (item === null) return client.list(filter, after);
+  return { items: matches(item, filter) ? [item] : [], next: null };
+}
+
+function matches({ status, isPreOrder, cancelability: { cancelable } }: OrderItem, filter: Filter): boolean {
+  return (
+    (filter.statuses?.includes(status) ?? true) &&
+    (filter.isPreOrder ?? isPreOrder) === isPreOrder &&
+    (filter.cancelable ?? cancelable) === cancelable
+  );
 }
 
 function showItems(items: readonly OrderItem[]): void {
@@ -90,10 +131,10 @@ function showItems(items: readonly OrderItem[]): void {
   shown.forEach((row, place) => {
     if (rows.rows[place] !== row) rows.insertBefore(row, rows.rows[place] ?? null);
   });
-  element('no-items', HTMLElement).hidden = items.length > 0;
+  const none = element('no-items', HTMLElement);
+  none.hidden = items.length > 0;
+  none.textContent = cursors.length === 1 ? 'No order item matches.' : 'Nothing is left on this page.';
   element('page', HTMLElement).textContent = `Page ${cursors.length}`;
-  element('previous', HTMLButtonElement).disabled = cursors.length === 1;
-  element('next', HTMLButtonElement).disabled = nextCursor === null;
 }
 
 function newRow(): HTMLTableRowElement {
@@ -125,9 +166,13 @@ function fillRow(row: HTMLTableRowElement, item: OrderItem): void {
 }
 
 async function cancel(item: OrderItem): Promise<void> {
-  const news = await openCancelDialog(client, item);
-  if (news !== null) element('news', HTMLElement).textContent = news;
+  const place = element('news', HTMLElement);
+  place.textContent = '';
+  const news = await openCancelDialog(cancelClient, item);
+  if (news !== null) place.textContent = news;
   await refresh();
+  // Its row may be gone, and with it the place where whoever comes by keyboard was.
+  if (document.activeElement === document.body) element('items', HTMLElement).focus({ preventScroll: true });
 }
 
 function showOverview({ statuses, recent }: Overview): void {
@@ -183,12 +228,19 @@ function showTrouble(error: Error | null): void {
 
 /** Another filter begins at its first page. */
 function startOver(): void {
-  cursors = [null];
-  void refresh();
+  void refresh([null]);
+}
+
+function turnTo(wanted: readonly (string | null)[]): void {
+  if (isTurning) return;
+  isTurning = true;
+  void refresh(wanted);
 }
 
 let typing: ReturnType<typeof setTimeout> | undefined;
 filterForm.addEventListener('input', () => {
+  // Of the list as it was.
+  isTurning = true;
   clearTimeout(typing);
   typing = setTimeout(startOver, TYPING_MS);
 });
@@ -197,15 +249,10 @@ filterForm.addEventListener('submit', (event) => {
   startOver();
 });
 filterForm.addEventListener('reset', () => setTimeout(startOver));
-element('next', HTMLButtonElement).addEventListener('click', () => {
-  cursors.push(nextCursor);
-  void refresh();
+next.addEventListener('click', () => {
+  turnTo([...cursors, nextCursor]);
 });
-element('previous', HTMLButtonElement).addEventListener('click', () => {
-  cursors.pop();
-  void refresh();
+previous.addEventListener('click', () => {
+  turnTo(cursors.slice(0, -1));
 });
-setInterval(() => {
-  if (document.visibilityState === 'visible' && document.querySelector('dialog[open]') === null) void refresh();
-}, REFRESH_MS);
 await refresh();

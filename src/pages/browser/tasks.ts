@@ -1,4 +1,5 @@
 import type { Examples } from './examples.ts';
+import { randomHex } from './random.ts';
 
 /** What a newcomer wants to do, as operations that can be carried out as they are, on items that are there. */
 export interface Task {
@@ -65,7 +66,7 @@ mutation CancelOne($input: CancelOrderItemInput!) {
   }
 }
 `,
-      variables: { input: { id: one.id, reason: 'Changed my mind', idempotencyKey: crypto.randomUUID() } },
+      variables: { input: { id: one.id, reason: 'Changed my mind', idempotencyKey: randomHex(16) } },
     },
     {
       query: `# Cancels several items for one reason.

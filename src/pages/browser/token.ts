@@ -9,14 +9,35 @@ const KEY = 'order-items token';
 export async function tokenOfTab(): Promise<string | null> {
   const given = document.querySelector<HTMLMetaElement>('meta[name="development-token"]')?.content ?? '';
   if (given !== '') return given;
-  const kept = sessionStorage.getItem(KEY);
-  if (kept !== null) return kept;
-  const entered = await ask();
-  if (entered !== null) sessionStorage.setItem(KEY, entered);
-  return entered;
+  let token = sessionStorage.getItem(KEY);
+  let defect = token === null ? null : await defectOf(token);
+  while (token === null || defect !== null) {
+    token = await ask(defect);
+    if (token === null) break;
+    defect = await defectOf(token);
+  }
+  if (token === null) sessionStorage.removeItem(KEY);
+  else sessionStorage.setItem(KEY, token);
+  return token;
 }
 
-function ask(): Promise<string | null> {
+/** What the service has against a token; null for nothing, or where it does not say. */
+async function defectOf(token: string): Promise<string | null> {
+  try {
+    const answer = await fetch('/graphql', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ query: '{ __typename }' }),
+    });
+    if (answer.status !== 401) return null;
+    const { errors } = (await answer.json()) as { errors?: { message: string }[] };
+    return errors?.[0]?.message ?? 'The service does not take this token.';
+  } catch {
+    return null;
+  }
+}
+
+function ask(defect: string | null): Promise<string | null> {
   const dialog = document.createElement('dialog');
   dialog.className = 'ask';
   dialog.setAttribute('aria-labelledby', 'ask-title');
@@ -24,12 +45,20 @@ function ask(): Promise<string | null> {
     <form method="dialog">
       <h2 id="ask-title">An access token</h2>
       <p>The service answers whoever has a token of its issuer. It stays in this tab and is gone when you close it.</p>
-      <label>Token <input name="token" type="password" autocomplete="off" spellcheck="false" autofocus /></label>
+      <p class="trouble" role="alert" hidden></p>
+      <label>Token
+        <input name="token" type="password" autocomplete="off" spellcheck="false" autofocus required
+          pattern="\\s*([Bb]earer\\s+)?[A-Za-z0-9._~+\\/\\-]+=*\\s*" title="Letters, digits and . _ ~ + / -" /></label>
       <div class="buttons">
         <button type="button">Go on without</button>
         <button type="submit">Use it</button>
       </div>
     </form>`;
+  const trouble = dialog.querySelector<HTMLElement>('.trouble');
+  if (trouble !== null && defect !== null) {
+    trouble.textContent = `${defect}.`;
+    trouble.hidden = false;
+  }
   document.body.append(dialog);
   dialog.showModal();
   dialog.querySelector('button')?.addEventListener('click', () => {
@@ -38,8 +67,7 @@ function ask(): Promise<string | null> {
   return new Promise((resolve) => {
     dialog.addEventListener('submit', () => {
       // Its prefix is often copied along.
-      const token = (dialog.querySelector('input')?.value ?? '').trim().replace(/^bearer\s+/i, '');
-      resolve(token === '' ? null : token);
+      resolve((dialog.querySelector('input')?.value ?? '').trim().replace(/^bearer\s+/i, ''));
     });
     dialog.addEventListener('close', () => {
       dialog.remove();

@@ -8,6 +8,7 @@ import {
   type Visit,
   type VisitOptions,
 } from '../support/browser.ts';
+import { ANOTHER_NAME } from '../support/chromium.ts';
 import { startTestService } from '../support/testService.ts';
 
 const service = await startTestService({ PLAYGROUND: 'true' });
@@ -100,12 +101,16 @@ describeInBrowser('the playground', () => {
 
   test('asks for a token where there is none, and keeps it in the tab', async () => {
     // By another name, the page gives no token away.
-    const url = `${service.url.replace('127.0.0.1', 'order-items.localhost')}/graphql`;
-    const visited = await visit(url);
+    const visited = await visit(`${service.url.replace('127.0.0.1', ANOTHER_NAME)}/graphql`);
     const { page } = visited;
-    await page.getByRole('textbox', { name: 'Token' }).waitFor();
+    const field = page.getByRole('textbox', { name: 'Token' });
+    await field.waitFor();
     expect(await violationsOf(page)).toEqual([]);
-    await page.getByRole('textbox', { name: 'Token' }).fill(`Bearer ${await service.token()}`);
+    await field.fill('nonsense');
+    await page.keyboard.press('Enter');
+    await page.getByRole('alert').getByText('The token is not valid').waitFor();
+    expect(visited.complaints.splice(0)).toEqual([expect.stringContaining('401')]);
+    await field.fill(`Bearer ${await service.token()}`);
     await page.keyboard.press('Enter');
     await run(visited, 'PreOrderedItems', 'releaseDate');
     await page.reload();

@@ -9,6 +9,7 @@ import {
   type Visit,
   type VisitOptions,
 } from '../support/browser.ts';
+import { ANOTHER_NAME } from '../support/chromium.ts';
 import { findCancellations, findOrderItem } from '../support/orderItems.ts';
 import { startTestService } from '../support/testService.ts';
 
@@ -111,6 +112,7 @@ describeInBrowser('the start page', () => {
     expect(await findCancellations(service.dataSource, [id])).toMatchObject([{ reason, channel: 'graphql' }]);
     await page.locator('#recent li').first().getByText(reason).waitFor();
     await gone(page.locator(`tr[data-id="${id}"]`));
+    await page.getByRole('button', { name: 'Clear' }).click();
     await page.getByLabel('Item or order').fill(id);
     await page.locator(`tr[data-id="${id}"] .why`).getByText('It is cancelled.').waitFor();
   });
@@ -213,5 +215,46 @@ describeInBrowser('the start page', () => {
     await page.unroute('**/graphql');
     await page.getByRole('alert').waitFor({ state: 'hidden', timeout: 10_000 });
     expect(visited.complaints.splice(0)).not.toEqual([]);
+  });
+
+  test('works by another name, over plain HTTP, given a token', async () => {
+    const { page } = await visit(`${service.url.replace('127.0.0.1', ANOTHER_NAME)}/`);
+    await page.getByRole('textbox', { name: 'Token' }).fill(await service.token());
+    await page.keyboard.press('Enter');
+    await page.getByRole('row').nth(20).waitFor();
+    await page.getByLabel('Cancelable').selectOption('Yes');
+    await gone(page.locator('tbody button[aria-disabled="true"]'));
+    await page.locator('tbody button').first().click();
+    await page.getByLabel('Reason').fill('Elsewhere');
+    await page.getByRole('button', { name: 'Cancel the item' }).click();
+    await page.locator('#recent').getByText('Elsewhere').waitFor();
+  });
+
+  test('turns one page for two clicks, and never before the first', async () => {
+    const { page } = await open();
+    await page.getByRole('button', { name: 'Older' }).dblclick();
+    await page.getByText('Page 2').waitFor();
+    await page.getByRole('button', { name: 'Newer' }).dblclick();
+    await page.getByText('Page 1').waitFor();
+    expect(await page.getByRole('button', { name: 'Newer' }).isDisabled()).toBe(true);
+    expect(await page.getByRole('button', { name: 'Older' }).isDisabled()).toBe(false);
+  });
+
+  test('shows the items when the overview takes its time, and says when nothing answers', async () => {
+    const { page } = await visit(`${service.url}/health/live`);
+    await page.route('**/pages/overview', () => undefined);
+    await page.goto(`${service.url}/`);
+    await page.getByRole('row').nth(20).waitFor();
+    await page.getByRole('alert').getByText('The service does not answer.').waitFor({ timeout: 20_000 });
+  });
+
+  test('an item that is found by its id must meet the other conditions, too', async () => {
+    const visited = await openCancelable();
+    const { page } = visited;
+    const id = await firstItem(visited, false).id();
+    await page.getByLabel('Item or order').fill(id);
+    await gone(page.locator('tbody tr').nth(1));
+    await page.getByRole('combobox', { name: 'Status' }).selectOption('Cancelled');
+    await page.getByText('No order item matches.').waitFor();
   });
 });

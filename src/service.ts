@@ -9,7 +9,7 @@ import type { DataSource } from 'typeorm';
 import { type DevelopmentIssuer, openDevelopmentIssuer } from './auth/developmentIssuer.ts';
 import { createDevelopmentTokenVerifier, createTokenVerifier, type TokenVerifier } from './auth/tokenVerifier.ts';
 import type { Config } from './config.ts';
-import { createDataSource } from './database/dataSource.ts';
+import { createDataSource, poolOf } from './database/dataSource.ts';
 import { migrateDatabase } from './database/migrateDatabase.ts';
 import { isMigrated } from './database/migrations.ts';
 import { type Database, openDatabase } from './database/openDatabase.ts';
@@ -34,7 +34,7 @@ import * as entities from './order-items/orderItemEntities.ts';
 import { buildSchema } from './order-items/subgraphSchema.ts';
 import type { PagesOptions } from './pages/pages.ts';
 import type { Logger } from './telemetry/logger.ts';
-import { createMetrics } from './telemetry/metrics.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 
 /** A service that is serving. */
 export interface Service {
@@ -100,7 +100,8 @@ export async function startService(config: Config, { logger, signal }: ServiceDe
   });
   opened.defer(() => close(server));
   addMetricsRoute(server, metrics);
-  await addRoutes(server, { config, dataSource, developmentIssuer, apollo });
+  metrics.watchPool(() => poolOf(dataSource));
+  await addRoutes(server, { config, dataSource, developmentIssuer, apollo, metrics });
   await server.listen({ port: config.port, host: config.host }).catch((error: unknown) => {
     throw new Error(`It cannot listen on HOST ${config.host}, PORT ${config.port}.`, { cause: error });
   });
@@ -171,21 +172,30 @@ async function addRoutes(
     dataSource,
     developmentIssuer,
     apollo,
+    metrics,
   }: {
     readonly config: Config;
     readonly dataSource: DataSource;
     readonly developmentIssuer: DevelopmentIssuer | null;
     readonly apollo: ApolloServer<GraphQLContext>;
+    readonly metrics: Metrics;
   },
 ): Promise<void> {
   const access = await addAccess(server, {
-    verifyToken: verifierOf(config, developmentIssuer),
+    verifyToken: verifierOf(config, developmentIssuer, metrics),
     rateLimitPerMinute: config.rateLimitPerMinute,
   });
   addHealthRoutes(server, () => isMigrated(dataSource));
   await addOpenApiRoute(server);
-  const cancel = createCancel(dataSource, config.lockTimeoutMs);
-  const reads = createReads(dataSource);
+  const cancel = createCancel(dataSource, config.lockTimeoutMs, {
+    queue: metrics.queue('cancel_order_items'),
+    lane: metrics.lane(),
+    observe: (channel, outcome) => {
+      const blocker = outcome.code === 'ORDER_ITEM_NOT_CANCELABLE' ? outcome.blockers[0].code : null;
+      metrics.observeCancel({ channel, outcome: outcome.code, blocker });
+    },
+  });
+  const reads = createReads(dataSource, metrics.queue);
   await addLineItemRoutes(server, { cancel, access });
   const hasStartPage = config.playground && !config.production;
   if (hasStartPage) addOverviewRoute(server, { dataSource, access });
@@ -225,9 +235,13 @@ async function loadPages(server: FastifyInstance, options: PagesOptions): Promis
   return addPages(server, options);
 }
 
-function verifierOf(config: Config, developmentIssuer: DevelopmentIssuer | null): TokenVerifier {
-  if (config.auth !== null) return createTokenVerifier(config.auth);
-  if (developmentIssuer !== null) return createDevelopmentTokenVerifier(developmentIssuer);
+function verifierOf(
+  { auth }: Config,
+  developmentIssuer: DevelopmentIssuer | null,
+  { observeToken }: Metrics,
+): TokenVerifier {
+  if (auth !== null) return createTokenVerifier(auth, observeToken);
+  if (developmentIssuer !== null) return createDevelopmentTokenVerifier(developmentIssuer, observeToken);
   throw new Error('There is no issuer of tokens.');
 }
 

@@ -16,6 +16,9 @@ import type { AuthConfig } from '../config.ts';
 import { type Caller, IssuerUnavailable, Unauthenticated } from './caller.ts';
 import type { DevelopmentIssuer } from './developmentIssuer.ts';
 
+/** Is told of each token whether it was remembered; where not, its signature is checked. */
+type ObserveToken = (isRemembered: boolean) => void;
+
 /** Turns the `Authorization` header of a request into its caller. */
 export type TokenVerifier = (authorization: string | undefined) => Promise<Caller>;
 
@@ -62,13 +65,13 @@ const FIRST_ISSUER_PAUSE_MS = 1_000;
 const BEARER = /^Bearer +([\w.~+/-]+)$/i;
 
 /** Verifies the tokens of an issuer elsewhere; its keys are fetched when first needed and follow its rotation. */
-export function createTokenVerifier(auth: AuthConfig): TokenVerifier {
-  return verifierFor(auth.issuer, auth.audience, remoteKeys(auth));
+export function createTokenVerifier(auth: AuthConfig, observe?: ObserveToken): TokenVerifier {
+  return verifierFor(auth.issuer, auth.audience, remoteKeys(auth), observe);
 }
 
 /** Verifies the tokens of the service's own issuer. */
-export function createDevelopmentTokenVerifier(issuer: DevelopmentIssuer): TokenVerifier {
-  return verifierFor(issuer.issuer, issuer.audience, createLocalJWKSet(issuer.publicKeys));
+export function createDevelopmentTokenVerifier(issuer: DevelopmentIssuer, observe?: ObserveToken): TokenVerifier {
+  return verifierFor(issuer.issuer, issuer.audience, createLocalJWKSet(issuer.publicKeys), observe);
 }
 
 /** A token that was found to be good. */
@@ -78,7 +81,12 @@ interface Verified {
   readonly expiresAtS: number;
 }
 
-function verifierFor(issuer: string, audience: string, keys: JWTVerifyGetKey): TokenVerifier {
+function verifierFor(
+  issuer: string,
+  audience: string,
+  keys: JWTVerifyGetKey,
+  observe: ObserveToken = () => undefined,
+): TokenVerifier {
   const remembered = new LRUCache<string, Verified>({
     maxSize: MAX_REMEMBERED_LENGTH,
     sizeCalculation: (_verified, token) => token.length,
@@ -90,6 +98,7 @@ function verifierFor(issuer: string, audience: string, keys: JWTVerifyGetKey): T
     if (token === undefined) throw new Unauthenticated('The Authorization header does not hold a bearer token');
     if (token.length > MAX_TOKEN_LENGTH) throw new Unauthenticated('The token is too long');
     const known = remembered.get(token);
+    observe(known !== undefined);
     if (known !== undefined) {
       if (isExpired(known)) throw new Unauthenticated(EXPIRED);
       return known.caller;

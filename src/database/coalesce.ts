@@ -1,5 +1,5 @@
 import DataLoader from 'dataloader';
-import { deadline, DeadlineExceeded, withDeadline, withinDeadline } from './deadline.ts';
+import { currentWork, DeadlineExceeded, doWork, type Work, withinDeadline } from './deadline.ts';
 
 /** More is waiting already than can be served soon. */
 export class Overloaded extends Error {
@@ -26,10 +26,19 @@ export interface CoalesceOptions {
 /** Whoever has less time left than this is not begun with, and does not cut the time of others short. In milliseconds. */
 export const SHORTEST_MS = 20;
 
-/** Something that is asked for, and until when. */
+/** What a queue tells of itself, for the metrics. */
+export interface QueueState {
+  /** Keys that no batch has taken yet. */
+  waiting: number;
+  /** Batches under way. */
+  underWay: number;
+  readonly observeBatch: (size: number) => void;
+}
+
+/** Something that is asked for, and for what work. */
 interface Asked<Key> {
   readonly key: Key;
-  readonly deadline: number;
+  readonly work: Work;
 }
 
 /**
@@ -38,28 +47,29 @@ interface Asked<Key> {
  * at all.
  *
  * @param load serves a batch: one value, or the error of that one, for each key, in order.
+ * @param state kept up to date.
  * @returns loads by key; rejects with DeadlineExceeded, or with Overloaded when too much waits.
  */
 export function coalesce<Key, Value>(
   load: (keys: readonly Key[]) => Promise<readonly (Value | Error)[]>,
   { slots, maxBatchSize, maxWaiting, changes }: CoalesceOptions,
+  state: QueueState = { waiting: 0, underWay: 0, observeBatch: () => undefined },
 ): (key: Key) => Promise<Value> {
-  let free = slots;
-  let waiting = 0;
   const batches: (() => void)[] = [];
   const dispatch = (): void => {
-    while (free > 0 && batches.length > 0) {
-      free -= 1;
+    while (state.underWay < slots && batches.length > 0) {
+      state.underWay += 1;
       batches.shift()?.();
     }
   };
   const loader = new DataLoader<Asked<Key>, Value>(
     async (asked) => {
-      waiting -= asked.length;
+      state.waiting -= asked.length;
+      state.observeBatch(asked.length);
       try {
         return await loadInTime(load, asked, changes);
       } finally {
-        free += 1;
+        state.underWay -= 1;
         dispatch();
       }
     },
@@ -74,9 +84,9 @@ export function coalesce<Key, Value>(
     },
   );
   return (key) => {
-    if (waiting >= maxWaiting) return Promise.reject(new Overloaded());
-    waiting += 1;
-    return withinDeadline(loader.load({ key, deadline: deadline() }));
+    if (state.waiting >= maxWaiting) return Promise.reject(new Overloaded());
+    state.waiting += 1;
+    return withinDeadline(loader.load({ key, work: currentWork() }));
   };
 }
 
@@ -86,12 +96,26 @@ async function loadInTime<Key, Value>(
   changes: boolean,
 ): Promise<readonly (Value | Error)[]> {
   const now = performance.now();
-  const inTime = asked.filter((one) => one.deadline > now + SHORTEST_MS);
+  const inTime = asked.filter(({ work }) => work.deadline > now + SHORTEST_MS);
   if (inTime.length === 0) return asked.map(() => new DeadlineExceeded());
-  const deadlines = inTime.map((one) => one.deadline);
+  const deadlines = inTime.map(({ work }) => work.deadline);
   const end = changes ? Math.min(...deadlines) : Math.max(...deadlines);
-  const values = await withDeadline(end, () => load(inTime.map(({ key }) => key)));
+  const values = await doFor(
+    inTime.map(({ work }) => work),
+    end,
+    () => load(inTime.map(({ key }) => key)),
+  );
   if (inTime.length === asked.length) return values;
   const valueOf = new Map(inTime.map((one, position) => [one, values[position] as Value | Error]));
   return asked.map((one) => (valueOf.has(one) ? (valueOf.get(one) as Value | Error) : new DeadlineExceeded()));
+}
+
+/** Does something for several at once, until a time; what it takes counts for each of them. */
+export async function doFor<T>(works: readonly Work[], deadline: number, act: () => Promise<T>): Promise<T> {
+  const shared: Work = { deadline, statements: 0 };
+  try {
+    return await doWork(shared, act);
+  } finally {
+    for (const work of works) work.statements += shared.statements;
+  }
 }

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { DataSource, type EntitySchema } from 'typeorm';
-import { timeLeftMs } from './deadline.ts';
+import { beginStatement } from './deadline.ts';
 import { isSilence } from './faults.ts';
 import { migrations, MIGRATIONS_TABLE } from './migrations.ts';
 
@@ -54,7 +54,7 @@ const NAME = /^\/\* (\w+) \*\//;
 /** Gives a statement its name and the time that is left. Taking a transaction back is never too late. @throws DeadlineExceeded */
 function prepared([statement, ...values]: unknown[], config?: pg.ClientConfig): unknown[] {
   if (typeof statement !== 'string' || statement.startsWith('ROLLBACK')) return [statement, ...values];
-  const limitMs = Math.min(timeLeftMs() + DEADLINE_GRACE_MS, config?.query_timeout ?? Infinity);
+  const limitMs = Math.min(beginStatement() + DEADLINE_GRACE_MS, config?.query_timeout ?? Infinity);
   const name = NAME.exec(statement)?.[1];
   return [
     {
@@ -109,4 +109,18 @@ export function createDataSource(options: DataSourceOptions): DataSource {
       keepAlive: true,
     },
   });
+}
+
+/** The connections of a data source. */
+export interface PoolState {
+  readonly busy: number;
+  readonly idle: number;
+  /** Who waits for one. */
+  readonly waiting: number;
+}
+
+/** TypeORM does not declare the pool that it keeps. */
+export function poolOf({ driver }: DataSource): PoolState {
+  const { totalCount, idleCount, waitingCount } = (driver as unknown as { master: pg.Pool }).master;
+  return { busy: totalCount - idleCount, idle: idleCount, waiting: waitingCount };
 }

@@ -1,7 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** The time until which the work under way may use the database, on the clock of `performance.now()`. */
-const deadlines = new AsyncLocalStorage<number>();
+/** What is done for a request, or for a batch of them. */
+export interface Work {
+  /** Until when it may use the database, on the clock of `performance.now()`; Infinity where nothing limits it. */
+  readonly deadline: number;
+  /** The statements that it has waited for so far; one that serves a batch counts for each request in it. */
+  statements: number;
+}
+
+const works = new AsyncLocalStorage<Work>();
 
 /** Room for a statement to end, and to say how, once its time is over. */
 const GIVING_UP_MS = 500;
@@ -17,9 +24,9 @@ export class DeadlineExceeded extends Error {
   }
 }
 
-/** Until when the work under way may use the database, on the clock of `performance.now()`; Infinity where nothing limits it. */
-export function deadline(): number {
-  return deadlines.getStore() ?? Infinity;
+/** The work under way. */
+export function currentWork(): Work {
+  return works.getStore() ?? { deadline: Infinity, statements: 0 };
 }
 
 /**
@@ -29,7 +36,12 @@ export function deadline(): number {
  * @param time on the clock of `performance.now()`.
  */
 export function withDeadline<T>(time: number, act: () => T): T {
-  return deadlines.run(time, act);
+  return doWork({ deadline: time, statements: 0 }, act);
+}
+
+/** As {@link withDeadline}, for whoever wants to know afterwards what it took. */
+export function doWork<T>(work: Work, act: () => T): T {
+  return works.run(work, act);
 }
 
 /**
@@ -38,7 +50,7 @@ export function withDeadline<T>(time: number, act: () => T): T {
  * @throws DeadlineExceeded a moment after the deadline.
  */
 export function withinDeadline<T>(result: Promise<T>): Promise<T> {
-  const leftMs = deadline() - performance.now();
+  const leftMs = currentWork().deadline - performance.now();
   if (leftMs === Infinity) return result;
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
@@ -51,12 +63,15 @@ export function withinDeadline<T>(result: Promise<T>): Promise<T> {
 }
 
 /**
- * How long a statement may take that begins now, in milliseconds; Infinity where nothing limits it.
+ * Counts a statement that begins now.
  *
+ * @returns how long it may take, in milliseconds; Infinity where nothing limits it.
  * @throws DeadlineExceeded when no time is left.
  */
-export function timeLeftMs(): number {
-  const leftMs = deadline() - performance.now();
+export function beginStatement(): number {
+  const work = currentWork();
+  const leftMs = work.deadline - performance.now();
   if (leftMs <= 0) throw new DeadlineExceeded();
+  work.statements += 1;
   return leftMs;
 }

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { withDeadline } from '../database/deadline.ts';
+import { doWork, type Work } from '../database/deadline.ts';
 import { badInput, serviceUnavailable } from './failures.ts';
 
 export interface RequestBounds {
@@ -13,12 +13,15 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** What is being done for the request; null before it is begun. */
     work: Promise<unknown> | null;
+    /** What the work took; null before it is begun. */
+    spent: Work | null;
   }
 }
 
 /** Holds requests to their bounds; to be called before routes are added. The probes always pass. */
 export function boundRequests(server: FastifyInstance, bounds: RequestBounds): void {
   server.decorateRequest('work', null);
+  server.decorateRequest('spent', null);
   shedLoad(server, bounds);
   server.addHook('onRoute', (route) => {
     const { handler } = route;
@@ -27,7 +30,8 @@ export function boundRequests(server: FastifyInstance, bounds: RequestBounds): v
       if (request.raw.socket.destroyed) throw badInput('The client has hung up.');
       // Reading the request has taken some of its time.
       const deadline = performance.now() + bounds.requestTimeoutMs - reply.elapsedTime;
-      const answer: unknown = withDeadline(deadline, () => handler.call(this, request, reply));
+      request.spent = { deadline, statements: 0 };
+      const answer: unknown = doWork(request.spent, () => handler.call(this, request, reply));
       if (answer instanceof Promise) request.work = answer;
       return answer;
     };

@@ -224,6 +224,7 @@ function reportRequest({ logger, metrics }: ServerOptions, request: FastifyReque
       outcome: [...outcomes].sort().join(','),
       ...(isAnswered ? {} : { hungUp: true }),
       durationMs,
+      statements: request.spent?.statements ?? 0,
     },
     'request',
   );

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { coalesce, type CoalesceOptions } from '../database/coalesce.ts';
+import { coalesce, type CoalesceOptions, type QueueState } from '../database/coalesce.ts';
 import { isDatabaseUnavailable, retryConflicts } from '../database/faults.ts';
-import { createLane } from '../database/lane.ts';
+import { createLane, type LaneState } from '../database/lane.ts';
 import type { CancelStatement } from './cancelRequest.ts';
 import {
   type CallersKey,
@@ -93,13 +93,24 @@ export function cancelOrderItems(
   return requests.map(async (request, position) => (await batch)[position] ?? (await lane(request, lockDeadline)));
 }
 
+/** What is told of the cancels of a service. */
+export interface CancelObserver {
+  readonly queue: QueueState;
+  readonly lane: LaneState;
+  readonly observe: (channel: CancellationChannel, outcome: CancelOutcome) => void;
+}
+
 /** Carries out the requests of one service, those that come together in one batch. @param lockTimeoutMs as above. */
-export function createCancel(dataSource: DataSource, lockTimeoutMs: number): Cancel {
-  const first = coalesce((requests: readonly CancelRequest[]) => eachItsOwn(dataSource, requests), BATCHES);
-  const lane = laneOf(dataSource);
+export function createCancel(dataSource: DataSource, lockTimeoutMs: number, observer: CancelObserver): Cancel {
+  const carryOut = (requests: readonly CancelRequest[]): ReturnType<typeof eachItsOwn> =>
+    eachItsOwn(dataSource, requests);
+  const first = coalesce(carryOut, BATCHES, observer.queue);
+  const lane = laneOf(dataSource, observer.lane);
   return async (request) => {
     const lockDeadline = performance.now() + lockTimeoutMs;
-    return (await first(request)) ?? (await lane(request, lockDeadline));
+    const outcomes = (await first(request)) ?? (await lane(request, lockDeadline));
+    for (const outcome of outcomes) observer.observe(request.channel, outcome);
+    return outcomes;
   };
 }
 
@@ -108,10 +119,10 @@ type Lane = (request: CancelRequest, lockDeadline: number) => Promise<readonly C
 /** There is one for each data source, so that those who wait need one connection of its pool. */
 const lanes = new WeakMap<DataSource, Lane>();
 
-function laneOf(dataSource: DataSource): Lane {
+function laneOf(dataSource: DataSource, state?: LaneState): Lane {
   const known = lanes.get(dataSource);
   if (known !== undefined) return known;
-  const lane = createLane((requests: readonly CancelRequest[]) => eachItsOwn(dataSource, requests));
+  const lane = createLane((requests: readonly CancelRequest[]) => eachItsOwn(dataSource, requests), state);
   lanes.set(dataSource, lane);
   return lane;
 }

@@ -1,6 +1,6 @@
 import DataLoader from 'dataloader';
 import type { DataSource } from 'typeorm';
-import { coalesce, type CoalesceOptions } from '../database/coalesce.ts';
+import { coalesce, type CoalesceOptions, type QueueState } from '../database/coalesce.ts';
 import { listItemsOfOrders, listOrderItems, type OrderItemPage, type PageRequest } from './listOrderItems.ts';
 import { type Cancellation, type OrderItem, parseOrderItemId } from './orderItem.ts';
 import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
@@ -30,8 +30,12 @@ export interface Reads {
   readonly cancellations: (orderItemIds: readonly string[]) => Promise<Found<Cancellation>>;
 }
 
-/** The reads of one service: however many requests there are, one statement serves those that come together. */
-export function createReads(dataSource: DataSource): Reads {
+/**
+ * The reads of one service: however many requests there are, one statement serves those that come together.
+ *
+ * @param queue tells of one by its name.
+ */
+export function createReads(dataSource: DataSource, queue: (name: string) => QueueState): Reads {
   return {
     orderItems: together(
       (ids) =>
@@ -40,6 +44,7 @@ export function createReads(dataSource: DataSource): Reads {
           [ids],
         ),
       (item) => item.id,
+      queue('read_order_items'),
     ),
     cancellations: together(
       (orderItemIds) =>
@@ -48,6 +53,7 @@ export function createReads(dataSource: DataSource): Reads {
           [orderItemIds],
         ),
       (cancellation) => cancellation.orderItemId,
+      queue('read_cancellations'),
     ),
   };
 }
@@ -56,15 +62,17 @@ export function createReads(dataSource: DataSource): Reads {
 function together<Row>(
   read: (ids: readonly string[]) => Promise<readonly Row[]>,
   idOf: (row: Row) => string,
+  state: QueueState,
 ): (ids: readonly string[]) => Promise<Found<Row>> {
-  return coalesce<readonly string[], Found<Row>>(async (asked) => {
+  const load = async (asked: readonly (readonly string[])[]): Promise<Found<Row>[]> => {
     const ids = [...new Set(asked.flat())];
     const found = new Map<string, Row>();
     for (let from = 0; from < ids.length; from += MAX_IDS) {
       for (const row of await read(ids.slice(from, from + MAX_IDS))) found.set(idOf(row), row);
     }
     return asked.map(() => found);
-  }, READS);
+  };
+  return coalesce<readonly string[], Found<Row>>(load, READS, state);
 }
 
 /** What one request reads. What it has read, it remembers, so it must not outlive the request. */

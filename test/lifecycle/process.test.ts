@@ -200,6 +200,8 @@ describe('the log', () => {
       ['/graphql', 200, 'ORDER_ITEM_NOT_CANCELABLE'],
       [null, 404, 'not_found'],
     ]);
+    // With a key, there are several; what is no cancel, or not a valid one, needs none.
+    expect(requests.map(({ statements }) => statements)).toEqual([1, 1, 0, expect.any(Number), expect.any(Number), 0]);
     for (const line of requests) {
       expect(line).toMatchObject({
         requestId: expect.stringMatching(/^[0-9a-f]{32}$/),

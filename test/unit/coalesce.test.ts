@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { coalesce, Overloaded } from '../../src/database/coalesce.ts';
-import { deadline, DeadlineExceeded, withDeadline } from '../../src/database/deadline.ts';
+import { currentWork, DeadlineExceeded, withDeadline } from '../../src/database/deadline.ts';
 
 /** A load whose batches end when the test lets them. */
 function heldLoads(): {
@@ -83,7 +83,7 @@ describe('what is asked for together', () => {
     const ends: number[] = [];
     const ask = coalesce(
       async (keys: readonly number[]) => {
-        ends.push(deadline());
+        ends.push(currentWork().deadline);
         return keys;
       },
       { ...OPTIONS, changes },

@@ -1,0 +1,95 @@
+import { lockItem } from '../support/lockedItem.ts';
+import { anOrderItem, insertOrderItems } from '../support/orderItems.ts';
+import { startTestService } from '../support/testService.ts';
+
+const service = await startTestService({ LOCK_TIMEOUT_MS: '300' });
+const CANCEL = 'mutation($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) { __typename } }';
+
+/** The values at `/metrics`, by name and labels as Prometheus writes them. */
+async function read(): Promise<Map<string, number>> {
+  const text = await (await fetch(`${service.url}/metrics`)).text();
+  const lines = text.split('\n').filter((line) => line.startsWith('order_items_'));
+  return new Map(
+    lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]),
+  );
+}
+
+/** What something adds to them. */
+async function addedBy(act: () => Promise<unknown>): Promise<Record<string, number>> {
+  const before = await read();
+  await act();
+  const after = await read();
+  return Object.fromEntries(
+    [...after]
+      .map(([name, value]) => [name, value - (before.get(name) ?? 0)] as const)
+      .filter(([, added]) => added !== 0),
+  );
+}
+
+test('cancels are counted by channel, outcome and first blocker', async () => {
+  const id = await anOrderItem(service.dataSource);
+  const never = await anOrderItem(service.dataSource, { isPreOrder: false });
+  const added = await addedBy(async () => {
+    await service.cancelByRest(id);
+    await service.cancelByRest(id);
+    await service.graphql(CANCEL, { input: { id: never, reason: 'Late' } });
+    await service.graphql(CANCEL, { input: { id: never, reason: '' } });
+  });
+  const label = (channel: string, outcome: string, blocker: string): string =>
+    `order_items_cancels_total{channel="${channel}",outcome="${outcome}",blocker="${blocker}"}`;
+  expect(added).toMatchObject({
+    [label('rest', 'CANCELLED', 'none')]: 1,
+    [label('rest', 'ORDER_ITEM_NOT_CANCELABLE', 'TERMINAL_STATUS')]: 1,
+    [label('graphql', 'ORDER_ITEM_NOT_CANCELABLE', 'NOT_PRE_ORDERED')]: 1,
+  });
+});
+
+test('batches are measured, and tokens counted by whether they were remembered', async () => {
+  const ids = await insertOrderItems(
+    service.dataSource,
+    Array.from({ length: 30 }, () => ({})),
+  );
+  const newToken = await service.token({ subject: 'new' });
+  const added = await addedBy(() =>
+    Promise.all(ids.map((id) => service.graphql(`{ orderItem(id: "${id}") { id } }`, {}, newToken))),
+  );
+  expect(added['order_items_batch_size_sum{queue="read_order_items"}']).toBe(30);
+  expect(added['order_items_batch_size_count{queue="read_order_items"}']).toBeLessThan(30);
+  const lookups = ['true', 'false'].map(
+    (remembered) => added[`order_items_tokens_total{remembered="${remembered}"}`] ?? 0,
+  );
+  expect(lookups.reduce((sum, count) => sum + count)).toBe(30);
+  expect(lookups[1]).toBeGreaterThanOrEqual(1);
+});
+
+test('what waits is shown while it does: cancels of a locked item, connections, queues', async () => {
+  const id = await anOrderItem(service.dataSource);
+  const lock = await lockItem(service.databaseUrl, id);
+  const waiting = service.cancelByRest(id);
+  await lock.untilTried();
+  const during = await read();
+  expect(during.get('order_items_lock_waiting')).toBe(1);
+  expect(during.get('order_items_database_connections{state="idle"}')).toBeGreaterThanOrEqual(0);
+  expect((await waiting).status).toBe(503);
+  await lock.release();
+  const after = await read();
+  expect(after.get('order_items_lock_waiting')).toBe(0);
+  expect(after.get('order_items_lock_wait_seconds_count')).toBe(1);
+  expect(after.get('order_items_lock_wait_seconds_sum')).toBeGreaterThanOrEqual(0.25);
+  for (const queue of ['read_order_items', 'read_cancellations', 'cancel_order_items']) {
+    expect(after.get(`order_items_queue_waiting{queue="${queue}"}`)).toBe(0);
+    expect(after.get(`order_items_batches_under_way{queue="${queue}"}`)).toBe(0);
+  }
+  expect(after.get('order_items_database_waiting')).toBe(0);
+});
+
+test('names are in base units, with bounded labels', async () => {
+  const text = await (await fetch(`${service.url}/metrics`)).text();
+  const names = [...text.matchAll(/^# TYPE (order_items_\w+) (\w+)$/gm)];
+  expect(names.length).toBeGreaterThan(8);
+  for (const [, name = '', type] of names) {
+    expect(name).toMatch(type === 'counter' ? /_total$/ : /^(?!.*_(ms|milliseconds|total)$)/);
+    expect(text).toMatch(new RegExp(`^# HELP ${name} .{20,}$`, 'm'));
+  }
+  expect(text).toContain('nodejs_eventloop_lag_seconds');
+});

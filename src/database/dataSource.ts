@@ -1,8 +1,10 @@
+import type { Socket } from 'node:net';
 import pg from 'pg';
 import { DataSource, type EntitySchema } from 'typeorm';
 import { beginStatement } from './deadline.ts';
 import { isSilence } from './faults.ts';
 import { migrations, MIGRATIONS_TABLE } from './migrations.ts';
+import { type SilenceWatch, watchSilence } from './silenceWatch.ts';
 
 export interface DataSourceOptions {
   readonly url: string;
@@ -15,7 +17,10 @@ export interface DataSourceOptions {
 }
 
 /** How long a request may wait for a connection, so that it hears of a database that is away instead of hanging. */
-const CONNECT_TIMEOUT_MS = 2_000;
+const CONNECT_TIMEOUT_MS = 1_800;
+
+/** How long a database may take to say that it is there. */
+const PROBE_TIMEOUT_MS = 600;
 
 const SILENCE_GRACE_MS = 1_000;
 
@@ -30,21 +35,83 @@ const ABANDONED_CHECK_MS = 500;
  * running, in a transaction that whoever gets the connection next would find open.
  */
 class Connection extends pg.Client {
-  constructor(config?: pg.ClientConfig) {
+  constructor(watch: SilenceWatch, config?: pg.ClientConfig) {
     super(config);
     // Between the pool's listener and TypeORM's there is a moment without one, and an error then would end the process.
     // Whoever uses the connection hears of it through the statement that fails.
     this.on('error', () => undefined);
+    const session = {
+      abandon: () => {
+        socketOf(this).destroy();
+      },
+    };
+    watch.open(session);
+    this.on('end', () => {
+      watch.close(session);
+    });
+    const connect = this.connect.bind(this);
+    this.connect = ((done?: (error: Error) => void) => {
+      if (!watch.isSilent()) {
+        done === undefined ? connect() : connect(done);
+        return;
+      }
+      watch.close(session);
+      done?.(new DatabaseSilent());
+      return done === undefined ? Promise.reject(new DatabaseSilent()) : undefined;
+    }) as typeof this.connect;
     const query = this.query.bind(this) as (...request: unknown[]) => unknown;
     this.query = ((...request: unknown[]) => {
       const result = query(...prepared(request, config));
       if (result instanceof Promise) {
-        result.catch((error: unknown) => {
-          if (isSilence(error)) void this.end().catch(() => undefined);
-        });
+        watch.begin(session);
+        result.then(
+          () => {
+            watch.end(session, true);
+          },
+          (error: unknown) => {
+            watch.end(session, error instanceof pg.DatabaseError);
+            if (isSilence(error)) void this.end().catch(() => undefined);
+          },
+        );
       }
       return result;
     }) as typeof this.query;
+  }
+}
+
+/** The database does not answer anything, and was not asked. */
+class DatabaseSilent extends Error {
+  readonly code = 'ETIMEDOUT';
+
+  constructor() {
+    super('The database does not answer.');
+    this.name = 'DatabaseSilent';
+  }
+}
+
+/** pg does not declare the socket of a client. */
+function socketOf(client: pg.Client): Socket {
+  return (client as unknown as { connection: { stream: Socket } }).connection.stream;
+}
+
+/** Whether the database answers, if only that it takes no more connections. */
+async function isThere(url: string): Promise<boolean> {
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: PROBE_TIMEOUT_MS,
+    query_timeout: PROBE_TIMEOUT_MS,
+  });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query('SELECT');
+    return true;
+  } catch (error) {
+    return error instanceof pg.DatabaseError;
+  } finally {
+    // It would wait for a database that does not answer.
+    void client.end().catch(() => undefined);
+    setTimeout(() => socketOf(client).destroy(), PROBE_TIMEOUT_MS).unref();
   }
 }
 
@@ -83,6 +150,7 @@ const getTypeParser = ((oid, format) =>
 
 /** Describes the database to TypeORM; `initialize` on the result connects. */
 export function createDataSource(options: DataSourceOptions): DataSource {
+  const watch = watchSilence(() => isThere(options.url));
   return new DataSource({
     type: 'postgres',
     url: options.url,
@@ -97,7 +165,11 @@ export function createDataSource(options: DataSourceOptions): DataSource {
     poolSize: options.poolSize,
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
     extra: {
-      Client: Connection,
+      Client: class extends Connection {
+        constructor(config?: pg.ClientConfig) {
+          super(watch, config);
+        }
+      },
       types: { getTypeParser },
       lock_timeout: options.lockTimeoutMs,
       statement_timeout: options.statementTimeoutMs,

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 
-/** A network between the service and its database that a test can break; the end of the test file takes it down. */
+/** A network between the service and its database that can be broken. */
 export interface DatabaseProxy {
   /** The database, by way of this network. */
   readonly url: string;
@@ -12,21 +12,36 @@ export interface DatabaseProxy {
   readonly stall: () => void;
   /** Stalls as soon as a statement that contains this text is sent. */
   readonly stallAt: (text: string) => void;
+  /** Keeps connections open and loses every byte, also of those that are opened meanwhile. */
+  readonly swallow: () => void;
+  /** Delivers everything so much later, in milliseconds. */
+  readonly delay: (durationMs: number) => void;
   /** Undoes any of them; what was held back goes on its way. */
   readonly mend: () => Promise<void>;
 }
 
+/** As {@link openDatabaseProxy}; the end of the test file takes it down. */
 export async function startDatabaseProxy(databaseUrl: string): Promise<DatabaseProxy> {
+  const proxy = await openDatabaseProxy(databaseUrl);
+  afterAll(proxy.cut);
+  return proxy;
+}
+
+export async function openDatabaseProxy(databaseUrl: string): Promise<DatabaseProxy> {
   const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();
   const held: (() => void)[] = [];
   let stalled = false;
   let stallText: string | null = null;
+  let delayMs = 0;
+  let swallowing = false;
   const pass = (from: Socket, to: Socket): void => {
     sockets.add(from);
     from.on('data', (chunk: Buffer) => {
+      if (swallowing) return;
       if (stallText !== null && chunk.includes(stallText)) stalled = true;
       if (stalled) held.push(() => to.write(chunk));
+      else if (delayMs > 0) setTimeout(() => to.write(chunk), delayMs);
       else to.write(chunk);
     });
     from.on('error', () => undefined);
@@ -52,7 +67,6 @@ export async function startDatabaseProxy(databaseUrl: string): Promise<DatabaseP
 
   await listen(0);
   const { port } = server.address() as AddressInfo;
-  afterAll(cut);
   const url = new URL(databaseUrl);
   url.host = `127.0.0.1:${port}`;
   return {
@@ -64,8 +78,16 @@ export async function startDatabaseProxy(databaseUrl: string): Promise<DatabaseP
     stallAt: (text) => {
       stallText = text;
     },
+    swallow: () => {
+      swallowing = true;
+    },
+    delay: (durationMs) => {
+      delayMs = durationMs;
+    },
     mend: async () => {
       stalled = false;
+      delayMs = 0;
+      swallowing = false;
       stallText = null;
       for (const release of held.splice(0)) release();
       if (!server.listening) await listen(port);

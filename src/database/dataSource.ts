@@ -1,10 +1,8 @@
-import type { Socket } from 'node:net';
 import pg from 'pg';
 import { DataSource, type EntitySchema } from 'typeorm';
-import { beginStatement } from './deadline.ts';
-import { isSilence } from './faults.ts';
+import { Connection, socketOf } from './connection.ts';
 import { migrations, MIGRATIONS_TABLE } from './migrations.ts';
-import { type SilenceWatch, watchSilence } from './silenceWatch.ts';
+import { watchSilence } from './silenceWatch.ts';
 
 export interface DataSourceOptions {
   readonly url: string;
@@ -24,75 +22,8 @@ const PROBE_TIMEOUT_MS = 600;
 
 const SILENCE_GRACE_MS = 1_000;
 
-/** Room for the server, which limits each statement by itself, to cancel one first: that spares the connection. */
-const DEADLINE_GRACE_MS = 200;
-
 /** How soon the server notices that nobody waits for a statement any more, and cancels it. */
 const ABANDONED_CHECK_MS = 500;
-
-/**
- * A connection that keeps deadlines, and ends itself when it gives up on a statement: the statement may still be
- * running, in a transaction that whoever gets the connection next would find open.
- */
-class Connection extends pg.Client {
-  constructor(watch: SilenceWatch, config?: pg.ClientConfig) {
-    super(config);
-    // Between the pool's listener and TypeORM's there is a moment without one, and an error then would end the process.
-    // Whoever uses the connection hears of it through the statement that fails.
-    this.on('error', () => undefined);
-    const session = {
-      abandon: () => {
-        socketOf(this).destroy();
-      },
-    };
-    watch.open(session);
-    this.on('end', () => {
-      watch.close(session);
-    });
-    const connect = this.connect.bind(this);
-    this.connect = ((done?: (error: Error) => void) => {
-      if (!watch.isSilent()) {
-        done === undefined ? connect() : connect(done);
-        return;
-      }
-      watch.close(session);
-      done?.(new DatabaseSilent());
-      return done === undefined ? Promise.reject(new DatabaseSilent()) : undefined;
-    }) as typeof this.connect;
-    const query = this.query.bind(this) as (...request: unknown[]) => unknown;
-    this.query = ((...request: unknown[]) => {
-      const result = query(...prepared(request, config));
-      if (result instanceof Promise) {
-        watch.begin(session);
-        result.then(
-          () => {
-            watch.end(session, true);
-          },
-          (error: unknown) => {
-            watch.end(session, error instanceof pg.DatabaseError);
-            if (isSilence(error)) void this.end().catch(() => undefined);
-          },
-        );
-      }
-      return result;
-    }) as typeof this.query;
-  }
-}
-
-/** The database does not answer anything, and was not asked. */
-class DatabaseSilent extends Error {
-  readonly code = 'ETIMEDOUT';
-
-  constructor() {
-    super('The database does not answer.');
-    this.name = 'DatabaseSilent';
-  }
-}
-
-/** pg does not declare the socket of a client. */
-function socketOf(client: pg.Client): Socket {
-  return (client as unknown as { connection: { stream: Socket } }).connection.stream;
-}
 
 /** Whether the database answers, if only that it takes no more connections. */
 async function isThere(url: string): Promise<boolean> {
@@ -113,24 +44,6 @@ async function isThere(url: string): Promise<boolean> {
     void client.end().catch(() => undefined);
     setTimeout(() => socketOf(client).destroy(), PROBE_TIMEOUT_MS).unref();
   }
-}
-
-/** A statement that begins with its name, as `/* read_order_items *\/ SELECT …`, is planned once on each connection. */
-const NAME = /^\/\* (\w+) \*\//;
-
-/** Gives a statement its name and the time that is left. Taking a transaction back is never too late. @throws DeadlineExceeded */
-function prepared([statement, ...values]: unknown[], config?: pg.ClientConfig): unknown[] {
-  if (typeof statement !== 'string' || statement.startsWith('ROLLBACK')) return [statement, ...values];
-  const limitMs = Math.min(beginStatement() + DEADLINE_GRACE_MS, config?.query_timeout ?? Infinity);
-  const name = NAME.exec(statement)?.[1];
-  return [
-    {
-      text: statement,
-      ...(name === undefined ? {} : { name }),
-      ...(limitMs === Infinity ? {} : { query_timeout: Math.ceil(limitMs) }),
-    },
-    ...values,
-  ];
 }
 
 const TIMESTAMPTZ = pg.types.builtins.TIMESTAMPTZ;

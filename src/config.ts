@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseDatabaseUrl } from './database/databaseUrl.ts';
 
 /** What the service is told from outside. README has the table of every variable, its default and its meaning. */
 export interface Config {
@@ -8,6 +9,9 @@ export interface Config {
   readonly databaseUrl: string | null;
   readonly dataDir: string;
   readonly databasePoolSize: number;
+  /** Of standbys that may answer reads. */
+  readonly databaseReadUrls: readonly string[];
+  readonly databasePooling: DatabasePooling;
   /** Absent: the service is its own issuer, for development. */
   readonly auth: AuthConfig | null;
   readonly routerSecret: string | null;
@@ -63,6 +67,10 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 const CACHE_SCOPES = ['private', 'public'] as const;
 export type CacheScope = (typeof CACHE_SCOPES)[number];
 
+const POOLINGS = ['session', 'transaction'] as const;
+/** For how long a pooler between, if there is one, leaves a session of the database to a connection. */
+export type DatabasePooling = (typeof POOLINGS)[number];
+
 const ENVIRONMENTS: readonly string[] = ['development', 'test', 'production'];
 const LOOPBACK_HOSTS: readonly string[] = ['127.0.0.1', '::1', 'localhost'];
 
@@ -79,6 +87,10 @@ export class InvalidConfig extends Error {
 
 function isCacheScope(value: unknown): value is CacheScope {
   return CACHE_SCOPES.some((scope) => scope === value);
+}
+
+function isPooling(value: unknown): value is DatabasePooling {
+  return POOLINGS.some((pooling) => pooling === value);
 }
 
 function isLogLevel(value: unknown): value is LogLevel {
@@ -106,6 +118,22 @@ const url = (...protocols: string[]) =>
     `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
   );
 
+const databaseUrl = z.string().superRefine((value, context) => {
+  const parsed = parseDatabaseUrl(value);
+  if (typeof parsed === 'string') context.addIssue(parsed);
+});
+
+/** Of one server each. Commas separate them, so a password has its own as %2C. */
+const databaseUrls = z.string().transform((value, context) => {
+  const urls = value.split(',').map((one) => one.trim());
+  if (!urls.every((one) => typeof parseDatabaseUrl(one) === 'object')) {
+    context.addIssue(
+      'must be URLs that start with postgres:// or postgresql://, separated by commas, of one server each',
+    );
+  }
+  return urls;
+});
+
 /** What a browser sends as `Origin`: scheme, host and port. */
 const origins = z
   .string()
@@ -122,9 +150,11 @@ const environment = z.object({
     .default('development'),
   PORT: wholeNumber(0, 65_535).default(4001),
   HOST: z.string().default('127.0.0.1'),
-  DATABASE_URL: url('postgres:', 'postgresql:').nullable().default(null),
+  DATABASE_URL: databaseUrl.nullable().default(null),
   DATA_DIR: z.string().default('.data'),
   DATABASE_POOL_SIZE: wholeNumber(1, 1_000).default(10),
+  DATABASE_READ_URLS: databaseUrls.default([]),
+  DATABASE_POOLING: z.custom<DatabasePooling>(isPooling, `must be one of ${POOLINGS.join(', ')}`).default('session'),
   AUTH_ISSUER: url('https:', 'http:').nullable().default(null),
   AUTH_AUDIENCE: z.string().nullable().default(null),
   AUTH_JWKS_URL: url('https:', 'http:').nullable().default(null),
@@ -161,11 +191,15 @@ const environment = z.object({
 
 /** What is wrong between settings, each of which may be right by itself. */
 function defectsBetween(given: Readonly<Record<string, string>>): string[] {
-  const { AUTH_ISSUER, AUTH_AUDIENCE, AUTH_JWKS_URL, NODE_ENV, HOST } = given;
-  if (AUTH_ISSUER !== undefined) {
-    return AUTH_AUDIENCE === undefined ? ['AUTH_AUDIENCE must be set when AUTH_ISSUER is'] : [];
-  }
+  const { AUTH_ISSUER, AUTH_AUDIENCE, AUTH_JWKS_URL, NODE_ENV, HOST, DATABASE_URL, DATABASE_READ_URLS } = given;
   const defects: string[] = [];
+  if (DATABASE_READ_URLS !== undefined && DATABASE_URL === undefined) {
+    defects.push('DATABASE_READ_URLS needs DATABASE_URL');
+  }
+  if (AUTH_ISSUER !== undefined) {
+    if (AUTH_AUDIENCE === undefined) defects.push('AUTH_AUDIENCE must be set when AUTH_ISSUER is');
+    return defects;
+  }
   if (NODE_ENV === 'production') {
     defects.push('AUTH_ISSUER must be set when NODE_ENV is production');
   } else if (HOST !== undefined && !LOOPBACK_HOSTS.includes(HOST)) {
@@ -198,6 +232,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     databaseUrl: values.DATABASE_URL,
     dataDir: values.DATA_DIR,
     databasePoolSize: values.DATABASE_POOL_SIZE,
+    databaseReadUrls: Object.freeze(values.DATABASE_READ_URLS),
+    databasePooling: values.DATABASE_POOLING,
     auth:
       values.AUTH_ISSUER === null || values.AUTH_AUDIENCE === null
         ? null

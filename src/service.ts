@@ -9,10 +9,12 @@ import type { DataSource } from 'typeorm';
 import { type DevelopmentIssuer, openDevelopmentIssuer } from './auth/developmentIssuer.ts';
 import { createDevelopmentTokenVerifier, createTokenVerifier, type TokenVerifier } from './auth/tokenVerifier.ts';
 import type { Config } from './config.ts';
-import { createDataSource, poolOf } from './database/dataSource.ts';
+import { createDataSource, type DataSourceOptions, poolOf } from './database/dataSource.ts';
 import { migrateDatabase } from './database/migrateDatabase.ts';
 import { isMigrated } from './database/migrations.ts';
 import { type Database, openDatabase } from './database/openDatabase.ts';
+import { createReader, type Reader } from './database/reader.ts';
+import { openStandbys } from './database/standbys.ts';
 import { loadDemonstration } from './demonstration/loadDemonstration.ts';
 import { addAccess, callerOf } from './http/access.ts';
 import { compiledExecution } from './http/compiledExecution.ts';
@@ -70,19 +72,18 @@ export async function startService(config: Config, { logger, signal }: ServiceDe
   opened.defer(() => database.stop());
   signal?.throwIfAborted();
 
-  const migrations = await migrateDatabase(database.url);
+  const connections = connectionsOf(config);
+  const migrations = await migrateDatabase(database.url, connections);
   if (migrations.length > 0) logger.info({ migrations }, 'database migrated');
   signal?.throwIfAborted();
 
-  const dataSource = createDataSource({
-    url: database.url,
-    entities: Object.values(entities),
-    poolSize: config.databasePoolSize,
-    lockTimeoutMs: config.lockTimeoutMs,
-    statementTimeoutMs: config.requestTimeoutMs,
-  });
+  const dataSource = createDataSource({ ...connections, url: database.url });
   await dataSource.initialize();
   opened.defer(() => dataSource.destroy());
+  const standbys = openStandbys(config.databaseReadUrls, connections, (error) => {
+    logger.warn({ err: error }, 'a standby cannot be reached');
+  });
+  opened.use(standbys);
   await demonstrate(dataSource, database, config, logger);
   signal?.throwIfAborted();
 
@@ -101,7 +102,8 @@ export async function startService(config: Config, { logger, signal }: ServiceDe
   opened.defer(() => close(server));
   addMetricsRoute(server, metrics);
   metrics.watchPool(() => poolOf(dataSource));
-  await addRoutes(server, { config, dataSource, developmentIssuer, apollo, metrics });
+  const reader = createReader(dataSource, standbys.dataSources, metrics.observeRead);
+  await addRoutes(server, { config, dataSource, reader, developmentIssuer, apollo, metrics });
   await server.listen({ port: config.port, host: config.host }).catch((error: unknown) => {
     throw new Error(`It cannot listen on HOST ${config.host}, PORT ${config.port}.`, { cause: error });
   });
@@ -122,6 +124,16 @@ export async function startService(config: Config, { logger, signal }: ServiceDe
     abandon: () => {
       database.stopSoon();
     },
+  };
+}
+
+function connectionsOf(config: Config): Omit<DataSourceOptions, 'url'> {
+  return {
+    entities: Object.values(entities),
+    poolSize: config.databasePoolSize,
+    lockTimeoutMs: config.lockTimeoutMs,
+    statementTimeoutMs: config.requestTimeoutMs,
+    pooled: config.databasePooling === 'transaction',
   };
 }
 
@@ -170,12 +182,14 @@ async function addRoutes(
   {
     config,
     dataSource,
+    reader,
     developmentIssuer,
     apollo,
     metrics,
   }: {
     readonly config: Config;
     readonly dataSource: DataSource;
+    readonly reader: Reader;
     readonly developmentIssuer: DevelopmentIssuer | null;
     readonly apollo: ApolloServer<GraphQLContext>;
     readonly metrics: Metrics;
@@ -195,7 +209,7 @@ async function addRoutes(
       metrics.observeCancel({ channel, outcome: outcome.code, blocker });
     },
   });
-  const reads = createReads(dataSource, metrics.queue);
+  const reads = createReads(reader, metrics.queue);
   await addLineItemRoutes(server, { cancel, access });
   const hasStartPage = config.playground && !config.production;
   if (hasStartPage) addOverviewRoute(server, { dataSource, access });
@@ -214,9 +228,8 @@ async function addRoutes(
     contextOf: (request) => ({
       caller: callerOf(request),
       cancel,
-      dataSource,
       limits: config.limits,
-      loaders: new Loaders(dataSource, reads),
+      loaders: new Loaders(reader, reads),
       requestId: request.id,
       served: config.cacheMaxAgeS === 0 ? null : new Served(),
       reportOperation: (operation) => {

@@ -20,9 +20,13 @@ if ((direction === 'up' || direction === 'down') && rest.length === 0) {
 }
 
 async function migrate(direction: 'up' | 'down'): Promise<void> {
-  const database = await openDatabase(readConfig(process.env));
+  const config = readConfig(process.env);
+  const database = await openDatabase(config);
   try {
-    const names = await migrateDatabase(database.url, direction);
+    const names = await migrateDatabase(database.url, {
+      direction,
+      pooled: config.databasePooling === 'transaction',
+    });
     const done = direction === 'up' ? 'Ran' : 'Took back';
     process.stdout.write(names.length === 0 ? 'Nothing to do.\n' : `${done} ${names.join(', ')}.\n`);
   } finally {

@@ -1,19 +1,28 @@
-import type { Socket } from 'node:net';
 import pg from 'pg';
 import { beginStatement } from './deadline.ts';
-import { isSilence } from './faults.ts';
+import { isReadOnly, isSilence } from './faults.ts';
+import { NoServer, READ_ONLY, type Servers, socketOf } from './servers.ts';
 import type { SilenceWatch } from './silenceWatch.ts';
+
+/** What the connections of a data source have in common. */
+export interface Surroundings {
+  readonly servers: Servers;
+  readonly watch: SilenceWatch;
+  /** Whether the session is another one in each transaction, so that it knows no prepared statement. */
+  readonly pooled: boolean;
+}
 
 /** Room for the server, which limits each statement by itself, to cancel one first: that spares the connection. */
 const DEADLINE_GRACE_MS = 200;
 
 /**
  * A connection that keeps deadlines, and ends itself when it gives up on a statement: the statement may still be
- * running, in a transaction that whoever gets the connection next would find open.
+ * running, in a transaction that whoever gets the connection next would find open. It goes to the server that takes writes.
  */
 export class Connection extends pg.Client {
-  constructor(watch: SilenceWatch, config?: pg.ClientConfig) {
+  constructor(surroundings: Surroundings, config?: pg.ClientConfig) {
     super(config);
+    const { servers, watch, pooled } = surroundings;
     // Between the pool's listener and TypeORM's there is a moment without one, and an error then would end the process.
     // Whoever uses the connection hears of it through the statement that fails.
     this.on('error', () => undefined);
@@ -27,20 +36,34 @@ export class Connection extends pg.Client {
       watch.close(session);
     });
     const connect = this.connect.bind(this);
-    this.connect = ((done?: (error: unknown) => void) => {
-      const connecting = watch.isSilent() ? Promise.reject(new DatabaseSilent()) : connect();
-      connecting.catch(() => {
+    const query = this.query.bind(this) as (...request: unknown[]) => unknown;
+
+    const open = async (): Promise<void> => {
+      try {
+        if (watch.isSilent()) throw new DatabaseSilent();
+        const server = await servers.find();
+        // While it was looked for, the pool may have given up.
+        if (socketOf(this).destroyed) throw new DatabaseSilent();
+        Object.assign(this, server === null ? {} : { host: server.host, port: server.port });
+        await connect();
+        if (server !== null) await this.requireWrites(query);
+      } catch (error) {
+        servers.forget();
         watch.close(session);
-      });
-      if (done === undefined) return connecting;
-      connecting.then(() => {
+        throw error;
+      }
+    };
+    this.connect = ((done?: (error: unknown) => void) => {
+      const opened = open();
+      if (done === undefined) return opened;
+      opened.then(() => {
         done(null);
       }, done);
       return undefined;
     }) as typeof this.connect;
-    const query = this.query.bind(this) as (...request: unknown[]) => unknown;
+
     this.query = ((...request: unknown[]) => {
-      const result = query(...prepared(request, config));
+      const result = query(...limited(request, pooled, config));
       if (result instanceof Promise) {
         watch.begin(session);
         result.then(
@@ -49,12 +72,22 @@ export class Connection extends pg.Client {
           },
           (error: unknown) => {
             watch.end(session, error instanceof pg.DatabaseError);
-            if (isSilence(error)) void this.end().catch(() => undefined);
+            const isDemoted = servers.mustTakeWrites && isReadOnly(error);
+            if (isDemoted) servers.forget();
+            if (isDemoted || isSilence(error)) void this.end().catch(() => undefined);
           },
         );
       }
       return result;
     }) as typeof this.query;
+  }
+
+  /** It may have become a standby since it was found. */
+  private async requireWrites(query: (...request: unknown[]) => unknown): Promise<void> {
+    const { rows } = (await query(READ_ONLY)) as pg.QueryResult<{ readOnly: boolean }>;
+    if (rows[0]?.readOnly !== true) return;
+    void this.end().catch(() => undefined);
+    throw new NoServer();
   }
 }
 
@@ -68,19 +101,14 @@ class DatabaseSilent extends Error {
   }
 }
 
-/** pg does not declare the socket of a client. */
-export function socketOf(client: pg.Client): Socket {
-  return (client as unknown as { connection: { stream: Socket } }).connection.stream;
-}
-
 /** A statement that begins with its name, as `/* read_order_items *\/ SELECT …`, is planned once on each connection. */
 const NAME = /^\/\* (\w+) \*\//;
 
 /** Gives a statement its name and the time that is left. Taking a transaction back is never too late. @throws DeadlineExceeded */
-function prepared([statement, ...values]: unknown[], config?: pg.ClientConfig): unknown[] {
+function limited([statement, ...values]: unknown[], pooled: boolean, config?: pg.ClientConfig): unknown[] {
   if (typeof statement !== 'string' || statement.startsWith('ROLLBACK')) return [statement, ...values];
   const limitMs = Math.min(beginStatement() + DEADLINE_GRACE_MS, config?.query_timeout ?? Infinity);
-  const name = NAME.exec(statement)?.[1];
+  const name = pooled ? undefined : NAME.exec(statement)?.[1];
   return [
     {
       text: statement,

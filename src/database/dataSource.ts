@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { DataSource, type EntitySchema } from 'typeorm';
-import { Connection, socketOf } from './connection.ts';
+import { Connection } from './connection.ts';
 import { migrations, MIGRATIONS_TABLE } from './migrations.ts';
+import { serversOf } from './servers.ts';
 import { watchSilence } from './silenceWatch.ts';
 
 export interface DataSourceOptions {
@@ -12,39 +13,17 @@ export interface DataSourceOptions {
   readonly lockTimeoutMs: number;
   /** How long a statement may take, in milliseconds; 0 is for ever. */
   readonly statementTimeoutMs: number;
+  /** Whether a pooler stands between that gives each transaction another session of the server. */
+  readonly pooled?: boolean;
 }
 
 /** How long a request may wait for a connection, so that it hears of a database that is away instead of hanging. */
 const CONNECT_TIMEOUT_MS = 1_800;
 
-/** How long a database may take to say that it is there. */
-const PROBE_TIMEOUT_MS = 600;
-
 const SILENCE_GRACE_MS = 1_000;
 
 /** How soon the server notices that nobody waits for a statement any more, and cancels it. */
 const ABANDONED_CHECK_MS = 500;
-
-/** Whether the database answers, if only that it takes no more connections. */
-async function isThere(url: string): Promise<boolean> {
-  const client = new pg.Client({
-    connectionString: url,
-    connectionTimeoutMillis: PROBE_TIMEOUT_MS,
-    query_timeout: PROBE_TIMEOUT_MS,
-  });
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    await client.query('SELECT');
-    return true;
-  } catch (error) {
-    return error instanceof pg.DatabaseError;
-  } finally {
-    // It would wait for a database that does not answer.
-    void client.end().catch(() => undefined);
-    setTimeout(() => socketOf(client).destroy(), PROBE_TIMEOUT_MS).unref();
-  }
-}
 
 const TIMESTAMPTZ = pg.types.builtins.TIMESTAMPTZ;
 
@@ -63,10 +42,12 @@ const getTypeParser = ((oid, format) =>
 
 /** Describes the database to TypeORM; `initialize` on the result connects. */
 export function createDataSource(options: DataSourceOptions): DataSource {
-  const watch = watchSilence(() => isThere(options.url));
+  const { pooled = false } = options;
+  const servers = serversOf(options.url);
+  const surroundings = { servers, watch: watchSilence(servers.isThere), pooled };
   return new DataSource({
     type: 'postgres',
-    url: options.url,
+    url: servers.url,
     entities: options.entities,
     migrations: [...migrations],
     migrationsTransactionMode: 'each',
@@ -80,20 +61,27 @@ export function createDataSource(options: DataSourceOptions): DataSource {
     extra: {
       Client: class extends Connection {
         constructor(config?: pg.ClientConfig) {
-          super(watch, config);
+          super(surroundings, config);
         }
       },
       types: { getTypeParser },
-      lock_timeout: options.lockTimeoutMs,
-      statement_timeout: options.statementTimeoutMs,
       // For a server, or a network, that has gone silent and will not keep the limit itself.
       ...(options.statementTimeoutMs === 0 ? {} : { query_timeout: options.statementTimeoutMs + SILENCE_GRACE_MS }),
-      // For a transaction whose own end got lost on the way: it must not keep its locks.
-      idle_in_transaction_session_timeout: options.statementTimeoutMs,
-      options: `-c client_connection_check_interval=${ABANDONED_CHECK_MS}`,
       keepAlive: true,
+      ...(pooled ? {} : sessionSettings(options)),
     },
   });
+}
+
+/** What a session of the server is told when it begins. Behind a pooler it is whoever else's: there, the role has them. */
+function sessionSettings({ lockTimeoutMs, statementTimeoutMs }: DataSourceOptions): pg.ClientConfig {
+  return {
+    lock_timeout: lockTimeoutMs,
+    statement_timeout: statementTimeoutMs,
+    // For a transaction whose own end got lost on the way: it must not keep its locks.
+    idle_in_transaction_session_timeout: statementTimeoutMs,
+    options: `-c client_connection_check_interval=${ABANDONED_CHECK_MS}`,
+  };
 }
 
 /** The connections of a data source. */

@@ -51,6 +51,11 @@ export function isOutOfTime(error: unknown): boolean {
   return codeOf(error) === QUERY_CANCELED || isSilence(error);
 }
 
+/** Whether the server takes no writes, as a standby does. */
+export function isReadOnly(error: unknown): boolean {
+  return codeOf(error) === READ_ONLY_SQL_TRANSACTION;
+}
+
 /** Whether every connection was in use for so long that waiting for one was given up. pg gives no code for it. */
 export function isPoolExhausted(error: unknown): boolean {
   return Error.isError(error) && error.message === 'timeout exceeded when trying to connect';
@@ -68,9 +73,9 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   return (
     code === LOCK_NOT_AVAILABLE ||
     code === QUERY_CANCELED ||
-    code === READ_ONLY_SQL_TRANSACTION ||
     code === NOT_ACCEPTING_CONNECTIONS ||
     code === INVALID_CATALOG_NAME ||
+    isReadOnly(error) ||
     isConflict(error) ||
     NETWORK_CODES.has(code) ||
     (code.length === 5 &&

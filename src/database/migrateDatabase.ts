@@ -4,11 +4,16 @@ import { migrateDown, migrateUp } from './migrations.ts';
 /**
  * Migrates a database over a connection of its own, without time limits: a migration takes as long as it takes.
  *
+ * @param pooled whether a pooler stands between; then the role's time limits are kept.
  * @param direction `up` runs what has not run yet, `down` takes the newest back.
  * @returns the names of the migrations that ran or were taken back.
  */
-export async function migrateDatabase(url: string, direction: 'up' | 'down' = 'up'): Promise<string[]> {
-  const dataSource = createDataSource({ url, entities: [], poolSize: 2, lockTimeoutMs: 0, statementTimeoutMs: 0 });
+export async function migrateDatabase(
+  url: string,
+  { direction = 'up', pooled = false }: { readonly direction?: 'up' | 'down'; readonly pooled?: boolean } = {},
+): Promise<string[]> {
+  const limits = { lockTimeoutMs: 0, statementTimeoutMs: 0 };
+  const dataSource = createDataSource({ url, entities: [], poolSize: 2, ...limits, pooled });
   await dataSource.initialize();
   try {
     return await (direction === 'up' ? migrateUp(dataSource) : migrateDown(dataSource));

@@ -1,6 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
+import { writableUrl } from '../database/servers.ts';
 import { checkRow } from './checkRow.ts';
 import type { FileRow } from './orderItemTable.ts';
 import type { Defective } from './readLines.ts';
@@ -52,7 +53,10 @@ export async function importOrderItems(
   rows: AsyncIterable<FileRow | Defective> | Iterable<FileRow | Defective>,
   { dryRun = false, onRejected = () => undefined }: ImportOptions = {},
 ): Promise<ImportCounts> {
-  const client = new pg.Client({ connectionString: databaseUrl, application_name: 'order-items-import' });
+  const client = new pg.Client({
+    connectionString: await writableUrl(databaseUrl),
+    application_name: 'order-items-import',
+  });
   // Whatever is under way when the connection is lost is told too.
   client.on('error', () => undefined);
   let rejected = 0;

@@ -1,4 +1,3 @@
-import type { DataSource } from 'typeorm';
 import type { Caller } from '../auth/caller.ts';
 import type { Limits } from '../config.ts';
 import type { ReportContext } from '../http/graphqlErrors.ts';
@@ -10,7 +9,6 @@ import type { Loaders } from './loaders.ts';
 export interface GraphQLContext extends ReportContext {
   readonly caller: Caller;
   readonly cancel: Cancel;
-  readonly dataSource: DataSource;
   readonly limits: Limits;
   readonly loaders: Loaders;
   /** Null where answers must not be kept. */

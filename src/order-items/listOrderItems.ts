@@ -1,4 +1,4 @@
-import type { DataSource } from 'typeorm';
+import type { Reader } from '../database/reader.ts';
 import type { Place } from './cursors.ts';
 import { notCancelableSql } from './eligibility.ts';
 import type { OrderItem, OrderItemStatus } from './orderItem.ts';
@@ -45,9 +45,9 @@ const COLUMNS = `${ORDER_ITEM_COLUMNS},
   to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "createdAtExactly"`;
 
 /** Reads a page of all order items, in one statement. */
-export async function listOrderItems(dataSource: DataSource, request: PageRequest): Promise<OrderItemPage> {
+export async function listOrderItems(reader: Reader, request: PageRequest): Promise<OrderItemPage> {
   const { where, parameters, shape } = conditionsOf(request);
-  const rows = await dataSource.query<Row[]>(
+  const rows = await reader.query<Row[]>(
     `${nameOf('list_order_items', request, shape)}SELECT ${COLUMNS} FROM order_item WHERE ${where} ORDER BY created_at DESC, id DESC LIMIT ${request.first + 1}`,
     parameters,
   );
@@ -60,12 +60,12 @@ export async function listOrderItems(dataSource: DataSource, request: PageReques
  * @returns the pages in the order of the ids; an unknown order's page is empty.
  */
 export async function listItemsOfOrders(
-  dataSource: DataSource,
+  reader: Reader,
   orderIds: readonly string[],
   request: PageRequest,
 ): Promise<OrderItemPage[]> {
   const { where, parameters, shape } = conditionsOf(request);
-  const rows = await dataSource.query<Row[]>(
+  const rows = await reader.query<Row[]>(
     `${nameOf('list_items_of_orders', request, shape)}SELECT page.* FROM unnest($${parameters.length + 1}::text[]) AS asked(id) CROSS JOIN LATERAL (
        SELECT ${COLUMNS} FROM order_item WHERE order_id = asked.id AND ${where}
        ORDER BY created_at DESC, id DESC LIMIT ${request.first + 1}

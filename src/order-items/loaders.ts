@@ -1,6 +1,6 @@
 import DataLoader from 'dataloader';
-import type { DataSource } from 'typeorm';
 import { coalesce, type CoalesceOptions, type QueueState } from '../database/coalesce.ts';
+import type { Reader } from '../database/reader.ts';
 import { listItemsOfOrders, listOrderItems, type OrderItemPage, type PageRequest } from './listOrderItems.ts';
 import { type Cancellation, type OrderItem, parseOrderItemId } from './orderItem.ts';
 import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
@@ -35,11 +35,11 @@ export interface Reads {
  *
  * @param queue tells of one by its name.
  */
-export function createReads(dataSource: DataSource, queue: (name: string) => QueueState): Reads {
+export function createReads(reader: Reader, queue: (name: string) => QueueState): Reads {
   return {
     orderItems: together(
       (ids) =>
-        dataSource.query<OrderItem[]>(
+        reader.query<OrderItem[]>(
           `/* read_order_items */ SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE id = ANY($1::uuid[])`,
           [ids],
         ),
@@ -48,7 +48,7 @@ export function createReads(dataSource: DataSource, queue: (name: string) => Que
     ),
     cancellations: together(
       (orderItemIds) =>
-        dataSource.query<Cancellation[]>(
+        reader.query<Cancellation[]>(
           `/* read_cancellations */ SELECT ${CANCELLATION_COLUMNS} FROM order_item_cancellation WHERE order_item_id = ANY($1::uuid[])`,
           [orderItemIds],
         ),
@@ -79,13 +79,13 @@ function together<Row>(
 export class Loaders {
   readonly orderItem: Memory<OrderItem>;
   readonly cancellation: Memory<Cancellation>;
-  private readonly dataSource: DataSource;
+  private readonly reader: Reader;
   private readonly lanes: Promise<unknown>[] = [];
   private lists = 0;
   private ofOrders: DataLoader<ItemsOfOrder, OrderItemPage, string> | null = null;
 
-  constructor(dataSource: DataSource, reads: Reads) {
-    this.dataSource = dataSource;
+  constructor(reader: Reader, reads: Reads) {
+    this.reader = reader;
     this.orderItem = new Memory(reads.orderItems);
     this.cancellation = new Memory(reads.cancellations);
   }
@@ -98,14 +98,14 @@ export class Loaders {
 
   get itemsOfOrder(): DataLoader<ItemsOfOrder, OrderItemPage, string> {
     return (this.ofOrders ??= new DataLoader(
-      (keys) => loadItemsOfOrders(this.dataSource, keys, (act) => this.limited(act)),
+      (keys) => loadItemsOfOrders(this.reader, keys, (act) => this.limited(act)),
       { cacheKeyFn: (key) => JSON.stringify([key.orderId, key.request]) },
     ));
   }
 
   /** A page of all items. */
   page(request: PageRequest): Promise<OrderItemPage> {
-    return this.limited(() => listOrderItems(this.dataSource, request));
+    return this.limited(() => listOrderItems(this.reader, request));
   }
 
   /** In turn, so that there are never more at a time than there are lanes. */
@@ -161,14 +161,14 @@ export class Memory<Value> {
 
 /** One statement for each selection: orders that are asked for the same page share one. */
 async function loadItemsOfOrders(
-  dataSource: DataSource,
+  reader: Reader,
   keys: readonly ItemsOfOrder[],
   limited: <T>(act: () => Promise<T>) => Promise<T>,
 ): Promise<(OrderItemPage | Error)[]> {
   const pages = new Map<ItemsOfOrder, OrderItemPage>();
   const loadGroup = async (group: readonly ItemsOfOrder[], request: PageRequest): Promise<void> => {
     const orderIds = group.map((key) => key.orderId);
-    const read = await limited(() => listItemsOfOrders(dataSource, orderIds, request));
+    const read = await limited(() => listItemsOfOrders(reader, orderIds, request));
     read.forEach((page, position) => {
       const key = group[position];
       if (key !== undefined) pages.set(key, page);

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { QueueState } from '../database/coalesce.ts';
 import type { PoolState } from '../database/dataSource.ts';
 import type { LaneState } from '../database/lane.ts';
+import type { ReadServer } from '../database/reader.ts';
 
 /** What is counted of a request. Every value but the client's name comes from a list of our own. */
 export interface RequestObservation {
@@ -26,6 +27,8 @@ export interface CancelObservation {
 export interface Metrics {
   readonly observeRequest: (request: RequestObservation) => void;
   readonly observeCancel: (cancel: CancelObservation) => void;
+  /** Where there are standbys. */
+  readonly observeRead: (server: ReadServer) => void;
   readonly observeToken: (isRemembered: boolean) => void;
   /** What a queue of this name, of which there is one, keeps up to date. */
   readonly queue: (name: string) => QueueState;
@@ -75,6 +78,12 @@ export function createMetrics(): Metrics {
     labelNames: ['remembered'],
     registers: [registry],
   });
+  const reads = new Counter({
+    name: 'order_items_reads_total',
+    help: 'Statements that read, by the server that answered; none are counted without standbys.',
+    labelNames: ['server'],
+    registers: [registry],
+  });
   const queues = observeQueues(registry);
   const clients = new Set<string>();
   const clientLabel = (client: string | null): string => {
@@ -92,6 +101,9 @@ export function createMetrics(): Metrics {
     },
     observeCancel: ({ channel, outcome, blocker }) => {
       cancels.inc({ channel, outcome, blocker: blocker ?? 'none' });
+    },
+    observeRead: (server) => {
+      reads.inc({ server });
     },
     observeToken: (isRemembered) => {
       tokens.inc({ remembered: String(isRemembered) });

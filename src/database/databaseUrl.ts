@@ -1,0 +1,35 @@
+/** The servers that a URL names. */
+export interface ServerUrls {
+  /** One for each server, as a driver takes it. */
+  readonly urls: readonly [string, ...string[]];
+  /** Whether only a server that takes writes will do. */
+  readonly mustTakeWrites: boolean;
+}
+
+const DATABASE_URL = /^(postgres(?:ql)?:\/\/(?:[^@/?#]*@)?)([^/?#]*)([^?#]*)(\?[^#]*)?$/;
+
+const TARGET = 'target_session_attrs';
+
+/**
+ * Reads the URL of a database as libpq does: it may name several servers, separated by commas, of which
+ * `target_session_attrs=read-write` chooses the one that takes writes.
+ *
+ * @see https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS
+ * @returns what is wrong with it, where it is no such URL.
+ */
+export function parseDatabaseUrl(text: string): ServerUrls | string {
+  const [, start = '', hosts = '', path = '', query = ''] = DATABASE_URL.exec(text) ?? [];
+  if (start === '') return 'must be a URL that starts with postgres:// or postgresql://';
+  const parameters = new URLSearchParams(query);
+  const target = parameters.get(TARGET);
+  const [first = '', ...others] = hosts.split(',');
+  if (target !== null && target !== 'read-write') return `must have no ${TARGET} but read-write`;
+  if (others.length > 0 && target === null) return `must have ${TARGET}=read-write where it names several servers`;
+  // The driver would not know it. What it does know stays as it was written.
+  const rest = path + query.replace(/([?&])target_session_attrs=[^&]*(?:&|$)/, '$1').replace(/[?&]$/, '');
+  const urlOf = (host: string): string => `${start}${host}${rest}`;
+  const urls = [urlOf(first), ...others.map(urlOf)] as const;
+  return urls.every((url) => URL.canParse(url))
+    ? { urls, mustTakeWrites: target !== null }
+    : 'must name servers as host or host:port';
+}

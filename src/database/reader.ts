@@ -1,0 +1,109 @@
+import type { DataSource } from 'typeorm';
+import { coalesce, type CoalesceOptions } from './coalesce.ts';
+import { isDatabaseUnavailable } from './faults.ts';
+
+/** What runs statements that change nothing. */
+export type Reader = Pick<DataSource, 'query'>;
+
+/** Which server has answered a read. */
+export type ReadServer = 'primary' | 'standby';
+
+/** What no standby can have missed: whatever a cancel has acknowledged is flushed. In bytes of the write-ahead log. */
+const FLUSHED = 'SELECT pg_current_wal_flush_lsn() AS position';
+
+/** Null where the server is no standby, or not any more. */
+const REPLAYED = 'SELECT pg_last_wal_replay_lsn() AS position';
+
+/** An answer must not be older than its question: who asks while another question is under way waits for the next one. */
+const POSITIONS: CoalesceOptions = { slots: 1, maxBatchSize: 1_000, maxWaiting: 10_000, changes: false };
+
+/** A standby that failed is left alone for so long, in milliseconds. */
+const REST_MS = 1_000;
+
+interface Standby {
+  readonly isResting: () => boolean;
+  /** Whether it has whatever was written up to a position. */
+  readonly hasReplayed: (position: bigint) => Promise<boolean>;
+  readonly query: Reader['query'];
+}
+
+/**
+ * Reads from standbys what they know as well as the primary does: one that has replayed all that the primary had
+ * acknowledged when the read came, whichever instance of the service wrote it. The primary answers the others.
+ *
+ * @param standbys in turn; without any, the primary answers all.
+ * @param observe told of each statement.
+ */
+export function createReader(
+  primary: DataSource,
+  standbys: readonly DataSource[],
+  observe: (server: ReadServer) => void = () => undefined,
+): Reader {
+  if (standbys.length === 0) return primary;
+  const watched = standbys.map(watchStandby);
+  const written = askPosition(primary, FLUSHED);
+  let turn = 0;
+  const current = async (): Promise<Standby | null> => {
+    const available = watched.filter((standby) => !standby.isResting());
+    const standby = available[(turn += 1) % available.length];
+    if (standby === undefined) return null;
+    const position = await written();
+    return position !== null && (await standby.hasReplayed(position)) ? standby : null;
+  };
+  return {
+    query: async <Rows>(statement: string, parameters?: unknown[]): Promise<Rows> => {
+      const standby = await current();
+      try {
+        if (standby !== null) {
+          const rows = await standby.query<Rows>(statement, parameters);
+          observe('standby');
+          return rows;
+        }
+      } catch (error) {
+        if (!isDatabaseUnavailable(error)) throw error;
+      }
+      observe('primary');
+      return primary.query<Rows>(statement, parameters);
+    },
+  };
+}
+
+function watchStandby(dataSource: DataSource): Standby {
+  const askReplayed = askPosition(dataSource, REPLAYED);
+  let replayed = 0n;
+  let restsUntil = 0;
+  const resting = async <T>(act: () => Promise<T>): Promise<T> => {
+    try {
+      return await act();
+    } catch (error) {
+      restsUntil = performance.now() + REST_MS;
+      throw error;
+    }
+  };
+  return {
+    isResting: () => !dataSource.isInitialized || performance.now() < restsUntil,
+    hasReplayed: async (position) => {
+      if (replayed >= position) return true;
+      const now = await resting(askReplayed).catch(() => null);
+      if (now !== null && now > replayed) replayed = now;
+      return replayed >= position;
+    },
+    query: (statement, parameters) => resting(() => dataSource.query(statement, parameters)),
+  };
+}
+
+/** Asks for a position in the write-ahead log; those who ask at the same time are told together. */
+function askPosition(dataSource: DataSource, statement: string): () => Promise<bigint | null> {
+  const ask = coalesce<null, bigint | null>(async (asked) => {
+    const [row] = await dataSource.query<{ position: string | null }[]>(statement);
+    const position = row?.position == null ? null : parsePosition(row.position);
+    return asked.map(() => position);
+  }, POSITIONS);
+  return () => ask(null);
+}
+
+/** @param text two numbers of 32 bits in hexadecimal digits, as in `16/B374D848`. */
+function parsePosition(text: string): bigint {
+  const [high = '', low = ''] = text.split('/');
+  return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
+}

@@ -5,87 +5,59 @@ import type { Site } from './site.ts';
 /** Something that goes wrong, for real. */
 export interface Fault {
   readonly name: string;
+  /** What must be there for it: the others can be had everywhere. */
+  readonly isPossible?: (site: Site) => boolean;
   /** Does it. @returns what undoes it. */
   readonly inject: (site: Site) => Promise<() => Promise<void>>;
   /** How long it lasts, in milliseconds. */
   readonly durationMs: number;
+  /** Whether an instance of the service ends, so that its callers get no answer. */
+  readonly endsInstances?: true;
 }
 
 /** The sessions of the service. */
 const SESSIONS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'order-items'";
 
-export const FAULTS: readonly Fault[] = [
+const DATABASE_FAULTS: readonly Fault[] = [
   ...(['SIGKILL', 'SIGQUIT', 'SIGINT'] as const).map((signal): Fault => {
     const name = { SIGKILL: 'PostgreSQL killed (-9)', SIGQUIT: 'immediate shutdown', SIGINT: 'fast shutdown' }[signal];
     return {
       name: `${name}, started again`,
       durationMs: 2_000,
-      inject: async (site) => {
-        await site.killDatabase(signal);
-        return () => site.startDatabase();
+      inject: async ({ cluster }) => {
+        await cluster.kill(signal);
+        return cluster.start;
       },
     };
   }),
   {
-    name: 'one of two instances killed (-9), started again',
-    durationMs: 2_000,
-    inject: async ({ instances: [first] }: Site) => {
-      await first.kill('SIGKILL');
-      return () => first.start();
+    name: 'restarted while every cancel waits for a lock',
+    durationMs: 1_000,
+    inject: async ({ cluster }) => {
+      const holder = await cluster.connect();
+      await holder.query('BEGIN; LOCK TABLE order_item IN EXCLUSIVE MODE');
+      await sleep(500);
+      await cluster.kill('SIGINT');
+      return cluster.start;
     },
   },
   {
-    name: 'both instances killed (-9), started again',
-    durationMs: 500,
-    inject: async ({ instances }: Site) => {
-      await Promise.all(instances.map((instance) => instance.kill('SIGKILL')));
-      return async () => {
-        await Promise.all(instances.map((instance) => instance.start()));
-      };
-    },
-  },
-  {
-    name: 'event loop of one instance stalled (SIGSTOP)',
-    durationMs: 3_000,
-    inject: async ({ instances: [first] }: Site) => {
-      first.signal('SIGSTOP');
-      return async () => {
-        first.signal('SIGCONT');
-      };
-    },
-  },
-  {
-    name: 'connections cut, network gone',
-    durationMs: 2_000,
-    inject: async ({ proxy }: Site) => {
-      await proxy.cut();
-      return () => proxy.mend();
-    },
-  },
-  {
-    name: 'network swallows every byte',
-    durationMs: 4_000,
-    inject: async ({ proxy }: Site) => {
-      proxy.swallow();
-      return () => proxy.mend();
-    },
-  },
-  {
-    name: '500 ms more latency to the database',
-    durationMs: 4_000,
-    inject: async ({ proxy }: Site) => {
-      proxy.delay(500);
-      return () => proxy.mend();
+    name: 'failover: primary killed (-9), synchronous standby promoted',
+    durationMs: 1_000,
+    inject: async ({ cluster }) => {
+      await cluster.addStandby(true);
+      await cluster.kill('SIGKILL');
+      return cluster.promote;
     },
   },
   {
     name: 'sessions terminated again and again',
     durationMs: 3_000,
-    inject: async ({ query }: Site) => {
+    inject: async ({ cluster }) => {
       const state = { running: true };
       const terminating = (async () => {
         while (state.running) {
-          await query(`SELECT pg_terminate_backend(pid) FROM (${SESSIONS}) AS sessions`);
+          await cluster.query(`SELECT pg_terminate_backend(pid) FROM (${SESSIONS}) AS sessions`);
           await sleep(50);
         }
       })();
@@ -98,34 +70,150 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'database read-only',
     durationMs: 2_000,
-    inject: async ({ query }: Site) => {
+    inject: async ({ cluster }) => {
       const set = async (value: string): Promise<void> => {
-        await query(`ALTER SYSTEM SET default_transaction_read_only = ${value}`);
-        await query('SELECT pg_reload_conf()');
+        await cluster.query(`ALTER SYSTEM SET default_transaction_read_only = ${value}`);
+        await cluster.query('SELECT pg_reload_conf()');
       };
       await set('on');
-      return async () => {
-        // This session is read-only, too, unless it says otherwise.
-        await query('BEGIN; SET TRANSACTION READ WRITE; COMMIT');
-        await set('off');
-      };
+      return () => set('off');
     },
   },
   {
     name: 'max_connections exhausted by others',
     durationMs: 2_000,
-    inject: async ({ connect, query }: Site) => {
+    inject: async ({ cluster }) => {
       const sessions: pg.Client[] = [];
-      await query(`SELECT pg_terminate_backend(pid) FROM (${SESSIONS}) AS sessions`);
-      // Whoever is faster: the service comes back for its own.
-      for (let tries = 0; tries < 200; tries += 1) {
-        const session = await connect().catch(() => null);
-        if (session === null) break;
-        sessions.push(session);
-      }
+      const state = { running: true };
+      // As fast as the service comes back for its own.
+      const taking = (async () => {
+        const watcher = await cluster.connect();
+        sessions.push(watcher);
+        while (state.running) {
+          await watcher.query(`SELECT pg_terminate_backend(pid) FROM (${SESSIONS}) AS sessions`);
+          const tries = await Promise.allSettled(Array.from({ length: 20 }, cluster.connect));
+          for (const tried of tries) if (tried.status === 'fulfilled') sessions.push(tried.value);
+        }
+      })();
       return async () => {
+        state.running = false;
+        await taking;
         await Promise.all(sessions.map((session) => session.end()));
       };
     },
   },
+  {
+    name: 'disk full (a small tmpfs)',
+    durationMs: 3_000,
+    isPossible: ({ volume }) => volume.fill !== null,
+    inject: async ({ cluster, volume }) => {
+      await volume.fill?.();
+      return async () => {
+        await volume.makeRoom();
+        // It ends itself when it cannot write its log.
+        await cluster.start();
+      };
+    },
+  },
 ];
+
+const NETWORK_FAULTS: readonly Fault[] = [
+  {
+    name: 'connections cut, network gone',
+    durationMs: 2_000,
+    inject: async ({ network }) => {
+      await network.cut();
+      return network.mend;
+    },
+  },
+  {
+    name: 'connections cut in the middle of transactions',
+    durationMs: 2_000,
+    inject: async ({ network }) => {
+      network.cutAfter(['lock_order_items']);
+      return network.mend;
+    },
+  },
+  {
+    name: 'connections cut just after COMMIT was sent',
+    durationMs: 2_000,
+    inject: async ({ network }) => {
+      network.cutAfter(['COMMIT', 'cancel_order_items']);
+      return network.mend;
+    },
+  },
+  {
+    name: 'network swallows every byte',
+    durationMs: 4_000,
+    inject: async ({ network }) => {
+      network.swallow();
+      return network.mend;
+    },
+  },
+  {
+    name: '500 ms more latency to the database',
+    durationMs: 4_000,
+    inject: async ({ network }) => {
+      network.delay(500);
+      return network.mend;
+    },
+  },
+];
+
+const SERVICE_FAULTS: readonly Fault[] = [
+  {
+    name: 'one of two instances killed (-9), started again',
+    durationMs: 2_000,
+    endsInstances: true,
+    inject: async ({ instances: [first] }) => {
+      await first.kill('SIGKILL');
+      return first.start;
+    },
+  },
+  {
+    name: 'both instances killed (-9), started again',
+    durationMs: 500,
+    endsInstances: true,
+    inject: async ({ instances }) => {
+      await Promise.all(instances.map((instance) => instance.kill('SIGKILL')));
+      return async () => {
+        await Promise.all(instances.map((instance) => instance.start()));
+      };
+    },
+  },
+  {
+    name: 'event loop of one instance stalled (SIGSTOP)',
+    durationMs: 3_000,
+    inject: async ({ instances: [first] }) => {
+      first.signal('SIGSTOP');
+      return async () => {
+        first.signal('SIGCONT');
+      };
+    },
+  },
+  {
+    name: 'clock of one instance an hour ahead, then an hour behind',
+    durationMs: 2_000,
+    isPossible: ({ clock }) => clock !== null,
+    inject: async ({ clock, renewTokens }) => {
+      await clock?.turn(3_600);
+      await sleep(2_000);
+      await clock?.turn(-3_600);
+      renewTokens();
+      return async () => {
+        await clock?.turn(0);
+      };
+    },
+  },
+  {
+    name: 'issuer of tokens gone, and every token new',
+    durationMs: 2_000,
+    inject: async ({ issuer, renewTokens }) => {
+      await issuer.goAway();
+      renewTokens();
+      return () => issuer.comeBack();
+    },
+  },
+];
+
+export const FAULTS: readonly Fault[] = [...DATABASE_FAULTS, ...NETWORK_FAULTS, ...SERVICE_FAULTS];

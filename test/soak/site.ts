@@ -1,161 +1,124 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
-import { openDevelopmentIssuer } from '../../src/auth/developmentIssuer.ts';
-import { startEmbeddedPostgres } from '../../src/database/embeddedPostgres.ts';
+import { randomUUID } from 'node:crypto';
+import type pg from 'pg';
 import { migrateDatabase } from '../../src/database/migrateDatabase.ts';
-import { freePort, isAlive, launchPostmaster } from '../../src/database/postgresProcesses.ts';
+import { ChangingIssuer } from '../support/changingIssuer.ts';
 import { type DatabaseProxy, openDatabaseProxy } from '../support/databaseProxy.ts';
+import { type Clock, openClock } from './clock.ts';
+import { type Cluster, openCluster } from './cluster.ts';
+import { type Instance, openInstance } from './instance.ts';
+import { openVolume, type Volume } from './volume.ts';
 
-const ROOT = path.join(import.meta.dirname, '../..');
-const START_TIMEOUT_MS = 30_000;
-const POLL_MS = 10;
+/** A day: longer than any run, and than a clock is turned. */
+const TOKEN_LIFE_S = 86_400;
 
-/** One instance of the service, as a process. */
-export interface Instance {
-  readonly url: string;
-  /** Ends it by a signal, and waits for its end. */
-  readonly kill: (signal: NodeJS.Signals) => Promise<void>;
-  /** Sends a signal that it survives. */
-  readonly signal: (signal: NodeJS.Signals) => void;
-  /** Starts it again where it was. */
-  readonly start: () => Promise<void>;
-}
+const TOKENS = 20;
 
-/** A database, a network to it that can be broken, and instances of the service. */
+/** An idempotency key is its caller's, who may ask again with another token. */
+const CALLER = 'caller';
+
+/** What can break between the service and its database. */
+export type Network = Omit<DatabaseProxy, 'url' | 'stall' | 'stallAt'>;
+
+/** A database, a network to it, an issuer of tokens and two instances of the service. */
 export interface Site extends AsyncDisposable {
-  readonly token: string;
-  readonly proxy: DatabaseProxy;
+  readonly cluster: Cluster;
+  readonly volume: Volume;
+  readonly network: Network;
+  readonly issuer: ChangingIssuer;
+  /** Of the first instance; null where it cannot be turned. */
+  readonly clock: Clock | null;
   readonly instances: readonly [Instance, Instance];
-  /** Ends the database by a signal: SIGKILL, SIGQUIT (immediate) or SIGINT (fast), and waits for its end. */
-  readonly killDatabase: (signal: NodeJS.Signals) => Promise<void>;
-  readonly startDatabase: () => Promise<void>;
-  /** Asks the database past the network. */
-  readonly query: <Row extends pg.QueryResultRow>(text: string, values?: unknown[]) => Promise<Row[]>;
-  /** A session past the network. */
-  readonly connect: () => Promise<pg.Client>;
+  /** Any of the caller's. */
+  readonly token: () => string;
+  /** Gives the caller tokens that the service has not seen. */
+  readonly renewTokens: () => void;
 }
 
-/** @param settings of PostgreSQL. */
-export async function openSite(settings: Readonly<Record<string, string>>): Promise<Site> {
+export async function openSite(): Promise<Site> {
   await using opened = new AsyncDisposableStack();
-  const dataDir = await mkdtemp(path.join(tmpdir(), 'order-items-soak-'));
-  opened.defer(() => rm(dataDir, { recursive: true, force: true }));
-  const given = {
-    port: String(await freePort()),
-    listen_addresses: '127.0.0.1',
-    unix_socket_directories: '',
-    ...settings,
-  };
-  const postgres = await startEmbeddedPostgres({ dataDir, settings: given });
-  opened.defer(() => postgres.stop().catch(() => undefined));
-  const cluster = path.join(dataDir, 'postgres');
-  await migrateDatabase(postgres.url);
+  const volume = opened.use(await openVolume());
+  // Few, so that they can be used up.
+  const cluster = opened.use(await openCluster(volume.folder, { max_connections: '40' }));
+  await migrateDatabase(cluster.urls[0]);
 
-  const connect = async (): Promise<pg.Client> => {
-    const client = new pg.Client(postgres.url);
-    client.on('error', () => undefined);
-    await client.connect();
-    return client;
-  };
-  const query = async <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> => {
-    const client = await connect();
-    try {
-      return (await client.query<Row>(text, values)).rows;
-    } finally {
-      await client.end().catch(() => undefined);
-    }
-  };
-  const postmaster = async (): Promise<number> =>
-    Number((await readFile(path.join(cluster, 'postmaster.pid'), 'utf8')).split('\n')[0]);
-  const killDatabase = async (signal: NodeJS.Signals): Promise<void> => {
-    const pid = await postmaster();
-    process.kill(pid, signal);
-    while (isAlive(pid)) await sleep(POLL_MS);
-  };
-  opened.defer(() => killDatabase('SIGINT').catch(() => undefined));
-  const startDatabase = async (): Promise<void> => {
-    const deadline = Date.now() + START_TIMEOUT_MS;
-    // After a kill, its children take a moment to end, and until then it does not start.
-    for (let launched = await launchPostmaster(cluster, path.join(dataDir, 'postgres.log'), given); ;) {
-      if (
-        await query('SELECT').then(
-          () => true,
-          () => false,
-        )
-      )
-        return;
-      if (Date.now() > deadline) throw new Error('PostgreSQL did not start again.');
-      if (launched.hasEnded()) launched = await launchPostmaster(cluster, path.join(dataDir, 'postgres.log'), given);
-      await sleep(POLL_MS);
-    }
-  };
-
-  const proxy = await openDatabaseProxy(postgres.url);
-  opened.defer(() => proxy.cut().catch(() => undefined));
-  const token = await (await openDevelopmentIssuer(dataDir)).issueToken();
-  const environment = { DATABASE_URL: proxy.url, DATA_DIR: dataDir };
-  const instances = [await openInstance(environment), await openInstance(environment)] as const;
+  const proxies = await Promise.all(cluster.urls.map(openDatabaseProxy));
+  opened.defer(async () => {
+    await Promise.all(proxies.map(({ cut }) => cut().catch(() => undefined)));
+  });
+  const issuer = await ChangingIssuer.open();
+  opened.defer(() => issuer.goAway());
+  const clock = await openClock(volume.folder);
+  const environment = { DATABASE_URL: urlOfBoth(proxies), ...issuer.environment };
+  const instances = [
+    await openInstance({ ...environment, ...clock?.environment }),
+    await openInstance(environment),
+  ] as const;
   for (const instance of instances) {
     opened.defer(() => instance.kill('SIGKILL'));
     await instance.start();
   }
+
+  const newTokens = (): string[] => {
+    const exp = Math.floor(Date.now() / 1_000) + TOKEN_LIFE_S;
+    return Array.from({ length: TOKENS }, () => issuer.token({ sub: CALLER, jti: randomUUID(), exp }));
+  };
+  let tokens = newTokens();
   const running = opened.move();
   return {
-    token,
-    proxy,
+    cluster,
+    volume,
+    network: together(proxies),
+    issuer,
+    clock,
     instances,
-    killDatabase,
-    startDatabase,
-    query,
-    connect,
+    token: () => tokens[Math.floor(Math.random() * tokens.length)] ?? '',
+    renewTokens: () => {
+      tokens = newTokens();
+    },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
 
-async function openInstance(environment: Readonly<Record<string, string>>): Promise<Instance> {
-  const port = String(await freePort());
-  const url = `http://127.0.0.1:${port}`;
-  let child: ChildProcess | null = null;
+/** Whichever of the servers takes writes. */
+function urlOfBoth(proxies: readonly DatabaseProxy[]): string {
+  const url = new URL(proxies[0]?.url ?? '');
+  const hosts = proxies.map((proxy) => new URL(proxy.url).host).join(',');
+  return `postgres://${url.username}:${url.password}@${hosts}${url.pathname}?target_session_attrs=read-write`;
+}
+
+/** What befalls one way to the database befalls the others. */
+function together(proxies: readonly DatabaseProxy[]): Network {
+  const all =
+    <Args extends unknown[]>(act: (proxy: DatabaseProxy, ...args: Args) => void) =>
+    (...args: Args): void => {
+      for (const proxy of proxies) act(proxy, ...args);
+    };
   return {
-    url,
-    kill: async (signal) => {
-      if (child?.exitCode !== null || child.signalCode !== null) return;
-      const exit = once(child, 'exit');
-      child.kill(signal);
-      await exit;
+    cut: async () => {
+      await Promise.all(proxies.map((proxy) => proxy.cut()));
     },
-    signal: (signal) => {
-      child?.kill(signal);
+    mend: async () => {
+      await Promise.all(proxies.map((proxy) => proxy.mend()));
     },
-    start: async () => {
-      const started = spawn(process.execPath, [path.join(ROOT, 'src/main.ts')], {
-        cwd: ROOT,
-        env: {
-          PATH: process.env['PATH'],
-          PORT: port,
-          PLAYGROUND: 'false',
-          LOG_LEVEL: 'silent',
-          RATE_LIMIT_PER_MINUTE: '0',
-          ...environment,
-        },
-        stdio: ['ignore', 'ignore', 'inherit'],
-      });
-      child = started;
-      const deadline = Date.now() + START_TIMEOUT_MS;
-      while (
-        !(await fetch(`${url}/health/ready`).then(
-          ({ ok }) => ok,
-          () => false,
-        ))
-      ) {
-        if (Date.now() > deadline || started.exitCode !== null) throw new Error('The service did not start.');
-        await sleep(POLL_MS);
-      }
-    },
+    swallow: all((proxy) => {
+      proxy.swallow();
+    }),
+    delay: all((proxy, durationMs: number) => {
+      proxy.delay(durationMs);
+    }),
+    cutAfter: all((proxy, texts: readonly string[]) => {
+      proxy.cutAfter(texts);
+    }),
   };
+}
+
+/** Adds order items that can be cancelled. @returns their ids. */
+export async function addOrderItems(database: Pick<Cluster, 'query'>, count: number): Promise<string[]> {
+  const rows = await database.query<{ id: string } & pg.QueryResultRow>(
+    `INSERT INTO order_item (id, order_id, product_id, status, is_pre_order, quantity, price_amount, price_currency)
+     SELECT gen_random_uuid(), 'order-' || number / 20, 'product-1', 'pending', true, 1, 9.99, 'GBP'
+     FROM generate_series(1, $1) AS number RETURNING id`,
+    [count],
+  );
+  return rows.map(({ id }) => id);
 }

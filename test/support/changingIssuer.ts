@@ -22,7 +22,7 @@ export function newKey(kid: string): Key {
   return { kid, privateKey, publicKey, jwk: { ...publicKey.export({ format: 'jwk' }), kid, alg: 'ES256', use: 'sig' } };
 }
 
-/** An issuer elsewhere whose keys change and which can misbehave; the end of the test file stops it. */
+/** An issuer elsewhere whose keys change and which can misbehave. */
 export class ChangingIssuer {
   /** How often it was asked anything. */
   requests = 0;
@@ -40,9 +40,15 @@ export class ChangingIssuer {
     });
   }
 
-  static async start(): Promise<ChangingIssuer> {
+  static async open(): Promise<ChangingIssuer> {
     const issuer = new ChangingIssuer();
     await issuer.comeBack();
+    return issuer;
+  }
+
+  /** As {@link ChangingIssuer.open}; the end of the test file stops it. */
+  static async start(): Promise<ChangingIssuer> {
+    const issuer = await ChangingIssuer.open();
     afterAll(() => issuer.goAway());
     return issuer;
   }

@@ -14,6 +14,8 @@ export interface DatabaseProxy {
   readonly stallAt: (text: string) => void;
   /** Keeps connections open and loses every byte, also of those that are opened meanwhile. */
   readonly swallow: () => void;
+  /** Ends a connection as soon as it has passed on one of these texts, so that nobody hears what came of it. */
+  readonly cutAfter: (texts: readonly string[]) => void;
   /** Delivers everything so much later, in milliseconds. */
   readonly delay: (durationMs: number) => void;
   /** Undoes any of them; what was held back goes on its way. */
@@ -35,12 +37,17 @@ export async function openDatabaseProxy(databaseUrl: string): Promise<DatabasePr
   let stallText: string | null = null;
   let delayMs = 0;
   let swallowing = false;
+  let lastWords: readonly string[] = [];
   const pass = (from: Socket, to: Socket): void => {
     sockets.add(from);
     from.on('data', (chunk: Buffer) => {
       if (swallowing) return;
       if (stallText !== null && chunk.includes(stallText)) stalled = true;
-      if (stalled) held.push(() => to.write(chunk));
+      if (lastWords.some((text) => chunk.includes(text))) {
+        to.end(chunk, () => {
+          from.destroy();
+        });
+      } else if (stalled) held.push(() => to.write(chunk));
       else if (delayMs > 0) setTimeout(() => to.write(chunk), delayMs);
       else to.write(chunk);
     });
@@ -50,8 +57,9 @@ export async function openDatabaseProxy(databaseUrl: string): Promise<DatabasePr
       to.destroy();
     });
   };
-  const server = createServer((client) => {
-    const upstream = connect(Number(target.port), target.hostname);
+  // As the driver's own connections are: what is sent leaves at once.
+  const server = createServer({ noDelay: true }, (client) => {
+    const upstream = connect({ port: Number(target.port), host: target.hostname, noDelay: true });
     pass(client, upstream);
     pass(upstream, client);
   });
@@ -81,6 +89,9 @@ export async function openDatabaseProxy(databaseUrl: string): Promise<DatabasePr
     swallow: () => {
       swallowing = true;
     },
+    cutAfter: (texts) => {
+      lastWords = texts;
+    },
     delay: (durationMs) => {
       delayMs = durationMs;
     },
@@ -89,6 +100,7 @@ export async function openDatabaseProxy(databaseUrl: string): Promise<DatabasePr
       delayMs = 0;
       swallowing = false;
       stallText = null;
+      lastWords = [];
       for (const release of held.splice(0)) release();
       if (!server.listening) await listen(port);
     },

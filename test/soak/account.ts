@@ -1,0 +1,56 @@
+import type { QueryResultRow } from 'pg';
+import type { Cluster } from './cluster.ts';
+import type { Cancel } from './requests.ts';
+
+/** A cancel, and what its caller was told. */
+export interface Attempt extends Cancel {
+  readonly isAcknowledged: boolean;
+}
+
+/** What the database says of cancels, compared with what the callers were told. */
+export interface Account {
+  /** Items whose cancel was acknowledged. */
+  readonly acknowledged: number;
+  /** Of these, those that are not cancelled. */
+  readonly lost: number;
+  /** Items with more than one cancellation or event, or with one and not cancelled, or with half of it. */
+  readonly doubled: number;
+  /** Items that are cancelled without an acknowledgement and without a key, by which their callers could ask again. */
+  readonly unacknowledged: number;
+  /** Cancels of several items of which some are cancelled and others are not. */
+  readonly halved: number;
+}
+
+interface Row extends QueryResultRow {
+  readonly id: string;
+  readonly cancelled: boolean;
+  readonly cancellations: number;
+  readonly events: number;
+}
+
+/** Looks at every item that somebody wanted to cancel. */
+export async function accountFor(attempts: readonly Attempt[], database: Pick<Cluster, 'query'>): Promise<Account> {
+  const rows = await database.query<Row>(
+    `SELECT id, status = 'cancelled' AS cancelled,
+       (SELECT count(*)::int FROM order_item_cancellation WHERE order_item_id = order_item.id) AS cancellations,
+       (SELECT count(*)::int FROM order_item_event WHERE order_item_id = order_item.id) AS events
+     FROM order_item WHERE id = ANY($1::uuid[])`,
+    [attempts.flatMap(({ ids }) => ids)],
+  );
+  const cancelled = new Set(rows.filter((row) => row.cancelled).map(({ id }) => id));
+  const isCancelled = (id: string): boolean => cancelled.has(id);
+  const acknowledged = attempts.filter(({ isAcknowledged }) => isAcknowledged).flatMap(({ ids }) => ids);
+  return {
+    acknowledged: acknowledged.length,
+    lost: acknowledged.filter((id) => !isCancelled(id)).length,
+    doubled: rows.filter(({ cancelled: is, cancellations, events }) => {
+      const expected = is ? 1 : 0;
+      return cancellations !== expected || events !== expected;
+    }).length,
+    unacknowledged: attempts
+      .filter(({ isAcknowledged, key }) => !isAcknowledged && key === null)
+      .flatMap(({ ids }) => ids)
+      .filter(isCancelled).length,
+    halved: attempts.filter(({ ids }) => ids.some(isCancelled) && !ids.every(isCancelled)).length,
+  };
+}

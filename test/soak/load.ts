@@ -1,0 +1,182 @@
+import { randomUUID } from 'node:crypto';
+import { Agent, request as httpRequest } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Account, accountFor, type Attempt } from './account.ts';
+import type { Cluster } from './cluster.ts';
+import { type Cancel, cancelRequest, entitiesRequest, pageRequest, type Request } from './requests.ts';
+
+/** What callers do, each again and again; half of them change something. */
+const CALLERS = [
+  ...repeated(2, (load: Callers) => load.cancel('graphql', 1, true)),
+  ...repeated(2, (load: Callers) => load.cancel('graphql', 1, false)),
+  ...repeated(2, (load: Callers) => load.cancel('rest', 1, true)),
+  ...repeated(2, (load: Callers) => load.cancel('rest', 1, false)),
+  ...repeated(1, (load: Callers) => load.cancel('graphql', 5, true)),
+  ...repeated(1, (load: Callers) => load.cancel('graphql', 5, false)),
+  ...repeated(2, (load: Callers) => load.cancelAgain()),
+  ...repeated(8, (load: Callers) => load.readEntities(1)),
+  ...repeated(2, (load: Callers) => load.readEntities(10)),
+  ...repeated(2, (load: Callers) => load.readPage()),
+];
+
+/** No caller waits longer for an answer, in milliseconds: a request may take 10 s, and then there must be one. */
+const PATIENCE_MS = 12_000;
+
+/** A caller that was not served comes again after this long, in milliseconds. */
+const PAUSE_MS = 20;
+
+/** What one of the callers can do. @returns whether it was served. */
+interface Callers {
+  readonly cancel: (door: Cancel['door'], count: number, isKeyed: boolean) => Promise<boolean>;
+  /** What was cancelled already: the refusal is what is wanted. */
+  readonly cancelAgain: () => Promise<boolean>;
+  readonly readEntities: (count: number) => Promise<boolean>;
+  readonly readPage: () => Promise<boolean>;
+}
+
+export interface LoadAccount extends Account {
+  readonly requests: number;
+  /** Answers by status; `none` for connections that broke, `wrong` for those that were not what was asked for. */
+  readonly answers: Readonly<Record<string, number>>;
+  /** With a key, without an acknowledgement, and not found cancelled once when asked again. */
+  readonly unresolved: number;
+  /** The longest that a caller waited, in milliseconds. */
+  readonly longestMs: number;
+}
+
+export interface Load {
+  readonly requests: () => number;
+  /** Until a cancel is acknowledged that was begun after now. @returns how long that took, in milliseconds. */
+  readonly untilServed: () => Promise<number>;
+  /** Ends the load and looks at everything that was done. */
+  readonly stop: (database: Pick<Cluster, 'query'>) => Promise<LoadAccount>;
+  /** Ends it without another look; after an end, it does nothing. */
+  readonly abandon: () => Promise<void>;
+}
+
+/**
+ * Starts callers that go on until they are stopped.
+ *
+ * @param urls of instances of the service, which are asked in turn.
+ * @param token asked for each request.
+ * @param ids of items that can be cancelled, one after the other.
+ * @param crowd how many times the 24 callers.
+ */
+export function startLoad(urls: readonly string[], token: () => string, ids: readonly string[], crowd = 1): Load {
+  const agent = new Agent({ keepAlive: true });
+  const attempts: Attempt[] = [];
+  const answers: Record<string, number> = {};
+  let [next, turn, requests, longestMs, servedAt, again] = [0, 0, 0, 0, 0, 0];
+  let running = true;
+
+  const count = (answer: string): void => {
+    answers[answer] = (answers[answer] ?? 0) + 1;
+  };
+  const send = async (request: Request): Promise<{ readonly status: number | null; readonly isServed: boolean }> => {
+    const begun = performance.now();
+    const { status, text } = await exchange(new URL(request.path, urls[turn++ % urls.length]), token(), request, agent);
+    requests += 1;
+    longestMs = Math.max(longestMs, performance.now() - begun);
+    return { status, isServed: status === 200 && request.isServed(text) };
+  };
+  const sendCounted = async (request: Request): Promise<boolean> => {
+    const { status, isServed } = await send(request);
+    count(status === 200 && !isServed ? 'wrong' : String(status ?? 'none'));
+    return isServed;
+  };
+  const anyId = (): string => ids[Math.floor(Math.random() * ids.length)] ?? '';
+  const callers: Callers = {
+    cancel: async (door, size, isKeyed) => {
+      const cancel = { ids: ids.slice(next, (next += size)), door, key: isKeyed ? randomUUID() : null };
+      if (cancel.ids.length < size) throw new Error('The items to cancel ran out.');
+      const begun = performance.now();
+      const isAcknowledged = await sendCounted(cancelRequest(cancel));
+      attempts.push({ ...cancel, isAcknowledged });
+      if (isAcknowledged) servedAt = Math.max(servedAt, begun);
+      return isAcknowledged;
+    },
+    cancelAgain: async () => {
+      const done = attempts[again++ % Math.max(attempts.length, 1)];
+      if (done?.isAcknowledged !== true) return false;
+      const { status, isServed } = await send(cancelRequest({ ids: done.ids, door: 'rest', key: null }));
+      count(isServed ? 'wrong' : String(status ?? 'none'));
+      return status === 400;
+    },
+    readEntities: (size) => sendCounted(entitiesRequest(Array.from({ length: size }, anyId))),
+    readPage: () => sendCounted(pageRequest(`order-${Math.floor((Math.random() * ids.length) / 20)}`)),
+  };
+  const live = repeated(crowd, CALLERS)
+    .flat()
+    .map(async (act) => {
+      while (running) if (!(await act(callers))) await sleep(PAUSE_MS);
+    });
+  // Whoever stops the load hears of it.
+  const ended = Promise.all(live);
+  ended.catch(() => undefined);
+
+  const abandon = async (): Promise<void> => {
+    running = false;
+    await Promise.allSettled(live);
+    agent.destroy();
+  };
+
+  return {
+    requests: () => requests,
+    abandon,
+    untilServed: async () => {
+      const since = performance.now();
+      while (servedAt < since) {
+        if (performance.now() - since > 60_000) throw new Error('Nothing was served for a minute.');
+        await sleep(2);
+      }
+      return servedAt - since;
+    },
+    stop: async (database) => {
+      running = false;
+      await ended;
+      const told = { requests, longestMs, answers: { ...answers } };
+      // Whoever has a key asks again and is told the truth.
+      let unresolved = 0;
+      for (const attempt of attempts.filter(({ isAcknowledged, key }) => !isAcknowledged && key !== null)) {
+        if (!(await send(cancelRequest(attempt))).isServed) unresolved += 1;
+      }
+      await abandon();
+      return { ...told, unresolved, ...(await accountFor(attempts, database)) };
+    },
+  };
+}
+
+/** @returns status null where no answer came. */
+function exchange(
+  url: URL,
+  token: string,
+  { headers, body }: Request,
+  agent: Agent,
+): Promise<{ readonly status: number | null; readonly text: string }> {
+  return new Promise((resolve) => {
+    const none = (): void => {
+      resolve({ status: null, text: '' });
+    };
+    const sent = httpRequest(
+      url,
+      { method: 'POST', agent, timeout: PATIENCE_MS, headers: { authorization: `Bearer ${token}`, ...headers } },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk;
+        });
+        response.on('end', () => {
+          resolve({ status: response.statusCode ?? null, text });
+        });
+        response.on('error', none);
+      },
+    );
+    sent.on('timeout', () => sent.destroy(new Error('no answer')));
+    sent.on('error', none);
+    sent.end(body);
+  });
+}
+
+function repeated<T>(count: number, value: T): T[] {
+  return Array.from({ length: count }, () => value);
+}

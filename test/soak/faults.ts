@@ -13,6 +13,8 @@ export interface Fault {
   readonly durationMs: number;
   /** Whether an instance of the service ends, so that its callers get no answer. */
   readonly endsInstances?: true;
+  /** Whether all of them do. */
+  readonly endsAll?: true;
 }
 
 /** The sessions of the service. */
@@ -174,6 +176,7 @@ const SERVICE_FAULTS: readonly Fault[] = [
     name: 'both instances killed (-9), started again',
     durationMs: 500,
     endsInstances: true,
+    endsAll: true,
     inject: async ({ instances }) => {
       await Promise.all(instances.map((instance) => instance.kill('SIGKILL')));
       return async () => {

@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { type Fault, FAULTS } from './faults.ts';
+import { startLoad } from './load.ts';
+import { watchMemory } from './memory.ts';
+import { suffer } from './runFault.ts';
+import { addOrderItems, openSite, type Site } from './site.ts';
+import { printRow, tellAnswers, tellCount, tellSeconds } from './table.ts';
+
+/*
+ * Runs a mixed load through both doors of two instances, lets faults from the list befall them in random order, and gives
+ * the account of every cancel at the end. Everything is on this machine, and ends when the time is over.
+ */
+
+const HELP = `npm run soak -- [--minutes 10] [--faults 24] [--seed N]
+`;
+
+/** Times the 24 callers. */
+const CROWD = 4;
+
+/** More than can be cancelled in a minute. */
+const ITEMS_PER_MINUTE = 60_000;
+
+/** The first calls of a service take long, and its memory is not yet what it will be. */
+const WARM_UP_MS = 20_000;
+
+async function soak(minutes: number, faults: number, seed: number): Promise<void> {
+  await using site = await openSite();
+  const ids = await addOrderItems(site.cluster, Math.ceil(minutes * ITEMS_PER_MINUTE));
+  const urls = site.instances.map(({ url }) => url);
+  const load = startLoad(urls, site.token, ids, CROWD);
+  const begun = performance.now();
+  const end = begun + minutes * 60_000;
+  const recoveries: number[] = [];
+  try {
+    await sleep(Math.min(WARM_UP_MS, (end - begun) / 10));
+    // The second instance lives through all of it.
+    const memory = watchMemory(site.instances[1]);
+    const names = inRandomOrder(possibleFaults(site), faults, seed);
+    for (const [position, fault] of names.entries()) {
+      await sleep((end - performance.now()) / (names.length - position + 1) - fault.durationMs);
+      const recoveryMs = await suffer(fault, site, load);
+      recoveries.push(recoveryMs);
+      tell(
+        `${tellSeconds(performance.now() - begun, 0)} s: ${fault.name}, recovered in ${tellSeconds(recoveryMs, 2)} s`,
+      );
+    }
+    await sleep(end - performance.now());
+    const { startMb, mostMb, endMb, growthMbPerMinute } = memory.stop();
+    const account = await load.stop(site.cluster);
+    const { requests, answers, acknowledged, unacknowledged, lost, unresolved, doubled, halved, longestMs } = account;
+    printRow(['soak', `${minutes} minutes, seed ${seed}`]);
+    printRow(['---', '---']);
+    printRow(['requests', tellCount(requests)]);
+    printRow(['answers', tellAnswers(answers)]);
+    printRow(['faults', `${recoveries.length}, of ${new Set(names).size} kinds`]);
+    printRow(['items whose cancel was acknowledged', tellCount(acknowledged)]);
+    printRow(['lost', tellCount(lost + unresolved)]);
+    printRow(['doubled, or half done', tellCount(doubled + halved)]);
+    printRow(['cancelled without an acknowledgement, and without a key to ask again', tellCount(unacknowledged)]);
+    printRow(['longest wait for an answer', `${tellSeconds(longestMs, 1)} s`]);
+    printRow(['longest recovery', `${tellSeconds(Math.max(...recoveries), 2)} s`]);
+    printRow([
+      'memory of the instance that lived through it',
+      `${startMb} MB at first, ${mostMb} MB at the most, ${endMb} MB at the end, ${growthMbPerMinute} MB a minute in the second half`,
+    ]);
+    if (lost + unresolved + doubled + halved > 0 || 'wrong' in answers) process.exitCode = 1;
+  } finally {
+    await load.abandon();
+  }
+}
+
+function possibleFaults(site: Site): readonly Fault[] {
+  return FAULTS.filter(({ isPossible, endsAll }) => endsAll !== true && isPossible?.(site) !== false);
+}
+
+/** Each before any comes again. */
+function inRandomOrder(faults: readonly Fault[], count: number, seed: number): readonly Fault[] {
+  const random = randomNumbers(seed);
+  const rounds = Array.from({ length: Math.ceil(count / faults.length) }, () =>
+    faults
+      .map((fault) => ({ fault, rank: random() }))
+      .sort((one, other) => one.rank - other.rank)
+      .map(({ fault }) => fault),
+  );
+  return rounds.flat().slice(0, count);
+}
+
+/** Numbers from 0 to 1 that are the same for the same seed: a linear congruential generator, as in Numerical Recipes. */
+function randomNumbers(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
+}
+
+function tell(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+const { values } = parseArgs({
+  options: {
+    help: { type: 'boolean' },
+    minutes: { type: 'string', default: '10' },
+    faults: { type: 'string', default: '24' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  },
+});
+const [minutes, faults, seed] = [Number(values.minutes), Number(values.faults), Number(values.seed)];
+if (values.help === true) process.stdout.write(HELP);
+else if (minutes > 0 && minutes <= 600 && faults >= 1 && Number.isInteger(seed)) await soak(minutes, faults, seed);
+else {
+  process.stderr.write(HELP);
+  process.exitCode = 1;
+}

@@ -50,16 +50,17 @@ test('batches are measured, and tokens counted by whether they were remembered',
     Array.from({ length: 30 }, () => ({})),
   );
   const newToken = await service.token({ subject: 'new' });
-  const added = await addedBy(() =>
-    Promise.all(ids.map((id) => service.graphql(`{ orderItem(id: "${id}") { id } }`, {}, newToken))),
-  );
+  const readItem = (id: string): Promise<unknown> => service.graphql(`{ orderItem(id: "${id}") { id } }`, {}, newToken);
+  const added = await addedBy(async () => {
+    const [first = '', ...others] = ids;
+    await readItem(first);
+    // Their token is known by now: while each has its signature checked, they would come one by one.
+    await Promise.all(others.map(readItem));
+  });
   expect(added['order_items_batch_size_sum{queue="read_order_items"}']).toBe(30);
   expect(added['order_items_batch_size_count{queue="read_order_items"}']).toBeLessThan(30);
-  const lookups = ['true', 'false'].map(
-    (remembered) => added[`order_items_tokens_total{remembered="${remembered}"}`] ?? 0,
-  );
-  expect(lookups.reduce((sum, count) => sum + count)).toBe(30);
-  expect(lookups[1]).toBeGreaterThanOrEqual(1);
+  expect(added['order_items_tokens_total{remembered="false"}']).toBe(1);
+  expect(added['order_items_tokens_total{remembered="true"}']).toBe(29);
 });
 
 test('what waits is shown while it does: cancels of a locked item, connections, queues', async () => {

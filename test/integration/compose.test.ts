@@ -18,13 +18,14 @@ interface ComposeService {
 
 const ROOT = path.join(import.meta.dirname, '../..');
 
-const { services, volumes } = readYaml<{ services: Record<string, ComposeService>; volumes: object }>(
-  path.join(ROOT, 'docker-compose.yml'),
-);
+const { services, volumes } = readYaml(path.join(ROOT, 'docker-compose.yml')) as {
+  services: Record<string, ComposeService>;
+  volumes: object;
+};
 const { prometheus, grafana } = services;
 
-function readYaml<Content>(file: string): Content {
-  return parse(readFileSync(file, 'utf8')) as Content;
+function readYaml(file: string): unknown {
+  return parse(readFileSync(file, 'utf8'));
 }
 
 /** What a container finds at a path; null where it is not mounted there. */
@@ -71,9 +72,9 @@ test('the dashboard comes with the Router, which comes with its neighbours', () 
 });
 
 test('Prometheus asks services that are there, where they listen', () => {
-  const router = readYaml<{ telemetry: { exporters: { metrics: { prometheus: Record<string, unknown> } } } }>(
-    path.join(ROOT, 'test/supergraph/router.yaml'),
-  );
+  const router = readYaml(path.join(ROOT, 'test/supergraph/router.yaml')) as {
+    telemetry: { exporters: { metrics: { prometheus: Record<string, unknown> } } };
+  };
   const { enabled, listen } = router.telemetry.exporters.metrics.prometheus;
   const targets = readPrometheusConfig().scrape_configs.flatMap(({ static_configs }) =>
     static_configs.flatMap((config) => config.targets),
@@ -87,13 +88,13 @@ test('Prometheus asks services that are there, where they listen', () => {
 });
 
 test('Grafana finds the dashboard, its data, and nobody who could change either', () => {
-  const { datasources } = readYaml<{ datasources: { uid: string; url: string; editable: boolean }[] }>(
+  const { datasources } = readYaml(
     mountedAt(grafana, '/etc/grafana/provisioning/datasources/datasource.yaml') ?? '',
-  );
+  ) as { datasources: unknown };
   expect(datasources).toMatchObject([{ uid: 'prometheus', url: 'http://prometheus:9090', editable: false }]);
-  const { providers } = readYaml<{ providers: { allowUiUpdates: boolean; options: { path: string } }[] }>(
-    mountedAt(grafana, '/etc/grafana/provisioning/dashboards/dashboards.yaml') ?? '',
-  );
+  const { providers } = readYaml(mountedAt(grafana, '/etc/grafana/provisioning/dashboards/dashboards.yaml') ?? '') as {
+    providers: unknown;
+  };
   const home = grafana?.environment?.['GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH'] ?? '';
   expect(providers).toMatchObject([{ allowUiUpdates: false, options: { path: path.dirname(home) } }]);
   expect(mountedAt(grafana, home)).toBe(path.join(DASHBOARD_FOLDER, 'grafana/order-items.json'));

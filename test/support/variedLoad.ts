@@ -1,6 +1,11 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { lockItem } from './lockedItem.ts';
 import { anOrderItem } from './orderItems.ts';
 import type { TestService } from './testService.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const CANCEL = 'mutation($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) { __typename } }';
 
@@ -32,6 +37,8 @@ export async function varyLoad(service: TestService): Promise<void> {
   const lock = await lockItem(service.databaseUrl, locked);
   await Promise.all([cancelByRest(locked), cancel(locked)]);
   await lock.release();
+  // It would come, but nobody knows when.
+  collectGarbage();
 }
 
 /** An error that nobody expects. */

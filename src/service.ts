@@ -248,13 +248,9 @@ async function loadPages(server: FastifyInstance, options: PagesOptions): Promis
   return addPages(server, options);
 }
 
-function verifierOf(
-  { auth }: Config,
-  developmentIssuer: DevelopmentIssuer | null,
-  { observeToken }: Metrics,
-): TokenVerifier {
-  if (auth !== null) return createTokenVerifier(auth, observeToken);
-  if (developmentIssuer !== null) return createDevelopmentTokenVerifier(developmentIssuer, observeToken);
+function verifierOf({ auth }: Config, developmentIssuer: DevelopmentIssuer | null, metrics: Metrics): TokenVerifier {
+  if (auth !== null) return createTokenVerifier(auth, metrics);
+  if (developmentIssuer !== null) return createDevelopmentTokenVerifier(developmentIssuer, metrics);
   throw new Error('There is no issuer of tokens.');
 }
 

@@ -16,8 +16,13 @@ import type { AuthConfig } from '../config.ts';
 import { type Caller, IssuerUnavailable, Unauthenticated } from './caller.ts';
 import type { DevelopmentIssuer } from './developmentIssuer.ts';
 
-/** Is told of each token whether it was remembered; where not, its signature is checked. */
-type ObserveToken = (isRemembered: boolean) => void;
+/** What is told of the tokens that come. */
+interface TokenObserver {
+  /** Is told of each whether it was remembered; where not, its signature is checked. */
+  readonly observeToken: (isRemembered: boolean) => void;
+  /** @param count says how many are remembered. */
+  readonly watchTokens: (count: () => number) => void;
+}
 
 /** Turns the `Authorization` header of a request into its caller. */
 export type TokenVerifier = (authorization: string | undefined) => Promise<Caller>;
@@ -65,13 +70,13 @@ const FIRST_ISSUER_PAUSE_MS = 1_000;
 const BEARER = /^Bearer +([\w.~+/-]+)$/i;
 
 /** Verifies the tokens of an issuer elsewhere; its keys are fetched when first needed and follow its rotation. */
-export function createTokenVerifier(auth: AuthConfig, observe?: ObserveToken): TokenVerifier {
-  return verifierFor(auth.issuer, auth.audience, remoteKeys(auth), observe);
+export function createTokenVerifier(auth: AuthConfig, observer?: TokenObserver): TokenVerifier {
+  return verifierFor(auth.issuer, auth.audience, remoteKeys(auth), observer);
 }
 
 /** Verifies the tokens of the service's own issuer. */
-export function createDevelopmentTokenVerifier(issuer: DevelopmentIssuer, observe?: ObserveToken): TokenVerifier {
-  return verifierFor(issuer.issuer, issuer.audience, createLocalJWKSet(issuer.publicKeys), observe);
+export function createDevelopmentTokenVerifier(issuer: DevelopmentIssuer, observer?: TokenObserver): TokenVerifier {
+  return verifierFor(issuer.issuer, issuer.audience, createLocalJWKSet(issuer.publicKeys), observer);
 }
 
 /** A token that was found to be good. */
@@ -81,24 +86,20 @@ interface Verified {
   readonly expiresAtS: number;
 }
 
-function verifierFor(
-  issuer: string,
-  audience: string,
-  keys: JWTVerifyGetKey,
-  observe: ObserveToken = () => undefined,
-): TokenVerifier {
+function verifierFor(issuer: string, audience: string, keys: JWTVerifyGetKey, observer?: TokenObserver): TokenVerifier {
   const remembered = new LRUCache<string, Verified>({
     maxSize: MAX_REMEMBERED_LENGTH,
     sizeCalculation: (_verified, token) => token.length,
     ttl: REMEMBERED_MS,
   });
+  observer?.watchTokens(() => remembered.size);
   return async (authorization) => {
     if (authorization === undefined) throw new Unauthenticated(null);
     const token = BEARER.exec(authorization)?.[1];
     if (token === undefined) throw new Unauthenticated('The Authorization header does not hold a bearer token');
     if (token.length > MAX_TOKEN_LENGTH) throw new Unauthenticated('The token is too long');
     const known = remembered.get(token);
-    observe(known !== undefined);
+    observer?.observeToken(known !== undefined);
     if (known !== undefined) {
       if (isExpired(known)) throw new Unauthenticated(EXPIRED);
       return known.caller;

@@ -28,11 +28,28 @@ export const SHORTEST_MS = 20;
 
 /** What a queue tells of itself, for the metrics. */
 export interface QueueState {
+  /** Its bounds, which it tells when it is made. */
+  slots: number;
+  maxWaiting: number;
   /** Keys that no batch has taken yet. */
   waiting: number;
   /** Batches under way. */
   underWay: number;
   readonly observeBatch: (size: number) => void;
+  /** Is told of whoever is turned away. */
+  readonly observeShed: () => void;
+}
+
+/** Of a queue that nobody watches. */
+function unwatched(): QueueState {
+  return {
+    slots: 0,
+    maxWaiting: 0,
+    waiting: 0,
+    underWay: 0,
+    observeBatch: () => undefined,
+    observeShed: () => undefined,
+  };
 }
 
 /** Something that is asked for, and for what work. */
@@ -53,8 +70,9 @@ interface Asked<Key> {
 export function coalesce<Key, Value>(
   load: (keys: readonly Key[]) => Promise<readonly (Value | Error)[]>,
   { slots, maxBatchSize, maxWaiting, changes }: CoalesceOptions,
-  state: QueueState = { waiting: 0, underWay: 0, observeBatch: () => undefined },
+  state: QueueState = unwatched(),
 ): (key: Key) => Promise<Value> {
+  Object.assign(state, { slots, maxWaiting });
   const batches: (() => void)[] = [];
   const dispatch = (): void => {
     while (state.underWay < slots && batches.length > 0) {
@@ -84,7 +102,10 @@ export function coalesce<Key, Value>(
     },
   );
   return (key) => {
-    if (state.waiting >= maxWaiting) return Promise.reject(new Overloaded());
+    if (state.waiting >= maxWaiting) {
+      state.observeShed();
+      return Promise.reject(new Overloaded());
+    }
     state.waiting += 1;
     return withinDeadline(loader.load({ key, work: currentWork() }));
   };

@@ -90,10 +90,12 @@ export interface PoolState {
   readonly idle: number;
   /** Who waits for one. */
   readonly waiting: number;
+  /** How many there may be. */
+  readonly size: number;
 }
 
 /** TypeORM does not declare the pool that it keeps. */
 export function poolOf({ driver }: DataSource): PoolState {
-  const { totalCount, idleCount, waitingCount } = (driver as unknown as { master: pg.Pool }).master;
-  return { busy: totalCount - idleCount, idle: idleCount, waiting: waitingCount };
+  const { totalCount, idleCount, waitingCount, options } = (driver as unknown as { master: pg.Pool }).master;
+  return { busy: totalCount - idleCount, idle: idleCount, waiting: waitingCount, size: options.max };
 }

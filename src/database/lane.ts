@@ -18,6 +18,8 @@ interface Waiter<Key, Value> {
 export interface LaneState {
   waiting: number;
   readonly observeWait: (durationMs: number) => void;
+  /** Is told of whoever is turned away. */
+  readonly observeShed: () => void;
 }
 
 /** How often those who wait look again, in milliseconds. */
@@ -36,7 +38,7 @@ const MAX_WAITERS = 1_000;
  */
 export function createLane<Key, Value>(
   tryAll: (keys: readonly Key[]) => Promise<readonly (Value | Error | null)[]>,
-  state: LaneState = { waiting: 0, observeWait: () => undefined },
+  state: LaneState = { waiting: 0, observeWait: () => undefined, observeShed: () => undefined },
 ): (key: Key, lockDeadline: number) => Promise<Value> {
   const waiters = new Set<Waiter<Key, Value>>();
 
@@ -74,7 +76,10 @@ export function createLane<Key, Value>(
   };
 
   return (key, lockDeadline) => {
-    if (waiters.size >= MAX_WAITERS) return Promise.reject(new Overloaded());
+    if (waiters.size >= MAX_WAITERS) {
+      state.observeShed();
+      return Promise.reject(new Overloaded());
+    }
     const work = currentWork();
     const waiting = new Promise<Value>((resolve, reject) => {
       const since = performance.now();

@@ -6,7 +6,8 @@ import { isDatabaseUnavailable } from './faults.ts';
 export type Reader = Pick<DataSource, 'query'>;
 
 /** Which server has answered a read. */
-export type ReadServer = 'primary' | 'standby';
+export const READ_SERVERS = ['primary', 'standby'] as const;
+export type ReadServer = (typeof READ_SERVERS)[number];
 
 /** What no standby can have missed: whatever a cancel has acknowledged is flushed. In bytes of the write-ahead log. */
 const FLUSHED = 'SELECT pg_current_wal_flush_lsn() AS position';

@@ -1,7 +1,13 @@
 import type { ApolloServerPlugin, BaseContext } from '@apollo/server';
 import { ApolloServerErrorCode, ApolloServerValidationErrorCode, unwrapResolverError } from '@apollo/server/errors';
 import type { FastifyBaseLogger } from 'fastify';
-import { GraphQLError, type GraphQLFormattedError, Kind, type OperationDefinitionNode } from 'graphql';
+import {
+  GraphQLError,
+  type GraphQLFormattedError,
+  type GraphQLSchema,
+  Kind,
+  type OperationDefinitionNode,
+} from 'graphql';
 import { LimitExceeded } from './documentLimits.ts';
 import { badInput, type Failure, type FailureCode, failureOf, logFailure } from './failures.ts';
 import type { Operation } from './server.ts';
@@ -125,9 +131,12 @@ export function reportGraphQL<TContext extends ReportContext>(logger: FastifyBas
   return {
     requestDidStart: () =>
       Promise.resolve({
-        didResolveOperation: ({ operation, operationName, contextValue: { reportOperation } }) => {
+        didResolveOperation: ({ schema, operation, operationName, contextValue: { reportOperation } }) => {
           if (operation !== undefined)
-            reportOperation({ name: operationName?.slice(0, MAX_NAME_LENGTH) ?? null, field: fieldOf(operation) });
+            reportOperation({
+              name: operationName?.slice(0, MAX_NAME_LENGTH) ?? null,
+              field: fieldOf(operation, schema),
+            });
           return Promise.resolve();
         },
         willSendResponse: ({ response, errors, contextValue: { requestId, reportOutcome } }) => {
@@ -173,7 +182,9 @@ function failureOfField(error: unknown, introspection: boolean): Failure {
 }
 
 /** Of the schema's own names, so that it can label a metric: the one field at the top, or `several`. */
-function fieldOf({ selectionSet: { selections } }: OperationDefinitionNode): string {
+function fieldOf({ operation, selectionSet: { selections } }: OperationDefinitionNode, schema: GraphQLSchema): string {
+  // With no type to hold its fields against, the validation takes whatever a subscription names.
+  if (schema.getRootType(operation) === undefined) return 'none';
   const [first, ...others] = selections;
   return first?.kind === Kind.FIELD && others.length === 0 ? first.name.value : 'several';
 }

@@ -3,8 +3,13 @@ import type { Metrics } from '../telemetry/metrics.ts';
 
 /** Serves the metrics at `/metrics`, for Prometheus. */
 export function addMetricsRoute(server: FastifyInstance, metrics: Metrics): void {
+  let reading: ReturnType<Metrics['read']> | null = null;
   server.get('/metrics', async (_request, reply) => {
-    const { contentType, text } = await metrics.read();
+    // Nothing bounds how many ask at once, and however many do, the metrics are read once.
+    reading ??= metrics.read().finally(() => {
+      reading = null;
+    });
+    const { contentType, text } = await reading;
     return reply.type(contentType).send(text);
   });
 }

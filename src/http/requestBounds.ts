@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { doWork, type Work } from '../database/deadline.ts';
+import type { LoadState } from '../telemetry/loadMetrics.ts';
 import { badInput, serviceUnavailable } from './failures.ts';
 
 export interface RequestBounds {
@@ -18,11 +19,16 @@ declare module 'fastify' {
   }
 }
 
-/** Holds requests to their bounds; to be called before routes are added. The probes always pass. */
-export function boundRequests(server: FastifyInstance, bounds: RequestBounds): void {
+/**
+ * Holds requests to their bounds; to be called before routes are added. The probes and the metrics always pass: they are
+ * wanted most where nothing else does.
+ *
+ * @param state kept up to date.
+ */
+export function boundRequests(server: FastifyInstance, bounds: RequestBounds, state: LoadState): void {
   server.decorateRequest('work', null);
   server.decorateRequest('spent', null);
-  shedLoad(server, bounds);
+  shedLoad(server, bounds, state);
   server.addHook('onRoute', (route) => {
     const { handler } = route;
     route.handler = function (request, reply) {
@@ -39,26 +45,27 @@ export function boundRequests(server: FastifyInstance, bounds: RequestBounds): v
 }
 
 /** Sheds load before the process falls over. */
-function shedLoad(server: FastifyInstance, { maxConcurrentRequests }: RequestBounds): void {
-  let concurrentRequests = 0;
+function shedLoad(server: FastifyInstance, { maxConcurrentRequests }: RequestBounds, state: LoadState): void {
   const leave = (): void => {
-    concurrentRequests -= 1;
+    state.underWay -= 1;
   };
   server.addHook('onRequest', (request, reply, done) => {
-    if (isProbe(request)) {
+    if (isAboutService(request)) {
       done();
       return;
     }
-    concurrentRequests += 1;
+    state.underWay += 1;
     reply.raw.once('close', () => {
       if (request.work === null) leave();
       else request.work.then(leave, leave);
     });
-    const isTooMany = concurrentRequests > maxConcurrentRequests;
-    done(isTooMany ? serviceUnavailable('The service is overloaded. Try again.') : undefined);
+    if (state.underWay > maxConcurrentRequests) {
+      state.observeShed();
+      done(serviceUnavailable('The service is overloaded. Try again.'));
+    } else done();
   });
 }
 
-function isProbe(request: FastifyRequest): boolean {
-  return request.routeOptions.url?.startsWith('/health/') === true;
+function isAboutService({ routeOptions: { url } }: FastifyRequest): boolean {
+  return url === '/metrics' || url?.startsWith('/health/') === true;
 }

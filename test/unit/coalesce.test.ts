@@ -58,13 +58,20 @@ describe('what is asked for together', () => {
     await expect(failing(2)).rejects.toThrow('away');
   });
 
-  test('is turned away beyond what may wait', async () => {
+  test('is turned away beyond what may wait, and counted', async () => {
     const { load, release } = heldLoads();
-    const ask = coalesce(load, OPTIONS);
+    let sheds = 0;
+    const observeShed = (): void => {
+      sheds += 1;
+    };
+    const state = { slots: 0, maxWaiting: 0, waiting: 0, underWay: 0, observeBatch: () => undefined, observeShed };
+    const ask = coalesce(load, OPTIONS, state);
+    expect(state).toMatchObject({ slots: 1, maxWaiting: 5 });
     const first = ask(0);
     await sleep(5);
     const waiting = [1, 2, 3, 4, 5].map((key) => ask(key));
     await expect(ask(6)).rejects.toThrow(Overloaded);
+    expect([state.waiting, sheds]).toEqual([5, 1]);
     for (let batch = 0; batch < 3; batch += 1) {
       release();
       await sleep(5);

@@ -30,10 +30,16 @@ describe('those who wait for locks', () => {
     await expect(lane('all', soon())).rejects.toThrow('away');
   });
 
-  test('give up at their time, one by one, and are turned away where too many wait', async () => {
-    const lane = createLane<number, string>(async (keys) => keys.map(() => null));
+  test('give up at their time, one by one, and are turned away where too many wait, and counted', async () => {
+    let sheds = 0;
+    const observeShed = (): void => {
+      sheds += 1;
+    };
+    const state = { waiting: 0, observeWait: () => undefined, observeShed };
+    const lane = createLane<number, string>(async (keys) => keys.map(() => null), state);
     const waiting = Array.from({ length: 1_000 }, (_, key) => lane(key, performance.now() + 100));
     await expect(lane(1_000, soon())).rejects.toThrow(Overloaded);
+    expect([state.waiting, sheds]).toEqual([1_000, 1]);
     const results = await Promise.allSettled(waiting);
     expect(results.every((result) => result.status === 'rejected' && result.reason instanceof LockTimeout)).toBe(true);
   });

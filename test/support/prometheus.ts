@@ -1,0 +1,111 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { stringify } from 'yaml';
+import { DASHBOARD_FOLDER, readPrometheusConfig } from './dashboard.ts';
+
+/** Debian's, where it is installed. */
+export const PROMETHEUS = ['/usr/bin/prometheus'].find((file) => existsSync(file));
+
+const PROMTOOL = '/usr/bin/promtool';
+
+/** What an instant query found. */
+export interface Found {
+  readonly metric: Readonly<Record<string, string>>;
+  readonly value: readonly [time: number, value: string];
+}
+
+export interface Prometheus {
+  /** @throws what Prometheus has against the expression. */
+  readonly query: (expression: string) => Promise<readonly Found[]>;
+  /** Of each rule, how its evaluation went. */
+  readonly rules: () => Promise<readonly { readonly name: string; readonly health: string }[]>;
+}
+
+/** Where, how often, and in whose place Prometheus asks. */
+export interface Scraping {
+  /** By the name of the job; what is not named is not asked. */
+  readonly targets: Readonly<Record<string, string>>;
+  readonly interval: string;
+}
+
+/** Starts a Prometheus with the project's configuration, which asks others, and oftener; the end of the test file stops it. */
+export async function startPrometheus({ targets, interval }: Scraping): Promise<Prometheus> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'order-items-prometheus-'));
+  const config = readPrometheusConfig();
+  for (const file of config.rule_files) await copyFile(path.join(DASHBOARD_FOLDER, file), path.join(folder, file));
+  const file = path.join(folder, 'prometheus.yaml');
+  const scrapes = config.scrape_configs.flatMap((scrape) => {
+    const target = targets[scrape.job_name];
+    return target === undefined ? [] : [{ ...scrape, static_configs: [{ targets: [target] }] }];
+  });
+  const global = {
+    ...config.global,
+    scrape_interval: interval,
+    scrape_timeout: interval,
+    evaluation_interval: interval,
+  };
+  await writeFile(file, stringify({ ...config, global, scrape_configs: scrapes }));
+  const child = spawn(
+    PROMETHEUS ?? '',
+    [`--config.file=${file}`, `--storage.tsdb.path=${folder}/data`, '--web.listen-address=127.0.0.1:0'],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  const ended = once(child, 'close');
+  afterAll(async () => {
+    child.kill('SIGTERM');
+    await ended;
+    await rm(folder, { recursive: true });
+  });
+  const url = Promise.withResolvers<string>();
+  let output = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    output += chunk;
+    const address = /msg="Listening on" address=(\S+)/.exec(output)?.[1];
+    if (address !== undefined) url.resolve(`http://${address}`);
+  });
+  void ended.then(() => {
+    url.reject(new Error(`Prometheus ended:\n${output}`));
+  });
+  const api = `${await url.promise}/api/v1`;
+  const query: Prometheus['query'] = async (expression) => {
+    const { result } = await ask<{ result: Found[] }>(`${api}/query?query=${encodeURIComponent(expression)}`);
+    return result;
+  };
+  await untilAsked(query);
+  return {
+    query,
+    rules: async () => {
+      const { groups } = await ask<{ groups: { rules: { name: string; health: string }[] }[] }>(`${api}/rules`);
+      return groups.flatMap(({ rules }) => rules);
+    },
+  };
+}
+
+/** Runs promtool in the folder of the dashboard. @returns what it prints; rejects with that when it finds fault. */
+export async function promtool(...args: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(PROMTOOL, args, { cwd: DASHBOARD_FOLDER });
+  return stdout;
+}
+
+/** It looks for its targets some seconds after its web server answers. */
+async function untilAsked(query: Prometheus['query']): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (Date.now() < deadline) {
+    const found = await query('up == 1').catch(() => []);
+    if (found.length > 0) return;
+    await sleep(100);
+  }
+  throw new Error('Prometheus does not reach the service.');
+}
+
+async function ask<Data>(url: string): Promise<Data> {
+  const answer = (await (await fetch(url)).json()) as { status: string; error?: string; data: Data };
+  if (answer.status !== 'success') throw new Error(answer.error);
+  return answer.data;
+}

@@ -11,12 +11,12 @@ describe('in the middle of a load', () => {
   test.each(POSSIBLE.map((fault) => [fault.name, fault] as const))(
     '%s: nothing is lost, nothing is doubled, and it goes on afterwards',
     async (_, fault) => {
-      const { answers, acknowledged, lost, doubled, halved, unresolved } = await runFault(fault, site, {
-        aroundMs: 500,
-        items: 20_000,
-      });
+      const result = await runFault(fault, site, { aroundMs: 500, items: 20_000 });
+      const { answers, acknowledged, lost, doubled, halved, unresolved, ready, live } = result;
       expect({ lost, doubled, halved, unresolved }).toEqual({ lost: 0, doubled: 0, halved: 0, unresolved: 0 });
       expect(acknowledged).toBeGreaterThan(50);
+      if (fault.takesDatabaseAway === true) expect([...ready]).toContain('503');
+      if (fault.endsAll !== true) expect([...live]).toEqual(['200']);
       // Callers of an instance that is killed get no answer; whatever else happens, there is one. 400 are refusals.
       const told = ['200', '400', '503', ...(fault.endsInstances === true ? ['none'] : [])];
       expect(Object.keys(answers).filter((status) => !told.includes(status))).toEqual([]);

@@ -11,6 +11,8 @@ export interface Fault {
   readonly inject: (site: Site) => Promise<() => Promise<void>>;
   /** How long it lasts, in milliseconds. */
   readonly durationMs: number;
+  /** Whether no instance can do its work meanwhile, as `/health/ready` has to say. */
+  readonly takesDatabaseAway?: true;
   /** Whether an instance of the service ends, so that its callers get no answer. */
   readonly endsInstances?: true;
   /** Whether all of them do. */
@@ -26,6 +28,7 @@ const DATABASE_FAULTS: readonly Fault[] = [
     return {
       name: `${name}, started again`,
       durationMs: 2_000,
+      takesDatabaseAway: true,
       inject: async ({ cluster }) => {
         await cluster.kill(signal);
         return cluster.start;
@@ -35,6 +38,7 @@ const DATABASE_FAULTS: readonly Fault[] = [
   {
     name: 'restarted while every cancel waits for a lock',
     durationMs: 1_000,
+    takesDatabaseAway: true,
     inject: async ({ cluster }) => {
       const holder = await cluster.connect();
       await holder.query('BEGIN; LOCK TABLE order_item IN EXCLUSIVE MODE');
@@ -46,6 +50,7 @@ const DATABASE_FAULTS: readonly Fault[] = [
   {
     name: 'failover: primary killed (-9), synchronous standby promoted',
     durationMs: 1_000,
+    takesDatabaseAway: true,
     inject: async ({ cluster }) => {
       await cluster.addStandby(true);
       await cluster.kill('SIGKILL');
@@ -72,6 +77,7 @@ const DATABASE_FAULTS: readonly Fault[] = [
   {
     name: 'database read-only',
     durationMs: 2_000,
+    takesDatabaseAway: true,
     inject: async ({ cluster }) => {
       const set = async (value: string): Promise<void> => {
         await cluster.query(`ALTER SYSTEM SET default_transaction_read_only = ${value}`);
@@ -84,6 +90,7 @@ const DATABASE_FAULTS: readonly Fault[] = [
   {
     name: 'max_connections exhausted by others',
     durationMs: 2_000,
+    takesDatabaseAway: true,
     inject: async ({ cluster }) => {
       const sessions: pg.Client[] = [];
       const state = { running: true };
@@ -123,6 +130,7 @@ const NETWORK_FAULTS: readonly Fault[] = [
   {
     name: 'connections cut, network gone',
     durationMs: 2_000,
+    takesDatabaseAway: true,
     inject: async ({ network }) => {
       await network.cut();
       return network.mend;
@@ -147,6 +155,7 @@ const NETWORK_FAULTS: readonly Fault[] = [
   {
     name: 'network swallows every byte',
     durationMs: 4_000,
+    takesDatabaseAway: true,
     inject: async ({ network }) => {
       network.swallow();
       return network.mend;

@@ -40,8 +40,10 @@ export interface LoadAccount extends Account {
   readonly answers: Readonly<Record<string, number>>;
   /** With a key, without an acknowledgement, and not found cancelled once when asked again. */
   readonly unresolved: number;
-  /** The longest that a caller waited, in milliseconds. */
+  /** The longest that a caller waited for an answer, in milliseconds. */
   readonly longestMs: number;
+  /** The same for those who were told to come again: a 503 that does not say when counts as `wrong`. */
+  readonly longestRefusalMs: number;
 }
 
 export interface Load {
@@ -66,23 +68,23 @@ export function startLoad(urls: readonly string[], token: () => string, ids: rea
   const agent = new Agent({ keepAlive: true });
   const attempts: Attempt[] = [];
   const answers: Record<string, number> = {};
-  let [next, turn, requests, longestMs, servedAt, again] = [0, 0, 0, 0, 0, 0];
+  let [next, turn, requests, longestMs, longestRefusalMs, servedAt, again] = [0, 0, 0, 0, 0, 0, 0];
   let running = true;
 
-  const count = (answer: string): void => {
-    answers[answer] = (answers[answer] ?? 0) + 1;
-  };
-  const send = async (request: Request): Promise<{ readonly status: number | null; readonly isServed: boolean }> => {
+  /** @param wanted what a good answer to the request is: that it was served, or a refusal. */
+  const send = async (request: Request, wanted: 'served' | 'refused' = 'served'): Promise<boolean> => {
     const begun = performance.now();
-    const { status, text } = await exchange(new URL(request.path, urls[turn++ % urls.length]), token(), request, agent);
+    const url = new URL(request.path, urls[turn++ % urls.length]);
+    const { status, text, retryAfter } = await exchange(url, token(), request, agent);
+    const durationMs = performance.now() - begun;
     requests += 1;
-    longestMs = Math.max(longestMs, performance.now() - begun);
-    return { status, isServed: status === 200 && request.isServed(text) };
-  };
-  const sendCounted = async (request: Request): Promise<boolean> => {
-    const { status, isServed } = await send(request);
-    count(status === 200 && !isServed ? 'wrong' : String(status ?? 'none'));
-    return isServed;
+    longestMs = Math.max(longestMs, durationMs);
+    if (status === 503) longestRefusalMs = Math.max(longestRefusalMs, durationMs);
+    const isServed = status === 200 && request.isServed(text);
+    const isWrong = status === 200 ? isServed !== (wanted === 'served') : status === 503 && retryAfter === null;
+    const answer = isWrong ? 'wrong' : String(status ?? 'none');
+    answers[answer] = (answers[answer] ?? 0) + 1;
+    return wanted === 'served' ? isServed : status === 400;
   };
   const anyId = (): string => ids[Math.floor(Math.random() * ids.length)] ?? '';
   const callers: Callers = {
@@ -90,7 +92,7 @@ export function startLoad(urls: readonly string[], token: () => string, ids: rea
       const cancel = { ids: ids.slice(next, (next += size)), door, key: isKeyed ? randomUUID() : null };
       if (cancel.ids.length < size) throw new Error('The items to cancel ran out.');
       const begun = performance.now();
-      const isAcknowledged = await sendCounted(cancelRequest(cancel));
+      const isAcknowledged = await send(cancelRequest(cancel));
       attempts.push({ ...cancel, isAcknowledged });
       if (isAcknowledged) servedAt = Math.max(servedAt, begun);
       return isAcknowledged;
@@ -98,12 +100,10 @@ export function startLoad(urls: readonly string[], token: () => string, ids: rea
     cancelAgain: async () => {
       const done = attempts[again++ % Math.max(attempts.length, 1)];
       if (done?.isAcknowledged !== true) return false;
-      const { status, isServed } = await send(cancelRequest({ ids: done.ids, door: 'rest', key: null }));
-      count(isServed ? 'wrong' : String(status ?? 'none'));
-      return status === 400;
+      return send(cancelRequest({ ids: done.ids, door: 'rest', key: null }), 'refused');
     },
-    readEntities: (size) => sendCounted(entitiesRequest(Array.from({ length: size }, anyId))),
-    readPage: () => sendCounted(pageRequest(`order-${Math.floor((Math.random() * ids.length) / 20)}`)),
+    readEntities: (size) => send(entitiesRequest(Array.from({ length: size }, anyId))),
+    readPage: () => send(pageRequest(`order-${Math.floor((Math.random() * ids.length) / 20)}`)),
   };
   const live = repeated(crowd, CALLERS)
     .flat()
@@ -134,11 +134,11 @@ export function startLoad(urls: readonly string[], token: () => string, ids: rea
     stop: async (database) => {
       running = false;
       await ended;
-      const told = { requests, longestMs, answers: { ...answers } };
+      const told = { requests, longestMs, longestRefusalMs, answers: { ...answers } };
       // Whoever has a key asks again and is told the truth.
       let unresolved = 0;
       for (const attempt of attempts.filter(({ isAcknowledged, key }) => !isAcknowledged && key !== null)) {
-        if (!(await send(cancelRequest(attempt))).isServed) unresolved += 1;
+        if (!(await send(cancelRequest(attempt)))) unresolved += 1;
       }
       await abandon();
       return { ...told, unresolved, ...(await accountFor(attempts, database)) };
@@ -146,16 +146,17 @@ export function startLoad(urls: readonly string[], token: () => string, ids: rea
   };
 }
 
-/** @returns status null where no answer came. */
-function exchange(
-  url: URL,
-  token: string,
-  { headers, body }: Request,
-  agent: Agent,
-): Promise<{ readonly status: number | null; readonly text: string }> {
+interface Answer {
+  /** Null where none came. */
+  readonly status: number | null;
+  readonly text: string;
+  readonly retryAfter: string | null;
+}
+
+function exchange(url: URL, token: string, { headers, body }: Request, agent: Agent): Promise<Answer> {
   return new Promise((resolve) => {
     const none = (): void => {
-      resolve({ status: null, text: '' });
+      resolve({ status: null, text: '', retryAfter: null });
     };
     const sent = httpRequest(
       url,
@@ -166,7 +167,8 @@ function exchange(
           text += chunk;
         });
         response.on('end', () => {
-          resolve({ status: response.statusCode ?? null, text });
+          const { statusCode = null, headers: answered } = response;
+          resolve({ status: statusCode, text, retryAfter: answered['retry-after'] ?? null });
         });
         response.on('error', none);
       },

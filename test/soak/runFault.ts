@@ -10,10 +10,18 @@ export interface FaultRun {
   readonly items: number;
 }
 
-export interface FaultResult extends LoadAccount {
+export interface Recovery {
+  /** What the probes said in the meantime; `none` where there was no answer. */
+  readonly ready: ReadonlySet<string>;
+  readonly live: ReadonlySet<string>;
   /** From the end of the fault to the first cancel that was begun after it and acknowledged, in milliseconds. */
   readonly recoveryMs: number;
 }
+
+export interface FaultResult extends LoadAccount, Recovery {}
+
+/** How often the probes are asked, in milliseconds. */
+const PROBE_MS = 100;
 
 /** Runs a load, lets something go wrong in the middle of it, and gives the account. */
 export async function runFault(fault: Fault, site: Site, { aroundMs, items }: FaultRun): Promise<FaultResult> {
@@ -25,18 +33,47 @@ export async function runFault(fault: Fault, site: Site, { aroundMs, items }: Fa
   );
   try {
     await sleep(aroundMs);
-    const recoveryMs = await suffer(fault, site, load);
+    const recovery = await suffer(fault, site, load);
     await sleep(aroundMs);
-    return { recoveryMs, ...(await load.stop(site.cluster)) };
+    return { ...recovery, ...(await load.stop(site.cluster)) };
   } finally {
     await load.abandon();
   }
 }
 
-/** Lets something go wrong under a load. @returns the time to recovery, in milliseconds. */
-export async function suffer(fault: Fault, site: Site, load: Load): Promise<number> {
-  const undo = await fault.inject(site);
-  await sleep(fault.durationMs);
-  await undo();
-  return load.untilServed();
+/** Lets something go wrong under a load, and waits until cancels are served again. */
+export async function suffer(fault: Fault, site: Site, load: Load): Promise<Recovery> {
+  const probes = askProbes(site.instances[1].url);
+  try {
+    const undo = await fault.inject(site);
+    await sleep(fault.durationMs);
+    await undo();
+    return { recoveryMs: await load.untilServed(), ...probes };
+  } finally {
+    await probes.stop();
+  }
+}
+
+function askProbes(url: string): Omit<Recovery, 'recoveryMs'> & { readonly stop: () => Promise<void> } {
+  const [ready, live] = [new Set<string>(), new Set<string>()];
+  let running = true;
+  const ask = async (path: string, answers: Set<string>): Promise<void> => {
+    while (running) {
+      const answer = await fetch(url + path).then(
+        ({ status }) => String(status),
+        () => 'none',
+      );
+      answers.add(answer);
+      await sleep(PROBE_MS);
+    }
+  };
+  const asking = Promise.all([ask('/health/ready', ready), ask('/health/live', live)]);
+  return {
+    ready,
+    live,
+    stop: async () => {
+      running = false;
+      await asking;
+    },
+  };
 }

@@ -10,7 +10,8 @@ const HEADS = [
   'not acknowledged, but cancelled',
   'lost',
   'doubled',
-  'longest wait, s',
+  'ready said',
+  'longest wait for a 503, for any answer, s',
   'recovery, s',
 ];
 
@@ -39,7 +40,8 @@ function cellsOf(result: FaultResult): string[] {
       result.lost + result.unresolved,
       result.doubled + result.halved,
     ].map(tellCount),
-    tellSeconds(result.longestMs, 1),
+    [...result.ready].sort().join(', '),
+    `${tellSeconds(result.longestRefusalMs, 1)}, ${tellSeconds(result.longestMs, 1)}`,
     tellSeconds(result.recoveryMs, 2),
   ];
 }

@@ -39,7 +39,7 @@ async function soak(minutes: number, faults: number, seed: number): Promise<void
     const names = inRandomOrder(possibleFaults(site), faults, seed);
     for (const [position, fault] of names.entries()) {
       await sleep((end - performance.now()) / (names.length - position + 1) - fault.durationMs);
-      const recoveryMs = await suffer(fault, site, load);
+      const { recoveryMs } = await suffer(fault, site, load);
       recoveries.push(recoveryMs);
       tell(
         `${tellSeconds(performance.now() - begun, 0)} s: ${fault.name}, recovered in ${tellSeconds(recoveryMs, 2)} s`,
@@ -48,7 +48,18 @@ async function soak(minutes: number, faults: number, seed: number): Promise<void
     await sleep(end - performance.now());
     const { startMb, mostMb, endMb, growthMbPerMinute } = memory.stop();
     const account = await load.stop(site.cluster);
-    const { requests, answers, acknowledged, unacknowledged, lost, unresolved, doubled, halved, longestMs } = account;
+    const {
+      requests,
+      answers,
+      acknowledged,
+      unacknowledged,
+      lost,
+      unresolved,
+      doubled,
+      halved,
+      longestMs,
+      longestRefusalMs,
+    } = account;
     printRow(['soak', `${minutes} minutes, seed ${seed}`]);
     printRow(['---', '---']);
     printRow(['requests', tellCount(requests)]);
@@ -59,6 +70,7 @@ async function soak(minutes: number, faults: number, seed: number): Promise<void
     printRow(['doubled, or half done', tellCount(doubled + halved)]);
     printRow(['cancelled without an acknowledgement, and without a key to ask again', tellCount(unacknowledged)]);
     printRow(['longest wait for an answer', `${tellSeconds(longestMs, 1)} s`]);
+    printRow(['longest wait for a 503', `${tellSeconds(longestRefusalMs, 1)} s`]);
     printRow(['longest recovery', `${tellSeconds(Math.max(...recoveries), 2)} s`]);
     printRow([
       'memory of the instance that lived through it',

@@ -18,6 +18,8 @@ describe('configuration', () => {
       databaseUrl: null,
       dataDir: '.data',
       databasePoolSize: 10,
+      databaseReadUrls: [],
+      databasePooling: 'session',
       auth: null,
       routerSecret: null,
       introspection: true,
@@ -49,6 +51,26 @@ describe('configuration', () => {
 
   test('takes an empty variable for one that is not set', () => {
     expect(readConfig({ PORT: '', DATABASE_URL: '' })).toMatchObject({ port: 4001, databaseUrl: null });
+  });
+
+  test('takes several servers for reads, and for writes the one that takes them', () => {
+    const several = 'postgres://a:1,b:2/items?target_session_attrs=read-write';
+    const standbys = 'postgres://c/items, postgres://d/items';
+    const config = readConfig({ DATABASE_URL: several, DATABASE_READ_URLS: standbys, DATABASE_POOLING: 'transaction' });
+    expect(config).toMatchObject({
+      databaseUrl: several,
+      databaseReadUrls: ['postgres://c/items', 'postgres://d/items'],
+      databasePooling: 'transaction',
+    });
+  });
+
+  test.each([
+    [{ DATABASE_URL: 'postgres://a,b/items' }, 'DATABASE_URL must have target_session_attrs=read-write where'],
+    [{ DATABASE_READ_URLS: 'postgres://a/items' }, 'DATABASE_READ_URLS needs DATABASE_URL'],
+    [{ DATABASE_URL: 'postgres://a/x', DATABASE_READ_URLS: 'postgres://b/x,c' }, 'DATABASE_READ_URLS must be URLs'],
+    [{ DATABASE_POOLING: 'statement' }, 'DATABASE_POOLING must be one of session, transaction'],
+  ])('refuses %j', (environment, defect) => {
+    expect(defectsOf(environment)).toEqual([expect.stringContaining(defect)]);
   });
 
   test('cannot be changed once read', () => {

@@ -1,0 +1,142 @@
+import pg from 'pg';
+import { openCluster } from '../soak/cluster.ts';
+import { openVolume } from '../soak/volume.ts';
+import { anOrderItem } from '../support/orderItems.ts';
+import { startTestService, type TestService } from '../support/testService.ts';
+
+/*
+ * A real standby that follows a real primary, and two instances of the service that write to the one and read from the other.
+ */
+
+const volume = await openVolume();
+const cluster = await openCluster(volume.folder, {});
+const [primaryUrl, standbyUrl] = cluster.urls;
+const { host: primaryHost } = new URL(primaryUrl);
+const { host: standbyHost } = new URL(standbyUrl);
+await cluster.addStandby(false);
+afterAll(async () => {
+  await cluster[Symbol.asyncDispose]();
+  await volume[Symbol.asyncDispose]();
+});
+
+const environment = {
+  // The standby first: it takes no writes.
+  DATABASE_URL: `${primaryUrl.replace(primaryHost, `${standbyHost},${primaryHost}`)}?target_session_attrs=read-write`,
+  DATABASE_READ_URLS: standbyUrl,
+  DATABASE_POOL_SIZE: '4',
+};
+const one = await startTestService(environment);
+const other = await startTestService(environment);
+const withoutStandby = await startTestService({
+  ...environment,
+  DATABASE_READ_URLS: 'postgres://nobody@127.0.0.1:1/x',
+});
+
+async function onStandby(statement: string): Promise<void> {
+  const client = new pg.Client(standbyUrl);
+  await client.connect();
+  await client.query(statement);
+  await client.end();
+}
+
+/** Until the standby is as far as the primary. */
+async function untilReplayed(): Promise<void> {
+  const caughtUp =
+    "SELECT 1 FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_flush_lsn() AND state = 'streaming'";
+  while ((await cluster.query(caughtUp)).length === 0);
+}
+
+async function readsOf(service: TestService): Promise<Record<'primary' | 'standby', number>> {
+  const text = await (await fetch(`${service.url}/metrics`)).text();
+  const count = (server: string): number =>
+    Number(new RegExp(`^order_items_reads_total\\{server="${server}"\\} (\\d+)$`, 'm').exec(text)?.[1]);
+  return { primary: count('primary'), standby: count('standby') };
+}
+
+/** Reads an item, and tells which server answered. */
+async function read(service: TestService, id: string): Promise<{ readonly status: unknown; readonly from: string }> {
+  const before = await readsOf(service);
+  const { data } = await service.graphql('query($id: ID!) { orderItem(id: $id) { status } }', { id });
+  const after = await readsOf(service);
+  const from = after.standby > before.standby ? 'standby' : after.primary > before.primary ? 'primary' : 'none';
+  return { status: data.orderItem?.status, from };
+}
+
+test('the server that takes writes is found wherever it stands in the URL', async () => {
+  const [row] = await one.dataSource.query<{ recovering: boolean }[]>('SELECT pg_is_in_recovery() AS recovering');
+  expect(row).toEqual({ recovering: false });
+});
+
+test('a standby that is as far as the primary answers reads', async () => {
+  const id = await anOrderItem(one.dataSource);
+  await untilReplayed();
+  expect(await read(one, id)).toEqual({ status: 'PENDING', from: 'standby' });
+});
+
+test('a list, and the items of orders, are read there, too', async () => {
+  await anOrderItem(one.dataSource, { orderId: 'listed' });
+  await untilReplayed();
+  const before = await readsOf(one);
+  const list =
+    '{ orderItems(filter: { orderId: "listed" }) { edges { node { order { items { edges { cursor } } } } } } }';
+  const { data } = await one.graphql(list);
+  expect(data.orderItems.edges[0].node.order.items.edges).toHaveLength(1);
+  expect(await readsOf(one)).toEqual({ primary: before.primary, standby: before.standby + 2 });
+});
+
+describe('while the standby lags behind', () => {
+  beforeAll(() => onStandby('SELECT pg_wal_replay_pause()'));
+  afterAll(() => onStandby('SELECT pg_wal_replay_resume()'));
+
+  test.each([
+    ['the instance that cancelled it', one],
+    ['another instance', other],
+  ])('whoever has cancelled an item sees it cancelled, through %s', async (_, reader) => {
+    const id = await anOrderItem(one.dataSource);
+    expect((await one.cancelByRest(id)).status).toBe(200);
+    expect(await read(reader, id)).toEqual({ status: 'CANCELLED', from: 'primary' });
+  });
+
+  test('a cancellation is shown whole', async () => {
+    const id = await anOrderItem(one.dataSource);
+    const { body } = await one.cancelByRest(id);
+    const query = 'query($id: ID!) { orderItem(id: $id) { cancellation { requestId } } }';
+    expect((await other.graphql(query, { id })).data).toEqual({
+      orderItem: { cancellation: { requestId: body.request_id } },
+    });
+  });
+});
+
+test('many cancels of one item at two instances: one succeeds', async () => {
+  const id = await anOrderItem(one.dataSource);
+  const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? one : other).cancelByRest(id)));
+  expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+  expect(answers.filter(({ status }) => status === 400)).toHaveLength(39);
+});
+
+test('a start does not wait for a standby that is not there', async () => {
+  const id = await anOrderItem(one.dataSource);
+  expect(await read(withoutStandby, id)).toEqual({ status: 'PENDING', from: 'primary' });
+});
+
+describe('failover', () => {
+  test('the standby that was promoted does it all, without a restart of the service', async () => {
+    await untilReplayed();
+    const id = await anOrderItem(one.dataSource);
+    await untilReplayed();
+    await cluster.kill('SIGKILL');
+    const away = await one.cancelByRest(id);
+    expect([away.status, away.headers.get('retry-after')]).toEqual([503, '1']);
+    await cluster.promote();
+    await expect(untilServed(one, id)).resolves.toBe(200);
+    await expect(untilServed(other, id)).resolves.toBe(400);
+    expect((await read(other, id)).status).toBe('CANCELLED');
+  });
+});
+
+async function untilServed(service: TestService, id: string): Promise<number> {
+  for (;;) {
+    const { status } = await service.cancelByRest(id);
+    if (status !== 503) return status;
+  }
+}

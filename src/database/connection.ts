@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
-import { beginStatement } from './deadline.ts';
+import type { Span } from '../telemetry/spans.ts';
+import { beginStatement, currentSpan } from './deadline.ts';
 import { isSilence } from './faults.ts';
 import type { SilenceWatch } from './silenceWatch.ts';
 
@@ -43,12 +44,15 @@ export class Connection extends pg.Client {
       const result = query(...prepared(request, config));
       if (result instanceof Promise) {
         watch.begin(session);
+        const span = startSpan(request[0]);
         result.then(
           () => {
             watch.end(session, true);
+            span?.end();
           },
           (error: unknown) => {
             watch.end(session, error instanceof pg.DatabaseError);
+            span?.end(error);
             if (isSilence(error)) void this.end().catch(() => undefined);
           },
         );
@@ -75,6 +79,13 @@ export function socketOf(client: pg.Client): Socket {
 
 /** A statement that begins with its name, as `/* read_order_items *\/ SELECT …`, is planned once on each connection. */
 const NAME = /^\/\* (\w+) \*\//;
+
+/** @returns null where the statement is not traced. */
+function startSpan(statement: unknown): Span | null {
+  const span = currentSpan();
+  if (span === null || typeof statement !== 'string') return null;
+  return span.startStatement({ text: statement, name: NAME.exec(statement)?.[1] ?? null });
+}
 
 /** Gives a statement its name and the time that is left. Taking a transaction back is never too late. @throws DeadlineExceeded */
 function prepared([statement, ...values]: unknown[], config?: pg.ClientConfig): unknown[] {

@@ -127,7 +127,11 @@ export function reportGraphQL<TContext extends ReportContext>(logger: FastifyBas
       Promise.resolve({
         didResolveOperation: ({ operation, operationName, contextValue: { reportOperation } }) => {
           if (operation !== undefined)
-            reportOperation({ name: operationName?.slice(0, MAX_NAME_LENGTH) ?? null, field: fieldOf(operation) });
+            reportOperation({
+              name: operationName?.slice(0, MAX_NAME_LENGTH) ?? null,
+              type: operation.operation,
+              field: fieldOf(operation),
+            });
           return Promise.resolve();
         },
         willSendResponse: ({ response, errors, contextValue: { requestId, reportOutcome } }) => {

@@ -134,6 +134,7 @@ function observeQueues(registry: Registry): (name: string) => QueueState {
   });
   return (queue) => {
     const state: QueueState = {
+      name: queue,
       waiting: 0,
       underWay: 0,
       observeBatch: (size) => {

@@ -43,6 +43,7 @@ describe('configuration', () => {
       corsOrigins: [],
       cacheMaxAgeS: 0,
       cacheScope: 'private',
+      tracing: null,
       production: false,
     });
   });

@@ -1,15 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DataSource } from 'typeorm';
-import { openDevelopmentIssuer } from '../../src/auth/developmentIssuer.ts';
 import { lockItem } from '../support/lockedItem.ts';
 import { anOrderItem, insertOrderItems } from '../support/orderItems.ts';
-import { type OtlpCollector, startOtlpCollector } from '../support/otlpCollector.ts';
-import type { ExportedSpan } from '../support/otlpSpans.ts';
-import { killServiceProcesses, startServiceProcess } from '../support/serviceProcess.ts';
-import { createTestDatabase } from '../support/testDatabase.ts';
+import { childrenOf, idsOf, only, openTraces } from '../support/traces.ts';
 
 const SERVER = 2;
 const CLIENT = 3;
@@ -17,87 +9,7 @@ const ERROR = 2;
 const CANCEL =
   'mutation Late($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) { ... on CancelOrderItemSuccess { orderItem { id } } } }';
 
-const dataDir = await mkdtemp(path.join(tmpdir(), 'order-items-traces-'));
-const database = await createTestDatabase();
-const dataSource = await new DataSource({ type: 'postgres', url: database.url }).initialize();
-const token = await (await openDevelopmentIssuer(dataDir)).issueToken();
-
-afterEach(killServiceProcesses);
-afterAll(async () => {
-  await dataSource.destroy();
-  await database.drop();
-  await rm(dataDir, { recursive: true });
-});
-
-type Headers = Readonly<Record<string, string>>;
-
-/** A service that is asked for something, as its callers ask. */
-class Asked {
-  readonly url: string;
-
-  constructor(url: string) {
-    this.url = url;
-  }
-
-  /** @returns the request id of the answer. */
-  async post(pathname: string, body?: object, headers: Headers = {}): Promise<string> {
-    const response = await fetch(`${this.url}${pathname}`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    await response.text();
-    return response.headers.get('x-request-id') ?? '';
-  }
-
-  graphql(query: string, variables: object = {}, headers: Headers = {}): Promise<string> {
-    return this.post('/graphql', { query, variables }, headers);
-  }
-
-  read(id: string, headers: Headers = {}): Promise<string> {
-    return this.graphql(`query Reads { orderItem(id: "${id}") { status } }`, {}, headers);
-  }
-}
-
-interface Traced {
-  readonly spans: readonly ExportedSpan[];
-  readonly collector: OtlpCollector;
-  readonly output: string;
-  /** The lines of the log for requests. */
-  readonly lines: readonly Record<string, unknown>[];
-}
-
-/** Everything that a service tells of itself when it is asked, and then ended. */
-async function trace(act: (service: Asked) => Promise<unknown>, environment: Headers = {}): Promise<Traced> {
-  const collector = await startOtlpCollector();
-  const service = startServiceProcess({
-    DATABASE_URL: database.url,
-    DATA_DIR: dataDir,
-    PLAYGROUND: 'false',
-    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
-    ...environment,
-  });
-  await act(new Asked(await service.url));
-  service.child.kill('SIGTERM');
-  expect(await service.exit).toBe(0);
-  const output = service.output();
-  const lines = output
-    .split('\n')
-    .filter((line) => line.includes('"msg":"request"'))
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
-  return { spans: collector.spans, collector, output, lines };
-}
-
-function only<T>(found: readonly T[]): T {
-  expect(found).toHaveLength(1);
-  return found[0] as T;
-}
-
-function childrenOf(spans: readonly ExportedSpan[], { traceId, spanId }: ExportedSpan): ExportedSpan[] {
-  return spans.filter((span) => span.traceId === traceId && span.parentSpanId === spanId);
-}
-
-const idsOf = ({ traceId, spanId }: ExportedSpan): object => ({ traceId, spanId });
+const { dataSource, databaseUrl, token, trace } = await openTraces();
 
 describe('a request', () => {
   test('is one trace through each door: its span, that of its batch, those of its statements', async () => {
@@ -115,7 +27,7 @@ describe('a request', () => {
         'http.request.method': 'POST',
         'http.route': name.slice('POST '.length),
         'http.response.status_code': 200,
-        'order_items.outcome': position === 0 ? 'CANCELLED' : 'CANCELLED',
+        'order_items.outcome': 'CANCELLED',
       });
       const batch = only(childrenOf(ofTrace, request));
       expect(batch).toMatchObject({ name: 'batch cancel_order_items', attributes: { 'order_items.batch.size': 1 } });
@@ -177,7 +89,7 @@ describe('a request', () => {
 
   test('that waits for a locked item and fails shows what it waited for, and is marked', async () => {
     const id = await anOrderItem(dataSource);
-    const lock = await lockItem(database.url, id);
+    const lock = await lockItem(databaseUrl, id);
     const { spans } = await trace((service) => service.post(`/v0/line_item/${id}/cancel`), { LOCK_TIMEOUT_MS: '200' });
     await lock.release();
     const request = only(spans.filter(({ kind }) => kind === SERVER));
@@ -223,18 +135,18 @@ test('a batch links to every request that it serves, and each of them to it', as
       const text = await (await fetch(`${service.url}/metrics`)).text();
       return Number(/^order_items_queue_waiting\{queue="read_order_items"\} (\d+)$/m.exec(text)?.[1]);
     };
-    await dataSource.transaction(async (manager) => {
+    const answers = await dataSource.transaction(async (manager) => {
       await manager.query('LOCK TABLE order_item IN ACCESS EXCLUSIVE MODE');
-      const answers = [service.read(ids[0] ?? '')];
+      const sent = [service.read(ids[0] ?? '')];
       await sleep(100);
-      answers.push(service.read(ids[1] ?? ''));
+      sent.push(service.read(ids[1] ?? ''));
       await sleep(100);
       // Both batches are under way, so that what comes now gathers.
-      answers.push(...ids.slice(2).map((id) => service.read(id)));
-      while ((await waiting()) < count) await sleep(20);
-      setTimeout(() => void Promise.all(answers).then((all) => requestIds.push(...all)), 0);
+      sent.push(...ids.slice(2).map((id) => service.read(id)));
+      for (let look = 0; look < 100 && (await waiting()) < count; look += 1) await sleep(20);
+      return sent;
     });
-    while (requestIds.length < count + 2) await sleep(20);
+    requestIds.push(...(await Promise.all(answers)));
   });
   const batch = only(spans.filter(({ links }) => links.length > 1));
   expect(batch).toMatchObject({ name: 'batch read_order_items', attributes: { 'order_items.batch.size': count } });
@@ -271,72 +183,4 @@ test('nothing that callers say in confidence gets to the collector', async () =>
   for (const secret of ['planted', token, token.split('.')[2] ?? token, id, otherId]) {
     expect(bytes).not.toContain(secret);
   }
-});
-
-describe('a collector', () => {
-  test.each(['is not there', 'takes everything and never answers'])('that %s delays nobody', async (behaviour) => {
-    const hanging = await startOtlpCollector({ answers: false });
-    const endpoint = behaviour === 'is not there' ? 'http://127.0.0.1:9' : hanging.url;
-    const id = await anOrderItem(dataSource);
-    let stoppedAt = 0;
-    const { output, lines } = await trace(
-      async (service) => {
-        // More than one batch of spans, so that some are on their way.
-        for (let round = 0; round < 10; round += 1) {
-          await Promise.all(Array.from({ length: 60 }, () => service.read(id)));
-        }
-        stoppedAt = performance.now();
-      },
-      { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, RATE_LIMIT_PER_MINUTE: '0' },
-    );
-    expect(performance.now() - stoppedAt).toBeLessThan(5_000);
-    expect(lines).toHaveLength(600);
-    expect(lines.every(({ status, durationMs }) => status === 200 && Number(durationMs) < 2_000)).toBe(true);
-    const complaints = output.split('\n').filter((line) => line.includes('"level":"warn"'));
-    expect(complaints.length).toBeLessThan(4);
-    expect(complaints.join('\n')).toContain('the collector did not take the last spans');
-  });
-});
-
-describe('what traces', () => {
-  /** Tells on standard error what the process loads of OpenTelemetry, and for whom. */
-  const probe = `import { registerHooks } from 'node:module';
-    registerHooks({ resolve(specifier, context, next) {
-      const found = next(specifier, context);
-      if (/node_modules.@opentelemetry|telemetry.openTelemetry/.test(found.url))
-        process.stderr.write('\\nloaded ' + found.url + ' for ' + context.parentURL + '\\n');
-      return found;
-    } });`;
-
-  async function loadedWith(environment: Headers): Promise<string[]> {
-    const service = startServiceProcess({ DATABASE_URL: database.url, DATA_DIR: dataDir, ...environment }, [
-      process.execPath,
-      '--import',
-      `data:text/javascript,${encodeURIComponent(probe)}`,
-      'src/main.ts',
-    ]);
-    await new Asked(await service.url).read(await anOrderItem(dataSource));
-    service.child.kill('SIGTERM');
-    expect(await service.exit).toBe(0);
-    return service
-      .output()
-      .split('\n')
-      .filter((line) => line.startsWith('loaded '));
-  }
-
-  test('is loaded only where there is a collector', async () => {
-    const { url } = await startOtlpCollector();
-    const isOfTracing = (line: string): boolean =>
-      // The metrics' library brings the API, which does nothing by itself.
-      !/for \S+node_modules.(prom-client|@opentelemetry.api)\b/.test(line);
-    const without = await loadedWith({});
-    expect(without.filter(isOfTracing)).toEqual([]);
-    for (const variable of ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']) {
-      const loaded = (await loadedWith({ [variable]: url })).filter(isOfTracing);
-      for (const name of ['openTelemetry.ts', '@opentelemetry/sdk-trace/', '@opentelemetry/exporter-trace-otlp-proto/'])
-        expect(loaded.filter((line) => line.includes(name))).not.toEqual([]);
-    }
-    const disabled = await loadedWith({ OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_SDK_DISABLED: 'TRUE' });
-    expect(disabled.filter(isOfTracing)).toEqual([]);
-  });
 });

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { type ExportedSpan, readExport } from './otlpSpans.ts';
 
-/** What takes the spans of services, on loopback; the end of the test file stops it. */
+/** What takes the spans of services, on loopback. {@link stopOtlpCollectors} stops it. */
 export interface OtlpCollector {
   /** For `OTEL_EXPORTER_OTLP_ENDPOINT`. */
   readonly url: string;
@@ -14,6 +14,8 @@ export interface OtlpCollector {
   readonly bodies: Buffer[];
   readonly requests: { readonly path: string | undefined; readonly headers: IncomingHttpHeaders }[];
 }
+
+const running = new Set<Server>();
 
 /** @param answers whether it does; or it takes requests and says nothing. */
 export async function startOtlpCollector({ answers = true } = {}): Promise<OtlpCollector> {
@@ -27,9 +29,14 @@ export async function startOtlpCollector({ answers = true } = {}): Promise<OtlpC
     });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  afterAll(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  });
+  running.add(server);
   return { ...collector, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+export function stopOtlpCollectors(): void {
+  for (const server of running) {
+    server.closeAllConnections();
+    server.close();
+  }
+  running.clear();
 }

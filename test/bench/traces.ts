@@ -1,10 +1,32 @@
 import type { Findings } from './findings.ts';
-import { createDatasetFor, measure, progress, type Sample, spreadOf, warmUp, type World } from './measure.ts';
+import {
+  createDatasetFor,
+  measure,
+  progress,
+  type Sample,
+  type Spread,
+  spreadOf,
+  warmUp,
+  type World,
+} from './measure.ts';
 import { startContender, startSink } from './processes.ts';
 import { numberText, spreadText, tableOf } from './table.ts';
 
 const CONNECTIONS = 32;
 const MEASURED = ['entity', 'cancel'] as const;
+
+interface Row {
+  readonly workload: string;
+  /** Which requests are. */
+  readonly traced: string;
+  readonly perSecond: Spread;
+  /** The throughput as a multiple of that without tracing, round by round. */
+  readonly ratio: Spread;
+  /** Of the service's processor time, in milliseconds a request: it notices less of what else the machine does. */
+  readonly cpuMs: Spread;
+  readonly p99: Spread;
+  readonly megabytes: number;
+}
 
 /** What tracing costs: the same service without it, with every request traced, and with one in ten, in turn. */
 export async function measureTraces(world: World): Promise<Findings> {
@@ -27,7 +49,7 @@ export async function measureTraces(world: World): Promise<Findings> {
     await warmUp(world, service, dataset, MEASURED);
     services.push({ name, service });
   }
-  const rows = [];
+  const rows: Row[] = [];
   for (const workload of MEASURED) {
     const samples = services.map((): Sample[] => []);
     for (let round = 0; round < world.options.rounds; round += 1) {
@@ -53,18 +75,20 @@ export async function measureTraces(world: World): Promise<Findings> {
         traced: name,
         perSecond: spreadOf(own.map(({ perSecond }) => perSecond)),
         ratio: spreadOf(own.map(({ perSecond }, round) => perSecond / (without[round]?.perSecond ?? 0))),
+        cpuMs: spreadOf(own.map(({ cores, perSecond }) => (cores * 1_000) / perSecond)),
         p99: spreadOf(own.map(({ p99 }) => p99)),
         megabytes: spreadOf(own.map(({ megabytes }) => megabytes)).median,
       });
     });
   }
   const text = tableOf(
-    ['service', 'traced', 'req/s', 'as fast as without', 'p99 ms', 'MB'],
+    ['service', 'traced', 'req/s', 'as fast as without', 'CPU ms', 'p99 ms', 'MB'],
     rows.map((row) => [
       row.workload,
       row.traced,
       spreadText(row.perSecond),
       spreadText(row.ratio, 2),
+      spreadText(row.cpuMs, 3),
       spreadText(row.p99, 1),
       numberText(row.megabytes),
     ]),

@@ -40,3 +40,12 @@ test.each([[{ OTEL_EXPORTER_OTLP_ENDPOINT: '' }], [{ OTEL_SDK_DISABLED: 'TRUE' }
     expect(await loadedWith(environment)).toEqual([]);
   },
 );
+
+test('the log has the trace id all the same, and no span', async () => {
+  const { lines } = await trace(async (service) => service.read(await anOrderItem(dataSource)), {
+    OTEL_EXPORTER_OTLP_ENDPOINT: '',
+  });
+  expect(lines).toMatchObject([{ requestId: expect.stringMatching(/^[0-9a-f]{32}$/) }]);
+  expect(lines[0]?.['trace_id']).toBe(lines[0]?.['requestId']);
+  expect(lines[0]).not.toHaveProperty('span_id');
+});

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseDatabaseUrl } from './database/databaseUrl.ts';
+import { readTracing, type TracingConfig } from './telemetry/tracingConfig.ts';
 
 /** What the service is told from outside. README has the table of every variable, its default and its meaning. */
 export interface Config {
@@ -31,6 +32,8 @@ export interface Config {
   readonly cacheMaxAgeS: number;
   /** Whether what is kept may be shown to others than whoever asked for it. */
   readonly cacheScope: CacheScope;
+  /** Null: nothing is traced. */
+  readonly tracing: TracingConfig | null;
   readonly production: boolean;
 }
 
@@ -222,7 +225,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   for (const [name, value] of Object.entries(env)) if (value !== undefined && value !== '') given[name] = value;
   const parsed = environment.safeParse(given);
   const defects = (parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`);
-  defects.push(...defectsBetween(given));
+  const { tracing, defects: defectsOfTracing } = readTracing(given);
+  defects.push(...defectsBetween(given), ...defectsOfTracing);
   if (!parsed.success || defects.length > 0) throw new InvalidConfig(defects);
   const values = parsed.data;
   const production = values.NODE_ENV === 'production';
@@ -266,6 +270,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     corsOrigins: Object.freeze(values.CORS_ORIGINS),
     cacheMaxAgeS: values.CACHE_MAX_AGE_S,
     cacheScope: values.CACHE_SCOPE,
+    tracing,
     production,
   });
 }

@@ -37,6 +37,7 @@ import { buildSchema } from './order-items/subgraphSchema.ts';
 import type { PagesOptions } from './pages/pages.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import type { Tracing } from './telemetry/spans.ts';
 
 /** A service that is serving. */
 export interface Service {
@@ -72,6 +73,8 @@ export async function startService(config: Config, { logger, signal }: ServiceDe
   opened.defer(() => database.stop());
   signal?.throwIfAborted();
 
+  const tracing = await loadTracing(config, logger);
+  opened.defer(() => tracing?.stop());
   const connections = connectionsOf(config);
   const migrations = await migrateDatabase(database.url, connections);
   if (migrations.length > 0) logger.info({ migrations }, 'database migrated');
@@ -97,6 +100,7 @@ export async function startService(config: Config, { logger, signal }: ServiceDe
     bodyLimitBytes: config.limits.bodyBytes,
     logger,
     metrics,
+    tracing,
     isDraining: () => draining,
   });
   opened.defer(() => close(server));
@@ -233,7 +237,7 @@ async function addRoutes(
       requestId: request.id,
       served: config.cacheMaxAgeS === 0 ? null : new Served(),
       reportOperation: (operation) => {
-        request.operation = Array.isArray(request.body) ? { name: null, field: 'batch' } : operation;
+        request.operation = Array.isArray(request.body) ? { name: null, type: null, field: 'batch' } : operation;
       },
       reportOutcome: (outcome) => {
         reportOutcome(request, outcome);
@@ -246,6 +250,13 @@ async function addRoutes(
 async function loadPages(server: FastifyInstance, options: PagesOptions): Promise<onRequestHookHandler> {
   const { addPages } = await import('./pages/pages.ts');
   return addPages(server, options);
+}
+
+/** Where nothing is traced, nothing of what traces is loaded. */
+async function loadTracing({ tracing }: Config, logger: Logger): Promise<Tracing | null> {
+  if (tracing === null) return null;
+  const { startTracing } = await import('./telemetry/openTelemetry.ts');
+  return startTracing(tracing, logger);
 }
 
 function verifierOf({ auth }: Config, developmentIssuer: DevelopmentIssuer | null, metrics: Metrics): TokenVerifier {

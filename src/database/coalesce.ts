@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader';
+import type { Span } from '../telemetry/spans.ts';
 import { currentWork, DeadlineExceeded, doWork, type Work, withinDeadline } from './deadline.ts';
 
 /** More is waiting already than can be served soon. */
@@ -28,6 +29,7 @@ export const SHORTEST_MS = 20;
 
 /** What a queue tells of itself, for the metrics. */
 export interface QueueState {
+  readonly name: string;
   /** Its bounds, which it tells when it is made. */
   slots: number;
   maxWaiting: number;
@@ -41,8 +43,9 @@ export interface QueueState {
 }
 
 /** Of a queue that nobody watches. */
-function unwatched(): QueueState {
+export function unwatched(name: string): QueueState {
   return {
+    name,
     slots: 0,
     maxWaiting: 0,
     waiting: 0,
@@ -70,7 +73,7 @@ interface Asked<Key> {
 export function coalesce<Key, Value>(
   load: (keys: readonly Key[]) => Promise<readonly (Value | Error)[]>,
   { slots, maxBatchSize, maxWaiting, changes }: CoalesceOptions,
-  state: QueueState = unwatched(),
+  state: QueueState = unwatched('unnamed'),
 ): (key: Key) => Promise<Value> {
   Object.assign(state, { slots, maxWaiting });
   const batches: (() => void)[] = [];
@@ -85,7 +88,7 @@ export function coalesce<Key, Value>(
       state.waiting -= asked.length;
       state.observeBatch(asked.length);
       try {
-        return await loadInTime(load, asked, changes);
+        return await loadInTime(load, asked, { changes, name: state.name });
       } finally {
         state.underWay -= 1;
         dispatch();
@@ -114,7 +117,7 @@ export function coalesce<Key, Value>(
 async function loadInTime<Key, Value>(
   load: (keys: readonly Key[]) => Promise<readonly (Value | Error)[]>,
   asked: readonly Asked<Key>[],
-  changes: boolean,
+  { changes, name }: { readonly changes: boolean; readonly name: string },
 ): Promise<readonly (Value | Error)[]> {
   const now = performance.now();
   const inTime = asked.filter(({ work }) => work.deadline > now + SHORTEST_MS);
@@ -123,7 +126,7 @@ async function loadInTime<Key, Value>(
   const end = changes ? Math.min(...deadlines) : Math.max(...deadlines);
   const values = await doFor(
     inTime.map(({ work }) => work),
-    end,
+    { name, deadline: end },
     () => load(inTime.map(({ key }) => key)),
   );
   if (inTime.length === asked.length) return values;
@@ -132,11 +135,30 @@ async function loadInTime<Key, Value>(
 }
 
 /** Does something for several at once, until a time; what it takes counts for each of them. */
-export async function doFor<T>(works: readonly Work[], deadline: number, act: () => Promise<T>): Promise<T> {
-  const shared: Work = { deadline, statements: 0 };
+export async function doFor<T>(
+  works: readonly Work[],
+  { name, deadline }: { readonly name: string; readonly deadline: number },
+  act: () => Promise<T>,
+): Promise<T> {
+  const shared: Work = { deadline, statements: 0, span: startBatchSpan(name, works) };
   try {
-    return await doWork(shared, act);
+    const result = await doWork(shared, act);
+    shared.span?.end();
+    return result;
+  } catch (error) {
+    shared.span?.end(error);
+    throw error;
   } finally {
-    for (const work of works) work.statements += shared.statements;
+    // Once, though one request may ask for several things.
+    for (const work of new Set(works)) work.statements += shared.statements;
   }
+}
+
+/** @returns null where nobody in the batch is traced. */
+function startBatchSpan(name: string, works: readonly Work[]): Span | null {
+  const first = works.find(({ span }) => span !== null)?.span ?? null;
+  if (first === null) return null;
+  // Once each, though one request may ask for several things.
+  const served = new Set(works.map(({ span }) => span).filter((span) => span !== null));
+  return first.startBatch({ name, served: [...served], size: works.length });
 }

@@ -1,5 +1,6 @@
 import pg from 'pg';
-import { beginStatement } from './deadline.ts';
+import type { Span } from '../telemetry/spans.ts';
+import { beginStatement, currentSpan } from './deadline.ts';
 import { isReadOnly, isSilence } from './faults.ts';
 import { NoServer, READ_ONLY, type Servers, socketOf } from './servers.ts';
 import type { SilenceWatch } from './silenceWatch.ts';
@@ -66,12 +67,15 @@ export class Connection extends pg.Client {
       const result = query(...limited(request, pooled, config));
       if (result instanceof Promise) {
         watch.begin(session);
+        const span = startSpan(request[0]);
         result.then(
           () => {
             watch.end(session, true);
+            span?.end();
           },
           (error: unknown) => {
             watch.end(session, error instanceof pg.DatabaseError);
+            span?.end(error);
             const isDemoted = servers.mustTakeWrites && isReadOnly(error);
             if (isDemoted) servers.forget();
             if (isDemoted || isSilence(error)) void this.end().catch(() => undefined);
@@ -103,6 +107,13 @@ class DatabaseSilent extends Error {
 
 /** A statement that begins with its name, as `/* read_order_items *\/ SELECT …`, is planned once on each connection. */
 const NAME = /^\/\* (\w+) \*\//;
+
+/** @returns null where the statement is not traced. */
+function startSpan(statement: unknown): Span | null {
+  const span = currentSpan();
+  if (span === null || typeof statement !== 'string') return null;
+  return span.startStatement({ text: statement, name: NAME.exec(statement)?.[1] ?? null });
+}
 
 /** Gives a statement its name and the time that is left. Taking a transaction back is never too late. @throws DeadlineExceeded */
 function limited([statement, ...values]: unknown[], pooled: boolean, config?: pg.ClientConfig): unknown[] {

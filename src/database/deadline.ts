@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Span } from '../telemetry/spans.ts';
 
 /** What is done for a request, or for a batch of them. */
 export interface Work {
@@ -6,6 +7,8 @@ export interface Work {
   readonly deadline: number;
   /** The statements that it has waited for so far; one that serves a batch counts for each request in it. */
   statements: number;
+  /** Null where it is not traced. */
+  readonly span: Span | null;
 }
 
 const works = new AsyncLocalStorage<Work>();
@@ -26,7 +29,12 @@ export class DeadlineExceeded extends Error {
 
 /** The work under way. */
 export function currentWork(): Work {
-  return works.getStore() ?? { deadline: Infinity, statements: 0 };
+  return works.getStore() ?? { deadline: Infinity, statements: 0, span: null };
+}
+
+/** The span of the work under way; null where it is not traced. */
+export function currentSpan(): Span | null {
+  return works.getStore()?.span ?? null;
 }
 
 /**
@@ -36,7 +44,7 @@ export function currentWork(): Work {
  * @param time on the clock of `performance.now()`.
  */
 export function withDeadline<T>(time: number, act: () => T): T {
-  return doWork({ deadline: time, statements: 0 }, act);
+  return doWork({ deadline: time, statements: 0, span: null }, act);
 }
 
 /** As {@link withDeadline}, for whoever wants to know afterwards what it took. */

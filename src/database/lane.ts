@@ -63,7 +63,7 @@ export function createLane<Key, Value>(
       const end = Math.min(...tried.map(({ work }) => work.deadline));
       const results = await doFor(
         tried.map(({ work }) => work),
-        end,
+        { name: 'locked', deadline: end },
         () => tryAll(tried.map(({ key }) => key)),
       ).catch((error: unknown) => {
         const failure = Error.isError(error) ? error : new Error('The try failed.', { cause: error });

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { coalesce, type CoalesceOptions } from './coalesce.ts';
+import { coalesce, type CoalesceOptions, unwatched } from './coalesce.ts';
 import { isDatabaseUnavailable } from './faults.ts';
 
 /** What runs statements that change nothing. */
@@ -10,10 +10,10 @@ export const READ_SERVERS = ['primary', 'standby'] as const;
 export type ReadServer = (typeof READ_SERVERS)[number];
 
 /** What no standby can have missed: whatever a cancel has acknowledged is flushed. In bytes of the write-ahead log. */
-const FLUSHED = 'SELECT pg_current_wal_flush_lsn() AS position';
+const FLUSHED = '/* flushed_position */ SELECT pg_current_wal_flush_lsn() AS position';
 
 /** Null where the server is no standby, or not any more. */
-const REPLAYED = 'SELECT pg_last_wal_replay_lsn() AS position';
+const REPLAYED = '/* replayed_position */ SELECT pg_last_wal_replay_lsn() AS position';
 
 /** An answer must not be older than its question: who asks while another question is under way waits for the next one. */
 const POSITIONS: CoalesceOptions = { slots: 1, maxBatchSize: 1_000, maxWaiting: 10_000, changes: false };
@@ -95,11 +95,15 @@ function watchStandby(dataSource: DataSource): Standby {
 
 /** Asks for a position in the write-ahead log; those who ask at the same time are told together. */
 function askPosition(dataSource: DataSource, statement: string): () => Promise<bigint | null> {
-  const ask = coalesce<null, bigint | null>(async (asked) => {
-    const [row] = await dataSource.query<{ position: string | null }[]>(statement);
-    const position = row?.position == null ? null : parsePosition(row.position);
-    return asked.map(() => position);
-  }, POSITIONS);
+  const ask = coalesce<null, bigint | null>(
+    async (asked) => {
+      const [row] = await dataSource.query<{ position: string | null }[]>(statement);
+      const position = row?.position == null ? null : parsePosition(row.position);
+      return asked.map(() => position);
+    },
+    POSITIONS,
+    unwatched('log_position'),
+  );
   return () => ask(null);
 }
 

@@ -135,6 +135,7 @@ export function reportGraphQL<TContext extends ReportContext>(logger: FastifyBas
           if (operation !== undefined)
             reportOperation({
               name: operationName?.slice(0, MAX_NAME_LENGTH) ?? null,
+              type: operation.operation,
               field: fieldOf(operation, schema),
             });
           return Promise.resolve();

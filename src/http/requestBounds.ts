@@ -36,7 +36,7 @@ export function boundRequests(server: FastifyInstance, bounds: RequestBounds, st
       if (request.raw.socket.destroyed) throw badInput('The client has hung up.');
       // Reading the request has taken some of its time.
       const deadline = performance.now() + bounds.requestTimeoutMs - reply.elapsedTime;
-      request.spent = { deadline, statements: 0 };
+      request.spent = { deadline, statements: 0, span: request.span };
       const answer: unknown = doWork(request.spent, () => handler.call(this, request, reply));
       if (answer instanceof Promise) request.work = answer;
       return answer;

@@ -8,20 +8,16 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify';
-import type { Logger } from '../telemetry/logger.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
-import { clientOf } from './client.ts';
 import { errorBody, statusOf } from './errorBody.ts';
 import { allowOrigins, type BrowserSafetyOptions, SAFETY_HEADERS } from './browserSafety.ts';
 import { Failure, failureOf, logFailure, serviceUnavailable } from './failures.ts';
 import { boundRequests, type RequestBounds } from './requestBounds.ts';
 import { requestIdOf } from './requestId.ts';
+import { reportRequest, type RequestReports, traceRequests } from './requestReports.ts';
 
-export interface ServerOptions extends RequestBounds, BrowserSafetyOptions {
-  readonly logger: Logger;
+export interface ServerOptions extends RequestBounds, BrowserSafetyOptions, RequestReports {
   /** A request with a larger body is turned away. */
   readonly bodyLimitBytes: number;
-  readonly metrics: Metrics;
   /** Whether the service is about to stop, and turns new requests away. */
   readonly isDraining: () => boolean;
 }
@@ -30,6 +26,8 @@ export interface ServerOptions extends RequestBounds, BrowserSafetyOptions {
 export interface Operation {
   /** As the client calls it; null where it does not. */
   readonly name: string | null;
+  /** `query`, `mutation` or `subscription`; null for several operations in one request. */
+  readonly type: string | null;
   /** The one field at the top, or `several`. */
   readonly field: string;
 }
@@ -116,6 +114,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     boundPipeline(request.socket, response);
   });
   // Hooks that await nothing take a callback: a promise for each of them would be made for each request.
+  traceRequests(server, options.tracing);
   server.addHook('onRequest', (request, reply, done) => {
     reply.headers({ ...SAFETY_HEADERS, 'x-request-id': request.id });
     reply.raw.once('close', () => {
@@ -203,39 +202,6 @@ const unreadAnswers = new WeakMap<Socket, number>();
 /** Notes how a request ended, for the log. */
 export function reportOutcome(request: FastifyRequest, outcome: string): void {
   request.outcomes = new Set(request.outcomes).add(outcome);
-}
-
-/** One line of the log, and one count. */
-function reportRequest({ logger, metrics }: ServerOptions, request: FastifyRequest, reply: FastifyReply): void {
-  // The pattern, not the path: a path can hold anything.
-  const route = request.routeOptions.url ?? null;
-  const isAnswered = reply.raw.writableFinished;
-  const { operation, outcomes = new Set([isAnswered ? 'ok' : 'hung_up']) } = request;
-  const client = clientOf(request.headers);
-  const durationMs = Math.round(reply.elapsedTime * 100) / 100;
-  logger.info(
-    {
-      requestId: request.id,
-      method: request.method,
-      route,
-      ...(operation === null ? {} : { operation: operation.name, field: operation.field }),
-      ...(client === null ? {} : { client: client.name, clientVersion: client.version }),
-      status: reply.statusCode,
-      outcome: [...outcomes].sort().join(','),
-      ...(isAnswered ? {} : { hungUp: true }),
-      durationMs,
-      statements: request.spent?.statements ?? 0,
-    },
-    'request',
-  );
-  metrics.observeRequest({
-    route: route ?? 'unknown',
-    operation: operation?.field ?? null,
-    outcomes,
-    // Whoever has no token must not choose labels.
-    client: request.caller === null ? null : (client?.name ?? null),
-    durationMs,
-  });
 }
 
 function isLate(error: Error): boolean {

@@ -84,6 +84,7 @@ function watchQueues(registry: Registry, countSheds: (full: string) => () => voi
     const state: QueueState = {
       slots: 0,
       maxWaiting: 0,
+      name: queue,
       waiting: 0,
       underWay: 0,
       observeBatch: (size) => {

@@ -13,6 +13,7 @@ import { installPackages } from './packages.ts';
 import { startLoad } from './processes.ts';
 import { writeReport } from './report.ts';
 import { measureLock, measureP99 } from './tail.ts';
+import { measureTraces } from './traces.ts';
 import { describeMachine } from './usage.ts';
 
 /*
@@ -28,6 +29,7 @@ const MEASUREMENTS: Record<Part, (world: World) => Promise<Findings>> = {
   p99: measureP99,
   lock: measureLock,
   memory: measureMemory,
+  traces: measureTraces,
 };
 
 async function bench(options: Options, signal: AbortSignal): Promise<void> {

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { CONTENDERS, type ContenderName } from './processes.ts';
 import { COMPARED, type ComparedName } from './workloads.ts';
 
-const PARTS = ['compare', 'growth', 'p99', 'lock', 'memory'] as const;
+const PARTS = ['compare', 'growth', 'p99', 'lock', 'memory', 'traces'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface Options {
@@ -38,6 +38,7 @@ Parts; without any, the contenders are compared:
   --p99                   the service's latency at 80 % of what it can do
   --lock                  cancels beside an item that somebody has locked
   --memory [MINUTES]      the service's memory under load (10)
+  --traces                the service with and without tracing
 `;
 
 /** @throws for options that are not known or make no sense. */
@@ -62,6 +63,7 @@ export function parseOptions(argv: readonly string[]): Options | null {
       p99: { type: 'boolean' },
       lock: { type: 'boolean' },
       memory: { type: 'string' },
+      traces: { type: 'boolean' },
     },
   });
   if (values.help === true) return null;

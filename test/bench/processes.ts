@@ -37,15 +37,20 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
+export interface ContenderStart {
+  readonly databaseUrl: string;
+  readonly issuer: Issuer;
+  readonly folder: string;
+  /** What the service is told besides. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /** Starts a contender as a process of its own, with one event loop. */
-export async function startContender(
-  name: ContenderName,
-  { databaseUrl, issuer, folder }: { readonly databaseUrl: string; readonly issuer: Issuer; readonly folder: string },
-): Promise<Contender> {
-  if (name === 'service') return startService(databaseUrl, issuer, folder);
+export async function startContender(name: ContenderName, start: ContenderStart): Promise<Contender> {
+  if (name === 'service') return startService(start);
   const child = keep(
     fork(path.join(import.meta.dirname, 'contenders', `${name}.ts`), {
-      env: { PATH: process.env['PATH'], NODE_ENV: 'production', DATABASE_URL: databaseUrl },
+      env: { PATH: process.env['PATH'], NODE_ENV: 'production', DATABASE_URL: start.databaseUrl },
     }),
   );
   const [served] = (await Promise.race([once(child, 'message'), once(child, 'exit').then(() => [null])])) as [
@@ -56,7 +61,7 @@ export async function startContender(
 }
 
 /** The service as `npm start` runs it in production. */
-async function startService(databaseUrl: string, issuer: Issuer, folder: string): Promise<Contender> {
+async function startService({ databaseUrl, issuer, folder, environment = {} }: ContenderStart): Promise<Contender> {
   const port = await freePort();
   const logFile = path.join(folder, `service-${port}.log`);
   await using log = await open(logFile, 'w');
@@ -73,6 +78,7 @@ async function startService(databaseUrl: string, issuer: Issuer, folder: string)
         // The limit is for each caller, and all the load is one caller's.
         RATE_LIMIT_PER_MINUTE: '0',
         ...issuer.environment,
+        ...environment,
       },
       stdio: ['ignore', log.fd, log.fd],
     }),
@@ -126,6 +132,19 @@ export function startLoad(): Load {
     },
     stop: () => end(child),
   };
+}
+
+/** What takes spans and throws them away. */
+export interface Sink {
+  readonly url: string;
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts a sink for spans, as a process of its own. */
+export async function startSink(): Promise<Sink> {
+  const child = keep(fork(path.join(import.meta.dirname, 'sink.ts')));
+  const [url] = (await once(child, 'message')) as [string];
+  return { url, stop: () => end(child) };
 }
 
 function keep(child: ChildProcess): ChildProcess {

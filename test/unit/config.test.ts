@@ -45,6 +45,7 @@ describe('configuration', () => {
       corsOrigins: [],
       cacheMaxAgeS: 0,
       cacheScope: 'private',
+      tracing: null,
       production: false,
     });
   });
@@ -128,5 +129,33 @@ describe('configuration', () => {
     expect(readConfig(production).playground).toBe(false);
     expect(readConfig({ ...production, PLAYGROUND: 'true' }).playground).toBe(true);
     expect(readConfig({ PLAYGROUND: 'false' }).playground).toBe(false);
+  });
+
+  test('traces where there is a collector, and nowhere else', () => {
+    const tracingOf = (environment: Record<string, string>): unknown => readConfig(environment).tracing;
+    const collector = { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.example:4318/' };
+    const everything = { sampler: 'parentbased_always_on', ratio: 1 };
+    expect(tracingOf(collector)).toEqual({ endpoint: 'https://collector.example:4318/v1/traces', ...everything });
+    expect(tracingOf({ ...collector, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://traces.example/take' })).toEqual({
+      endpoint: 'http://traces.example/take',
+      ...everything,
+    });
+    const tenth = { OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.1' };
+    expect(tracingOf({ ...collector, ...tenth })).toMatchObject({ sampler: 'traceidratio', ratio: 0.1 });
+    expect(tracingOf({ ...collector, OTEL_SDK_DISABLED: 'True' })).toBeNull();
+    expect(tracingOf({ ...collector, OTEL_TRACES_EXPORTER: 'none' })).toBeNull();
+    expect(tracingOf({ OTEL_TRACES_SAMPLER: 'xray', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' })).toBeNull();
+  });
+
+  test('refuses a collector that it could not trace to', () => {
+    const defects = defectsOf({
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4317',
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+      OTEL_TRACES_SAMPLER: 'xray',
+      OTEL_TRACES_SAMPLER_ARG: '2',
+    });
+    expect(defects).toHaveLength(4);
+    expect(defects).toContain('OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf');
+    expect(defects).toContain('OTEL_EXPORTER_OTLP_ENDPOINT must be a URL that starts with http:// or https://');
   });
 });

@@ -1,4 +1,4 @@
-import { requestIdOf } from '../../src/http/requestId.ts';
+import { remoteSpanOf, requestIdOf } from '../../src/http/requestId.ts';
 
 const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
 
@@ -8,6 +8,20 @@ test('is the trace id of a traceparent', () => {
 
 test('is the trace id of a traceparent of a later version, which may be longer', () => {
   expect(requestIdOf(`cc-${TRACE_ID}-00f067aa0ba902b7-01-what-the-future-brings`)).toBe(TRACE_ID);
+});
+
+test.each([
+  ['01', true],
+  ['00', false],
+  ['03', true],
+  ['02', false],
+])('the span that it comes from is sampled or not by the last bit of the flags %j', (flags, isSampled) => {
+  expect(remoteSpanOf(`00-${TRACE_ID}-00f067aa0ba902b7-${flags}`)).toEqual({ spanId: '00f067aa0ba902b7', isSampled });
+});
+
+test('there is no such span without a valid traceparent', () => {
+  expect(remoteSpanOf(undefined)).toBeNull();
+  expect(remoteSpanOf(`00-${'0'.repeat(32)}-00f067aa0ba902b7-01`)).toBeNull();
 });
 
 test.each([

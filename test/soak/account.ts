@@ -31,10 +31,13 @@ interface Row extends QueryResultRow {
 /** Looks at every item that somebody wanted to cancel. */
 export async function accountFor(attempts: readonly Attempt[], database: Pick<Cluster, 'query'>): Promise<Account> {
   const rows = await database.query<Row>(
-    `SELECT id, status = 'cancelled' AS cancelled,
-       (SELECT count(*)::int FROM order_item_cancellation WHERE order_item_id = order_item.id) AS cancellations,
-       (SELECT count(*)::int FROM order_item_event WHERE order_item_id = order_item.id) AS events
-     FROM order_item WHERE id = ANY($1::uuid[])`,
+    `SELECT id, status = 'cancelled' AS cancelled, coalesce(cancellations, 0) AS cancellations, coalesce(events, 0) AS events
+     FROM order_item
+       LEFT JOIN (SELECT order_item_id, count(*)::int AS cancellations FROM order_item_cancellation GROUP BY 1) AS cancelled
+         ON cancelled.order_item_id = id
+       LEFT JOIN (SELECT order_item_id, count(*)::int AS events FROM order_item_event GROUP BY 1) AS announced
+         ON announced.order_item_id = id
+     WHERE id = ANY($1::uuid[])`,
     [attempts.flatMap(({ ids }) => ids)],
   );
   const cancelled = new Set(rows.filter((row) => row.cancelled).map(({ id }) => id));

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { Agent, request as httpRequest } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Agent } from 'undici';
 import { type Account, accountFor, type Attempt } from './account.ts';
 import type { Cluster } from './cluster.ts';
 import { type Cancel, cancelRequest, entitiesRequest, pageRequest, type Request } from './requests.ts';
@@ -65,7 +65,7 @@ export interface Load {
  * @param crowd how many times the 24 callers.
  */
 export function startLoad(urls: readonly string[], token: () => string, ids: readonly string[], crowd = 1): Load {
-  const agent = new Agent({ keepAlive: true });
+  const agent = new Agent({ headersTimeout: PATIENCE_MS, bodyTimeout: PATIENCE_MS });
   const attempts: Attempt[] = [];
   const answers: Record<string, number> = {};
   let [next, turn, requests, longestMs, longestRefusalMs, servedAt, again] = [0, 0, 0, 0, 0, 0, 0];
@@ -117,7 +117,7 @@ export function startLoad(urls: readonly string[], token: () => string, ids: rea
   const abandon = async (): Promise<void> => {
     running = false;
     await Promise.allSettled(live);
-    agent.destroy();
+    await agent.destroy();
   };
 
   return {
@@ -153,30 +153,24 @@ interface Answer {
   readonly retryAfter: string | null;
 }
 
-function exchange(url: URL, token: string, { headers, body }: Request, agent: Agent): Promise<Answer> {
-  return new Promise((resolve) => {
-    const none = (): void => {
-      resolve({ status: null, text: '', retryAfter: null });
+async function exchange(url: URL, token: string, { headers, body }: Request, agent: Agent): Promise<Answer> {
+  try {
+    const answer = await agent.request({
+      origin: url.origin,
+      path: url.pathname,
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, ...headers },
+      body,
+    });
+    const retryAfter = answer.headers['retry-after'];
+    return {
+      status: answer.statusCode,
+      text: await answer.body.text(),
+      retryAfter: typeof retryAfter === 'string' ? retryAfter : null,
     };
-    const sent = httpRequest(
-      url,
-      { method: 'POST', agent, timeout: PATIENCE_MS, headers: { authorization: `Bearer ${token}`, ...headers } },
-      (response) => {
-        let text = '';
-        response.setEncoding('utf8').on('data', (chunk: string) => {
-          text += chunk;
-        });
-        response.on('end', () => {
-          const { statusCode = null, headers: answered } = response;
-          resolve({ status: statusCode, text, retryAfter: answered['retry-after'] ?? null });
-        });
-        response.on('error', none);
-      },
-    );
-    sent.on('timeout', () => sent.destroy(new Error('no answer')));
-    sent.on('error', none);
-    sent.end(body);
-  });
+  } catch {
+    return { status: null, text: '', retryAfter: null };
+  }
 }
 
 function repeated<T>(count: number, value: T): T[] {

@@ -16,7 +16,7 @@ const HELP = `npm run soak -- [--minutes 10] [--faults 24] [--seed N]
 `;
 
 /** Times the 24 callers. */
-const CROWD = 4;
+const CROWD = 8;
 
 /** More than can be cancelled in a minute. */
 const ITEMS_PER_MINUTE = 60_000;

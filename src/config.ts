@@ -12,7 +12,8 @@ export interface Config {
   readonly databasePoolSize: number;
   /** Of standbys that may answer reads. */
   readonly databaseReadUrls: readonly string[];
-  readonly databasePooling: DatabasePooling;
+  /** Whether a pooler stands between that leaves a session of the database to a connection for a transaction only. */
+  readonly pooled: boolean;
   /** Absent: the service is its own issuer, for development. */
   readonly auth: AuthConfig | null;
   readonly routerSecret: string | null;
@@ -71,8 +72,8 @@ const CACHE_SCOPES = ['private', 'public'] as const;
 export type CacheScope = (typeof CACHE_SCOPES)[number];
 
 const POOLINGS = ['session', 'transaction'] as const;
-/** For how long a pooler between, if there is one, leaves a session of the database to a connection. */
-export type DatabasePooling = (typeof POOLINGS)[number];
+/** For how long a pooler, if there is one, leaves a session of the database to a connection. */
+type DatabasePooling = (typeof POOLINGS)[number];
 
 const ENVIRONMENTS: readonly string[] = ['development', 'test', 'production'];
 const LOOPBACK_HOSTS: readonly string[] = ['127.0.0.1', '::1', 'localhost'];
@@ -237,7 +238,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     dataDir: values.DATA_DIR,
     databasePoolSize: values.DATABASE_POOL_SIZE,
     databaseReadUrls: Object.freeze(values.DATABASE_READ_URLS),
-    databasePooling: values.DATABASE_POOLING,
+    pooled: values.DATABASE_POOLING === 'transaction',
     auth:
       values.AUTH_ISSUER === null || values.AUTH_AUDIENCE === null
         ? null

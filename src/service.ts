@@ -137,7 +137,7 @@ function connectionsOf(config: Config): Omit<DataSourceOptions, 'url'> {
     poolSize: config.databasePoolSize,
     lockTimeoutMs: config.lockTimeoutMs,
     statementTimeoutMs: config.requestTimeoutMs,
-    pooled: config.databasePooling === 'transaction',
+    pooled: config.pooled,
   };
 }
 

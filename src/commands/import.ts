@@ -52,7 +52,8 @@ async function importFile(file: string, dryRun: boolean): Promise<ImportCounts> 
   opened.defer(progress.stop);
   // First, so that a file that is not usable is known before a database is started for it.
   const rows = await readRows(file, progress.onRead);
-  const database = await openDatabase(readConfig(process.env));
+  const config = readConfig(process.env);
+  const database = await openDatabase(config);
   opened.defer(() => database.stop());
   for (const [signal, exitCode] of Object.entries(SIGNAL_EXIT_CODES)) {
     process.once(signal, () => {
@@ -62,7 +63,7 @@ async function importFile(file: string, dryRun: boolean): Promise<ImportCounts> 
       process.exit(exitCode);
     });
   }
-  await migrateDatabase(database.url);
+  await migrateDatabase(database.url, config);
   return await importOrderItems(database.url, rows, { dryRun, onRejected: progress.onRejected });
 }
 

@@ -23,10 +23,7 @@ async function migrate(direction: 'up' | 'down'): Promise<void> {
   const config = readConfig(process.env);
   const database = await openDatabase(config);
   try {
-    const names = await migrateDatabase(database.url, {
-      direction,
-      pooled: config.databasePooling === 'transaction',
-    });
+    const names = await migrateDatabase(database.url, { direction, pooled: config.pooled });
     const done = direction === 'up' ? 'Ran' : 'Took back';
     process.stdout.write(names.length === 0 ? 'Nothing to do.\n' : `${done} ${names.join(', ')}.\n`);
   } finally {

@@ -14,7 +14,13 @@ export async function migrateDatabase(
 ): Promise<string[]> {
   const limits = { lockTimeoutMs: 0, statementTimeoutMs: 0 };
   const dataSource = createDataSource({ url, entities: [], poolSize: 2, ...limits, pooled });
-  await dataSource.initialize();
+  await dataSource.initialize().catch((error: unknown) => {
+    // PgBouncer's words.
+    const isPooler = Error.isError(error) && error.message.startsWith('unsupported startup parameter');
+    throw isPooler
+      ? new Error('Before the database is a pooler: set DATABASE_POOLING=transaction.', { cause: error })
+      : error;
+  });
   try {
     return await (direction === 'up' ? migrateUp(dataSource) : migrateDown(dataSource));
   } finally {

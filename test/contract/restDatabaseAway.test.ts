@@ -119,6 +119,36 @@ describe.each([
   });
 });
 
+describe('503 the connection is lost just after the commit was sent: nobody guesses what came of it', () => {
+  test('with a key, whoever asks again gets the answer to the first request', async () => {
+    const id = await anOrderItem(dataSource);
+    const lost = await cancelAndLose(id, 'COMMIT', { 'idempotency-key': 'lost-commit' });
+    expect(await findOrderItem(dataSource, id)).toMatchObject({ status: 'cancelled', version: 2 });
+    const again = await cancel(id, { 'idempotency-key': 'lost-commit' });
+    expect(again).toMatchObject({ status: 200, body: { id, request_id: lost.body.request_id } });
+    expect(await findCancellations(dataSource, [id])).toMatchObject([{ request_id: lost.body.request_id }]);
+  });
+
+  test('without one, whoever asks again hears how the item is', async () => {
+    const id = await anOrderItem(dataSource);
+    // A single statement, which is a transaction of its own.
+    await cancelAndLose(id, 'cancel_order_items');
+    expect(await findOrderItem(dataSource, id)).toMatchObject({ status: 'cancelled', version: 2 });
+    expectError(await cancel(id), 400, 'bad_request', 'Order item is no longer cancelable.');
+    expect(await findCancellations(dataSource, [id])).toHaveLength(1);
+  });
+
+  async function cancelAndLose(id: string, commit: string, key: Record<string, string> = {}): Promise<RestAnswer> {
+    expect((await get('/health/ready')).status).toBe(200);
+    proxy.cutAfter([commit]);
+    const answer = await cancel(id, key);
+    await proxy.mend();
+    expectError(answer, 503, 'service_unavailable', UNREACHABLE);
+    expect(retryAfterOf(answer)).toBeGreaterThanOrEqual(1);
+    return answer;
+  }
+});
+
 describe('503 the database falls silent on a connection that is open: told in time, and nothing is left half done', () => {
   // By their names, where they have one: their text is sent once on each connection.
   test.each<[string, Record<string, string>]>([

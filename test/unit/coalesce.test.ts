@@ -64,7 +64,15 @@ describe('what is asked for together', () => {
     const observeShed = (): void => {
       sheds += 1;
     };
-    const state = { name: 'tested', slots: 0, maxWaiting: 0, waiting: 0, underWay: 0, observeBatch: () => undefined, observeShed };
+    const state = {
+      name: 'tested',
+      slots: 0,
+      maxWaiting: 0,
+      waiting: 0,
+      underWay: 0,
+      observeBatch: () => undefined,
+      observeShed,
+    };
     const ask = coalesce(load, OPTIONS, state);
     expect(state).toMatchObject({ slots: 1, maxWaiting: 5 });
     const first = ask(0);

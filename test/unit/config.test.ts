@@ -19,7 +19,7 @@ describe('configuration', () => {
       dataDir: '.data',
       databasePoolSize: 10,
       databaseReadUrls: [],
-      databasePooling: 'session',
+      pooled: false,
       auth: null,
       routerSecret: null,
       introspection: true,
@@ -61,7 +61,7 @@ describe('configuration', () => {
     expect(config).toMatchObject({
       databaseUrl: several,
       databaseReadUrls: ['postgres://c/items', 'postgres://d/items'],
-      databasePooling: 'transaction',
+      pooled: true,
     });
   });
 

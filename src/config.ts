@@ -127,10 +127,15 @@ const databaseUrl = z.string().superRefine((value, context) => {
   if (typeof parsed === 'string') context.addIssue(parsed);
 });
 
+function isOfAnyServer(url: string): boolean {
+  const parsed = parseDatabaseUrl(url);
+  return typeof parsed === 'object' && !parsed.mustTakeWrites;
+}
+
 /** Of one server each. Commas separate them, so a password has its own as %2C. */
 const databaseUrls = z.string().transform((value, context) => {
   const urls = value.split(',').map((one) => one.trim());
-  if (!urls.every((one) => typeof parseDatabaseUrl(one) === 'object')) {
+  if (!urls.every(isOfAnyServer)) {
     context.addIssue(
       'must be URLs that start with postgres:// or postgresql://, separated by commas, of one server each',
     );

@@ -1,8 +1,8 @@
 import pg from 'pg';
 import type { Span } from '../telemetry/spans.ts';
 import { beginStatement, currentSpan } from './deadline.ts';
-import { isReadOnly, isSilence } from './faults.ts';
-import { NoServer, READ_ONLY, type Servers, socketOf } from './servers.ts';
+import { isFull, isReadOnly, isSilence, isStalePlan } from './faults.ts';
+import { NoServer, READ_ONLY, type Server, type Servers, socketOf } from './servers.ts';
 import type { SilenceWatch } from './silenceWatch.ts';
 
 /** What the connections of a data source have in common. */
@@ -39,18 +39,20 @@ export class Connection extends pg.Client {
     const connect = this.connect.bind(this);
     const query = this.query.bind(this) as (...request: unknown[]) => unknown;
 
+    let server: Server | null = null;
     const open = async (): Promise<void> => {
       try {
         if (watch.isSilent()) throw new DatabaseSilent();
-        const server = await servers.find();
+        server = await servers.find();
         // While it was looked for, the pool may have given up.
         if (socketOf(this).destroyed) throw new DatabaseSilent();
         Object.assign(this, server === null ? {} : { host: server.host, port: server.port });
         await connect();
         if (server !== null) await this.requireWrites(query);
       } catch (error) {
-        servers.forget();
+        if (!isFull(error)) servers.forget(server);
         watch.close(session);
+        socketOf(this).destroy();
         throw error;
       }
     };
@@ -77,8 +79,8 @@ export class Connection extends pg.Client {
             watch.end(session, error instanceof pg.DatabaseError);
             span?.end(error);
             const isDemoted = servers.mustTakeWrites && isReadOnly(error);
-            if (isDemoted) servers.forget();
-            if (isDemoted || isSilence(error)) void this.end().catch(() => undefined);
+            if (isDemoted) servers.forget(server);
+            if (isDemoted || isSilence(error) || isStalePlan(error)) void this.end().catch(() => undefined);
           },
         );
       }
@@ -89,9 +91,7 @@ export class Connection extends pg.Client {
   /** It may have become a standby since it was found. */
   private async requireWrites(query: (...request: unknown[]) => unknown): Promise<void> {
     const { rows } = (await query(READ_ONLY)) as pg.QueryResult<{ readOnly: boolean }>;
-    if (rows[0]?.readOnly !== true) return;
-    void this.end().catch(() => undefined);
-    throw new NoServer();
+    if (rows[0]?.readOnly === true) throw new NoServer();
   }
 }
 

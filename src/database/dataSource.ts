@@ -43,7 +43,7 @@ const getTypeParser = ((oid, format) =>
 /** Describes the database to TypeORM; `initialize` on the result connects. */
 export function createDataSource(options: DataSourceOptions): DataSource {
   const { pooled = false } = options;
-  const servers = serversOf(options.url);
+  const servers = serversOf(options.url, pooled);
   const surroundings = { servers, watch: watchSilence(servers.isThere), pooled };
   return new DataSource({
     type: 'postgres',

@@ -29,7 +29,19 @@ export function parseDatabaseUrl(text: string): ServerUrls | string {
   const rest = path + query.replace(/([?&])target_session_attrs=[^&]*(?:&|$)/, '$1').replace(/[?&]$/, '');
   const urlOf = (host: string): string => `${start}${host}${rest}`;
   const urls = [urlOf(first), ...others.map(urlOf)] as const;
-  return urls.every((url) => URL.canParse(url))
+  return urls.every(isUrl)
     ? { urls, mustTakeWrites: target !== null }
-    : 'must name servers as host or host:port';
+    : 'must name servers as host or host:port, with what is special in a password percent-encoded';
+}
+
+/** A socket that is a file has no host before its credentials, which URL does not know. */
+function isUrl(url: string): boolean {
+  const parsed = URL.parse(url.replace(/^([^/]+:\/\/[^/?#]*@)(?=[/?#]|$)/, '$1localhost'));
+  if (parsed === null) return false;
+  try {
+    decodeURIComponent(parsed.username + parsed.password);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -6,6 +6,9 @@ const SERIALIZATION_FAILURE = '40001';
 const DEADLOCK_DETECTED = '40P01';
 const QUERY_CANCELED = '57014';
 const READ_ONLY_SQL_TRANSACTION = '25006';
+const IDLE_IN_TRANSACTION_TIMEOUT = '25P03';
+const TRANSACTION_TIMEOUT = '25P04';
+const FEATURE_NOT_SUPPORTED = '0A000';
 const NOT_ACCEPTING_CONNECTIONS = '55000';
 const INVALID_CATALOG_NAME = '3D000';
 const CONNECTION_EXCEPTION_CLASS = '08';
@@ -19,10 +22,19 @@ const NETWORK_CODES: ReadonlySet<string> = new Set([
   'ECONNRESET',
   'EPIPE',
   'ETIMEDOUT',
+  'ECONNABORTED',
+  'EADDRNOTAVAIL',
   'EHOSTUNREACH',
+  'ENETDOWN',
   'ENETUNREACH',
   'ENOTFOUND',
   'EAI_AGAIN',
+  // Of a socket that is a file.
+  'ENOENT',
+  'EAGAIN',
+  // No file is free for a socket.
+  'EMFILE',
+  'ENFILE',
 ]);
 
 /** pg and pg-pool give these without a code. */
@@ -56,6 +68,16 @@ export function isReadOnly(error: unknown): boolean {
   return codeOf(error) === READ_ONLY_SQL_TRANSACTION;
 }
 
+/** Whether the server has no room for another session. It is there, all the same. */
+export function isFull(error: unknown): boolean {
+  return codeOf(error)?.startsWith(INSUFFICIENT_RESOURCES_CLASS) === true;
+}
+
+/** Whether a table was changed since a statement was prepared, which then fails in that session for ever. */
+export function isStalePlan(error: unknown): boolean {
+  return codeOf(error) === FEATURE_NOT_SUPPORTED && Error.isError(error) && error.message.includes('cached plan');
+}
+
 /** Whether every connection was in use for so long that waiting for one was given up. pg gives no code for it. */
 export function isPoolExhausted(error: unknown): boolean {
   return Error.isError(error) && error.message === 'timeout exceeded when trying to connect';
@@ -73,7 +95,10 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   return (
     code === LOCK_NOT_AVAILABLE ||
     code === QUERY_CANCELED ||
+    code === IDLE_IN_TRANSACTION_TIMEOUT ||
+    code === TRANSACTION_TIMEOUT ||
     code === NOT_ACCEPTING_CONNECTIONS ||
+    isStalePlan(error) ||
     code === INVALID_CATALOG_NAME ||
     isReadOnly(error) ||
     isConflict(error) ||

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { OrderItem1764000000000 } from '../../migrations/1764000000000-orderItem.ts';
 import { OrderItemCancellation1764000001000 } from '../../migrations/1764000001000-orderItemCancellation.ts';
@@ -16,6 +17,9 @@ export const MIGRATIONS_TABLE = 'order_item_migration';
 /** An arbitrary number that every instance of the service shares. */
 const MIGRATION_LOCK = 4_001_776_401;
 
+/** How often whoever waits for a turn looks, in milliseconds. */
+const TURN_MS = 100;
+
 /**
  * Runs the migrations that have not run yet. Instances that start at the same time take turns.
  *
@@ -23,6 +27,8 @@ const MIGRATION_LOCK = 4_001_776_401;
  * @returns the names of the migrations that ran.
  */
 export async function migrateUp(dataSource: DataSource): Promise<string[]> {
+  const run = await namesOfRun(dataSource);
+  if (migrations.every(({ name }) => run.includes(name))) return [];
   return inTurn(dataSource, async () => {
     const ran = await dataSource.runMigrations();
     return ran.map(({ name }) => name);
@@ -61,10 +67,22 @@ async function namesOfRun(dataSource: DataSource): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** The lock lasts as long as a transaction, not a session, so that it holds behind a pooler too. */
+/**
+ * The lock lasts as long as a transaction, not a session, so that it holds behind a pooler too. Nobody waits in a session for
+ * his turn: the pooler may have no other for whoever has it.
+ */
 async function inTurn<T>(dataSource: DataSource, act: () => Promise<T>): Promise<T> {
-  return dataSource.transaction(async (manager) => {
-    await manager.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
-    return act();
-  });
+  for (;;) {
+    const turn = await dataSource.transaction(async (manager) => {
+      const [row] = await manager.query<{ taken: boolean }[]>('SELECT pg_try_advisory_xact_lock($1) AS taken', [
+        MIGRATION_LOCK,
+      ]);
+      if (row?.taken !== true) return null;
+      // A migration takes as long as it takes.
+      await manager.query('SET LOCAL idle_in_transaction_session_timeout = 0');
+      return { result: await act() };
+    });
+    if (turn !== null) return turn.result;
+    await sleep(TURN_MS);
+  }
 }

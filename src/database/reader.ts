@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { coalesce, type CoalesceOptions, unwatched } from './coalesce.ts';
-import { isDatabaseUnavailable } from './faults.ts';
+import { isDatabaseUnavailable, isOutOfTime } from './faults.ts';
 
 /** What runs statements that change nothing. */
 export type Reader = Pick<DataSource, 'query'>;
@@ -9,11 +9,16 @@ export type Reader = Pick<DataSource, 'query'>;
 export const READ_SERVERS = ['primary', 'standby'] as const;
 export type ReadServer = (typeof READ_SERVERS)[number];
 
-/** What no standby can have missed: whatever a cancel has acknowledged is flushed. In bytes of the write-ahead log. */
-const FLUSHED = '/* flushed_position */ SELECT pg_current_wal_flush_lsn() AS position';
+/** How far the log of the primary is flushed: with it, whatever a cancel has acknowledged. */
+const FLUSHED = `/* flushed_position */ SELECT pg_current_wal_flush_lsn() AS position,
+  ('x' || left(pg_walfile_name(pg_current_wal_flush_lsn()), 8))::bit(32)::int AS timeline`;
 
-/** Null where the server is no standby, or not any more. */
-const REPLAYED = '/* replayed_position */ SELECT pg_last_wal_replay_lsn() AS position';
+/**
+ * How far a standby has replayed it; no row where the server is not, or no longer, a standby. The timeline is that of its last
+ * restart point: for some time after a failover an older one, so that the primary is asked rather too often than too seldom.
+ */
+const REPLAYED = `/* replayed_position */ SELECT pg_last_wal_replay_lsn() AS position,
+  min_recovery_end_timeline AS timeline FROM pg_control_recovery() WHERE pg_is_in_recovery()`;
 
 /** An answer must not be older than its question: who asks while another question is under way waits for the next one. */
 const POSITIONS: CoalesceOptions = { slots: 1, maxBatchSize: 1_000, maxWaiting: 10_000, changes: false };
@@ -21,10 +26,16 @@ const POSITIONS: CoalesceOptions = { slots: 1, maxBatchSize: 1_000, maxWaiting: 
 /** A standby that failed is left alone for so long, in milliseconds. */
 const REST_MS = 1_000;
 
+/** A place in the write-ahead log. After a failover the log goes on in another timeline, where the same offset is another place. */
+interface Position {
+  readonly timeline: number;
+  readonly offset: bigint;
+}
+
 interface Standby {
   readonly isResting: () => boolean;
   /** Whether it has whatever was written up to a position. */
-  readonly hasReplayed: (position: bigint) => Promise<boolean>;
+  readonly hasReplayed: (position: Position) => Promise<boolean>;
   readonly query: Reader['query'];
 }
 
@@ -71,34 +82,31 @@ export function createReader(
 
 function watchStandby(dataSource: DataSource): Standby {
   const askReplayed = askPosition(dataSource, REPLAYED);
-  let replayed = 0n;
   let restsUntil = 0;
   const resting = async <T>(act: () => Promise<T>): Promise<T> => {
     try {
       return await act();
     } catch (error) {
-      restsUntil = performance.now() + REST_MS;
+      if (isDatabaseUnavailable(error) && !isOutOfTime(error)) restsUntil = performance.now() + REST_MS;
       throw error;
     }
   };
   return {
     isResting: () => !dataSource.isInitialized || performance.now() < restsUntil,
-    hasReplayed: async (position) => {
-      if (replayed >= position) return true;
-      const now = await resting(askReplayed).catch(() => null);
-      if (now !== null && now > replayed) replayed = now;
-      return replayed >= position;
+    hasReplayed: async ({ timeline, offset }) => {
+      const replayed = await resting(askReplayed).catch(() => null);
+      return replayed !== null && replayed.timeline === timeline && replayed.offset >= offset;
     },
     query: (statement, parameters) => resting(() => dataSource.query(statement, parameters)),
   };
 }
 
-/** Asks for a position in the write-ahead log; those who ask at the same time are told together. */
-function askPosition(dataSource: DataSource, statement: string): () => Promise<bigint | null> {
-  const ask = coalesce<null, bigint | null>(
+/** Asks for a position; those who ask at the same time are told together. */
+function askPosition(dataSource: DataSource, statement: string): () => Promise<Position | null> {
+  const ask = coalesce<null, Position | null>(
     async (asked) => {
-      const [row] = await dataSource.query<{ position: string | null }[]>(statement);
-      const position = row?.position == null ? null : parsePosition(row.position);
+      const [row] = await dataSource.query<{ position: string | null; timeline: number }[]>(statement);
+      const position = row?.position == null ? null : { timeline: row.timeline, offset: parseOffset(row.position) };
       return asked.map(() => position);
     },
     POSITIONS,
@@ -108,7 +116,7 @@ function askPosition(dataSource: DataSource, statement: string): () => Promise<b
 }
 
 /** @param text two numbers of 32 bits in hexadecimal digits, as in `16/B374D848`. */
-function parsePosition(text: string): bigint {
+function parseOffset(text: string): bigint {
   const [high = '', low = ''] = text.split('/');
   return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
 }

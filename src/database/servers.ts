@@ -19,8 +19,8 @@ export interface Servers {
    * @throws NoServer
    */
   readonly find: () => Promise<Server | null>;
-  /** The server that was found is not the one any more. */
-  readonly forget: () => void;
+  /** It is not, or no longer, the server to connect to. */
+  readonly forget: (server: Server | null) => void;
   /** Whether the server that was found answers, if only that it takes no more connections. If not, it is forgotten. */
   readonly isThere: () => Promise<boolean>;
 }
@@ -42,8 +42,12 @@ export class NoServer extends Error {
 /** Whether the session it is asked in takes writes; that of a standby does not. */
 export const READ_ONLY = "SELECT current_setting('transaction_read_only') = 'on' AS \"readOnly\"";
 
-/** @param text as {@link parseDatabaseUrl} reads it. @throws for another one. */
-export function serversOf(text: string): Servers {
+/**
+ * @param text as {@link parseDatabaseUrl} reads it.
+ * @param pooled whether what answers is a pooler, where a statement may have to wait for a session of the database.
+ * @throws for another text.
+ */
+export function serversOf(text: string, pooled = false): Servers {
   const parsed = parseDatabaseUrl(text);
   if (typeof parsed === 'string') throw new Error(`The URL of the database ${parsed}.`);
   const { urls, mustTakeWrites } = parsed;
@@ -70,22 +74,17 @@ export function serversOf(text: string): Servers {
     url: urls[0],
     mustTakeWrites,
     find,
-    forget: () => {
-      known = null;
+    forget: (server) => {
+      if (server === known) known = null;
     },
     isThere: async () => {
-      if (mustTakeWrites && known === null) {
-        return find().then(
-          () => true,
-          () => false,
-        );
-      }
-      const answers = await ask(known?.url ?? urls[0]).then(
-        () => true,
-        (error: unknown) => error instanceof pg.DatabaseError,
+      if (mustTakeWrites && known === null) return isAnswer(find());
+      const asked = known;
+      const isThere = await isAnswer(
+        letIn(asked?.url ?? urls[0], (client) => (pooled ? null : client.query('SELECT'))),
       );
-      if (!answers) known = null;
-      return answers;
+      if (!isThere && asked === known) known = null;
+      return isThere;
     },
   };
 }
@@ -102,8 +101,16 @@ async function takingWrites(url: string): Promise<Server> {
   return server;
 }
 
-/** Asks a server in a session of its own. @throws soon, when it does not answer. */
-async function ask(url: string): Promise<Server & { readonly readOnly: boolean }> {
+/** Asks a server. @throws soon, when it does not answer. */
+function ask(url: string): Promise<Server & { readonly readOnly: boolean }> {
+  return letIn(url, async (client) => {
+    const { rows } = await client.query<{ readOnly: boolean }>(READ_ONLY);
+    return { url, host: client.host, port: client.port, readOnly: rows[0]?.readOnly !== false };
+  });
+}
+
+/** Does something in a session of its own. @throws soon, when the server does not answer. */
+async function letIn<T>(url: string, act: (client: pg.Client) => T | Promise<T>): Promise<T> {
   const client = new pg.Client({
     connectionString: url,
     connectionTimeoutMillis: PROBE_TIMEOUT_MS,
@@ -112,14 +119,24 @@ async function ask(url: string): Promise<Server & { readonly readOnly: boolean }
   client.on('error', () => undefined);
   try {
     await client.connect();
-    const { rows } = await client.query<{ readOnly: boolean }>(READ_ONLY);
-    return { url, host: client.host, port: client.port, readOnly: rows[0]?.readOnly !== false };
+    return await act(client);
   } finally {
     // It would wait for a server that does not answer.
     void client.end().catch(() => undefined);
     setTimeout(() => {
       socketOf(client).destroy();
     }, PROBE_TIMEOUT_MS).unref();
+  }
+}
+
+/** Whether a server said something, if only that it takes no more sessions. */
+async function isAnswer(asked: Promise<unknown>): Promise<boolean> {
+  try {
+    await asked;
+    return true;
+  } catch (error) {
+    const reasons = error instanceof NoServer && error.cause instanceof AggregateError ? error.cause.errors : [error];
+    return reasons.some((reason) => reason instanceof pg.DatabaseError);
   }
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { createDataSource, type DataSourceOptions } from './dataSource.ts';
 
@@ -29,7 +30,7 @@ export function openStandbys(
         return;
       } catch (error) {
         if (attempt === 1) report(error);
-        await untilRetry(closing.signal);
+        await sleep(RETRY_MS, undefined, { signal: closing.signal }).catch(() => undefined);
       }
     }
   });
@@ -41,14 +42,4 @@ export function openStandbys(
       for (const dataSource of dataSources) if (dataSource.isInitialized) await dataSource.destroy();
     },
   };
-}
-
-function untilRetry(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, RETRY_MS);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

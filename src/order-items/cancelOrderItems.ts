@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { coalesce, type CoalesceOptions, type QueueState } from '../database/coalesce.ts';
 import { isDatabaseUnavailable, retryConflicts } from '../database/faults.ts';
 import { createLane, type LaneState } from '../database/lane.ts';
-import type { CancelStatement } from './cancelRequest.ts';
+import { type CancelStatement, fingerprintOf } from './cancelRequest.ts';
 import {
   type CallersKey,
   cancelFreeItems,
@@ -13,6 +12,7 @@ import {
   lockIdempotencyKeys,
   lockOrderItems,
   nameOfKey,
+  selectBusyItems,
   type PlannedCancellation,
   type WrittenCancellation,
 } from './cancelStatements.ts';
@@ -184,10 +184,13 @@ async function inOneStatement(
     const id = parseOrderItemId(request.ids[0] ?? '');
     if (id !== null && !planned.has(id)) planned.set(id, plan(request, id, null));
   }
-  const { written, ...items } = await cancelFreeItems(dataSource, [...planned.values()]);
-  const batch: Batch = { ...items, busyKeys: new Set(), keyUses: new Map(), planned: new Map() };
+  const { written, locked } = await cancelFreeItems(dataSource, [...planned.values()]);
+  // It is committed: whatever becomes of a look at the others, which then find out for themselves, this must be told.
+  const busy = await selectBusyItems(dataSource, [...planned.keys()], locked).catch(() => null);
+  const batch: Batch = { locked, busy: busy ?? new Map(), busyKeys: new Set(), keyUses: new Map(), planned: new Map() };
+  const isKnown = (id: string | null): boolean => busy !== null || id === null || locked.has(id);
   return settleAll(
-    requests.map((request) => decide(request, batch)),
+    requests.map((request) => (request.ids.map(parseOrderItemId).every(isKnown) ? decide(request, batch) : null)),
     written,
   );
 }
@@ -290,11 +293,4 @@ function hasKey<T extends { readonly idempotencyKey: string | null }>(
   request: T,
 ): request is T & { readonly idempotencyKey: string } {
   return request.idempotencyKey !== null;
-}
-
-/** The same for the same ids in the same order with the same reason and note, whichever the door. */
-function fingerprintOf({ ids, reason, note }: CancelRequest): string {
-  return createHash('sha256')
-    .update(JSON.stringify([ids.map((id) => id.toLowerCase()), reason, note]))
-    .digest('hex');
 }

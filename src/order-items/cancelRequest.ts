@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type CancelRequestField, type InvalidCancelRequest, invalidCancelRequest } from './refusals.ts';
 
 /** What a caller states with a cancel, checked and trimmed. */
@@ -84,4 +85,15 @@ function isIdempotencyKey(key: string): boolean {
 
 function isInvalid(value: string | null | InvalidCancelRequest): value is InvalidCancelRequest {
   return typeof value === 'object' && value !== null;
+}
+
+/** The same for the same ids in the same order with the same reason and note, whichever the door. */
+export function fingerprintOf({
+  ids,
+  reason,
+  note,
+}: Pick<CancelStatement, 'reason' | 'note'> & { readonly ids: readonly string[] }): string {
+  return createHash('sha256')
+    .update(JSON.stringify([ids.map((id) => id.toLowerCase()), reason, note]))
+    .digest('hex');
 }

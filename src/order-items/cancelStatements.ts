@@ -30,8 +30,8 @@ export interface PlannedCancellation extends Omit<Cancellation, 'previousStatus'
   readonly requestFingerprint: string | null;
 }
 
-/** Items as they were before the statement, and what it has written for those of them that it has cancelled. */
-export interface CancelledItems extends LockedItems {
+/** The items that were free, as they were before the statement, and what it has written for those that it has cancelled. */
+export interface CancelledItems extends Pick<LockedItems, 'locked'> {
   readonly written: ReadonlyMap<string, WrittenCancellation>;
 }
 
@@ -57,7 +57,7 @@ export async function lockOrderItems(manager: EntityManager, ids: readonly strin
 }
 
 /** Those of the items that were not locked, because another transaction has them; where they exist at all. */
-async function selectBusyItems(
+export async function selectBusyItems(
   database: Statements,
   ids: readonly string[],
   locked: ReadonlyMap<string, OrderItem>,
@@ -169,5 +169,5 @@ export async function cancelFreeItems(
       cancellation: { ...cancellation, previousStatus: item.status, cancelledAt },
     });
   }
-  return { locked, busy: await selectBusyItems(database, ids, locked), written };
+  return { locked, written };
 }

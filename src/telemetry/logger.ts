@@ -36,6 +36,7 @@ function describeError(error: unknown): unknown {
     message: error.message,
     ...('code' in error ? { code: error.code } : {}),
     stack: error.stack,
+    ...(error instanceof AggregateError ? { errors: error.errors.map(describeError) } : {}),
     ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
   };
 }

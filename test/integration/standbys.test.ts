@@ -130,7 +130,8 @@ describe('failover', () => {
     await cluster.promote();
     await expect(untilServed(one, id)).resolves.toBe(200);
     await expect(untilServed(other, id)).resolves.toBe(400);
-    expect((await read(other, id)).status).toBe('CANCELLED');
+    // What was a standby is none any more.
+    expect(await read(other, id)).toEqual({ status: 'CANCELLED', from: 'primary' });
   });
 });
 

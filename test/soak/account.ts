@@ -4,7 +4,7 @@ import type { Cancel } from './requests.ts';
 
 /** A cancel, and what its caller was told. */
 export interface Attempt extends Cancel {
-  readonly isAcknowledged: boolean;
+  isAcknowledged: boolean;
 }
 
 /** What the database says of cancels, compared with what the callers were told. */

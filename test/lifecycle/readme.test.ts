@@ -66,7 +66,11 @@ test('README’s commands give the answers that it shows', async () => {
 
 test('README’s table of variables is the configuration’s', async () => {
   const source = await readFile(path.join(ROOT, 'src/config.ts'), 'utf8');
-  const read = [...source.matchAll(/^ {2}([A-Z_]+): /gm)].map(([, name]) => name);
+  const ofTracing = await readFile(path.join(ROOT, 'src/telemetry/tracingConfig.ts'), 'utf8');
+  const read = [
+    ...[...source.matchAll(/^ {2}([A-Z_]+): /gm)].map(([, name]) => name),
+    ...new Set(ofTracing.match(/OTEL_[A-Z_]+/g)),
+  ];
   const told = [...readme.matchAll(/^\| (`[A-Z_`, ]+) \|/gm)].flatMap(
     ([, names = '']) => names.match(/[A-Z_]+/g) ?? [],
   );

@@ -25,6 +25,13 @@ const PATIENCE_MS = 12_000;
 /** A caller that was not served comes again after this long, in milliseconds. */
 const PAUSE_MS = 20;
 
+export interface LoadSize {
+  /** How many times the 24 callers. */
+  readonly crowd?: number;
+  /** How long each of them rests after an answer, in milliseconds. */
+  readonly restMs?: number;
+}
+
 /** What one of the callers can do. @returns whether it was served. */
 interface Callers {
   readonly cancel: (door: Cancel['door'], count: number, isKeyed: boolean) => Promise<boolean>;
@@ -62,9 +69,13 @@ export interface Load {
  * @param urls of instances of the service, which are asked in turn.
  * @param token asked for each request.
  * @param ids of items that can be cancelled, one after the other.
- * @param crowd how many times the 24 callers.
  */
-export function startLoad(urls: readonly string[], token: () => string, ids: readonly string[], crowd = 1): Load {
+export function startLoad(
+  urls: readonly string[],
+  token: () => string,
+  ids: readonly string[],
+  { crowd = 1, restMs = 0 }: LoadSize = {},
+): Load {
   const agent = new Agent({ headersTimeout: PATIENCE_MS, bodyTimeout: PATIENCE_MS });
   const attempts: Attempt[] = [];
   const answers: Record<string, number> = {};
@@ -109,7 +120,10 @@ export function startLoad(urls: readonly string[], token: () => string, ids: rea
   const live = repeated(crowd, CALLERS)
     .flat()
     .map(async (act) => {
-      while (running) if (!(await act(callers))) await sleep(PAUSE_MS);
+      while (running) {
+        const isServed = await act(callers);
+        if (!isServed || restMs > 0) await sleep(isServed ? restMs : PAUSE_MS);
+      }
     });
   // Whoever stops the load hears of it.
   const ended = Promise.all(live);

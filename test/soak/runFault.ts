@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fault } from './faults.ts';
-import { type Load, type LoadAccount, startLoad } from './load.ts';
+import { type Load, type LoadAccount, type LoadSize, startLoad } from './load.ts';
 import { addOrderItems, type Site } from './site.ts';
 
 export interface FaultRun {
@@ -8,6 +8,7 @@ export interface FaultRun {
   readonly aroundMs: number;
   /** How many items there are to cancel. */
   readonly items: number;
+  readonly load?: LoadSize;
 }
 
 export interface Recovery {
@@ -24,12 +25,17 @@ export interface FaultResult extends LoadAccount, Recovery {}
 const PROBE_MS = 100;
 
 /** Runs a load, lets something go wrong in the middle of it, and gives the account. */
-export async function runFault(fault: Fault, site: Site, { aroundMs, items }: FaultRun): Promise<FaultResult> {
+export async function runFault(
+  fault: Fault,
+  site: Site,
+  { aroundMs, items, load: size = {} }: FaultRun,
+): Promise<FaultResult> {
   const ids = await addOrderItems(site.cluster, items);
   const load = startLoad(
     site.instances.map(({ url }) => url),
     site.token,
     ids,
+    size,
   );
   try {
     await sleep(aroundMs);

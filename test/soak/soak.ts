@@ -28,7 +28,7 @@ async function soak(minutes: number, faults: number, seed: number): Promise<void
   await using site = await openSite();
   const ids = await addOrderItems(site.cluster, Math.ceil(minutes * ITEMS_PER_MINUTE));
   const urls = site.instances.map(({ url }) => url);
-  const load = startLoad(urls, site.token, ids, CROWD);
+  const load = startLoad(urls, site.token, ids, { crowd: CROWD });
   const begun = performance.now();
   const end = begun + minutes * 60_000;
   const recoveries: number[] = [];

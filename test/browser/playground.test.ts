@@ -85,8 +85,12 @@ describeInBrowser('the playground', () => {
     await page.keyboard.press('Control+A');
     await page.keyboard.type('query Mine { orderItems(first: 1) { pageInfo { hasNextPage } ');
     await page.getByRole('button', { name: 'Mine', exact: true }).waitFor();
-    // It is written down when the typing ends.
-    await page.waitForFunction("() => JSON.stringify(sessionStorage).includes('Mine')");
+    // It is written down when the typing ends, in two places.
+    await page.waitForFunction(`() => {
+      const query = sessionStorage.getItem('graphiql:query') ?? '';
+      const { tabs } = JSON.parse(sessionStorage.getItem('graphiql:tabState') ?? '{"tabs":[]}');
+      return query.includes('hasNextPage }') && tabs.some((tab) => tab.query === query);
+    }`);
     await page.reload();
     await run(visited, 'Mine', 'hasNextPage');
     expect(page.url()).toBe(`${service.url}/graphql`);

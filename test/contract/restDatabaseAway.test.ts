@@ -197,6 +197,8 @@ describe('503 the database falls silent on a connection that is open: told in ti
     const outcome = await Promise.race([answer, sleep(8_000, 'no answer for 8 s', { ref: false })]);
     await proxy.mend();
     await answer;
+    // It looks five times a second whether the database is back.
+    while ((await get('/health/ready')).status !== 200) await sleep(10);
     expect(outcome).toMatchObject({ status: 503, body: { error_code: 'service_unavailable' } });
   }
 });

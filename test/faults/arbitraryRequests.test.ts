@@ -38,6 +38,8 @@ const service = startServiceProcess({
   DATABASE_URL: database.url,
   DATA_DIR: dataDir,
   MAX_BODY_BYTES: String(MAX_BODY_BYTES),
+  // A question for HTML would be answered with a page.
+  PLAYGROUND: 'false',
   RATE_LIMIT_PER_MINUTE: '0',
 });
 const url = await service.url;

@@ -35,10 +35,12 @@ export function watchSilence(isThere: () => Promise<boolean>): SilenceWatch {
   let silent = false;
   let timer: NodeJS.Timeout | null = null;
 
-  const look = async (): Promise<void> => {
+  const look = async (dueAt: number): Promise<void> => {
     const askedAt = performance.now();
+    // A process that was held up itself has not read yet what was answered.
+    const isLate = askedAt - dueAt > LOOK_MS;
     const isDoubtful = askedAt - Math.max(heardAt, Math.min(...waiting.values())) >= SILENT_AFTER_MS;
-    if (silent || (waiting.size > 0 && isDoubtful)) {
+    if (silent || (waiting.size > 0 && isDoubtful && !isLate)) {
       silent = !(await isThere()) && heardAt < askedAt;
       if (silent) for (const session of sessions) session.abandon();
     }
@@ -47,7 +49,8 @@ export function watchSilence(isThere: () => Promise<boolean>): SilenceWatch {
   };
   const schedule = (): void => {
     if (timer !== null || (waiting.size === 0 && !silent)) return;
-    timer = setTimeout(() => void look(), LOOK_MS);
+    const dueAt = performance.now() + LOOK_MS;
+    timer = setTimeout(() => void look(dueAt), LOOK_MS);
     timer.unref();
   };
 

@@ -31,6 +31,24 @@ describe('a database that goes silent', () => {
     expect(watch.isSilent()).toBe(false);
   });
 
+  test('is not one whose answers a process that was held up has not read yet', async () => {
+    let asked = 0;
+    const watch = watchSilence(() => {
+      asked += 1;
+      return Promise.resolve(false);
+    });
+    const session = aSession();
+    watch.open(session);
+    watch.begin(session);
+    const until = performance.now() + 1_500;
+    while (performance.now() < until);
+    setImmediate(() => {
+      watch.end(session, true);
+    });
+    await sleep(100);
+    expect([asked, session.isAbandoned]).toEqual([0, false]);
+  });
+
   test('is not one whose statement takes its time while it answers others', async () => {
     let asked = 0;
     const watch = watchSilence(() => {

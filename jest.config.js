@@ -7,5 +7,8 @@ export default {
   globalSetup: '<rootDir>/test/support/startPostgres.ts',
   globalTeardown: '<rootDir>/test/support/stopPostgres.ts',
   maxWorkers: 2,
-  testTimeout: 30_000,
+  // Of the modules of a test file, something always stays behind.
+  workerIdleMemoryLimit: '400MB',
+  // A test that hangs fails; none fails for the machine that it runs on.
+  testTimeout: 120_000,
 };

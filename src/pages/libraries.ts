@@ -1,35 +1,34 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import scalar from '@scalar/fastify-api-reference';
 import Fastify from 'fastify';
 import { type BrowserFile, SCRIPT, STYLES } from './browserFiles.ts';
 
 /**
  * What the pages have from elsewhere, by the names of the files. The packages would give whole pages, whose scripts stand in
- * them; apart, they need no exception from the content security policy, and a browser keeps them.
+ * them; apart, they need no exception from the content security policy, and a browser keeps them. They are megabytes, which
+ * nobody has to read before somebody asks for them.
  */
-export async function readLibraries(): Promise<ReadonlyMap<string, BrowserFile>> {
-  return new Map([...(await readGraphiQL()), ['scalar.js', { type: SCRIPT, text: await readScalar() }]]);
-}
+export const LIBRARIES: Readonly<Record<string, () => Promise<BrowserFile>>> = {
+  'graphiql.js': async () => ({ type: SCRIPT, text: (await loadGraphiQL()).js }),
+  'graphiql.css': async () => ({ type: STYLES, text: (await loadGraphiQL()).css }),
+  'editor.worker.js': async () => ({ type: SCRIPT, text: (await loadGraphiQL()).editorWorkerService }),
+  'json.worker.js': async () => ({ type: SCRIPT, text: (await loadGraphiQL()).jsonWorker }),
+  'graphql.worker.js': async () => ({ type: SCRIPT, text: (await loadGraphiQL()).graphqlWorker }),
+  'scalar.js': async () => ({ type: SCRIPT, text: await readScalar() }),
+};
 
-async function readGraphiQL(): Promise<[name: string, BrowserFile][]> {
+type GraphiQL = Record<'js' | 'css' | 'editorWorkerService' | 'jsonWorker' | 'graphqlWorker', string>;
+
+function loadGraphiQL(): Promise<GraphiQL> {
   const main = createRequire(import.meta.url).resolve('@graphql-yoga/render-graphiql');
   const file = path.join(path.dirname(main), '../esm/graphiql.js');
-  const { js, css, editorWorkerService, jsonWorker, graphqlWorker } = (await import(
-    pathToFileURL(file).href
-  )) as Record<'js' | 'css' | 'editorWorkerService' | 'jsonWorker' | 'graphqlWorker', string>;
-  return [
-    ['graphiql.js', { type: SCRIPT, text: js }],
-    ['graphiql.css', { type: STYLES, text: css }],
-    ['editor.worker.js', { type: SCRIPT, text: editorWorkerService }],
-    ['json.worker.js', { type: SCRIPT, text: jsonWorker }],
-    ['graphql.worker.js', { type: SCRIPT, text: graphqlWorker }],
-  ];
+  return import(pathToFileURL(file).href) as Promise<GraphiQL>;
 }
 
 /** The package gives its script to a server only. */
 async function readScalar(): Promise<string> {
+  const { default: scalar } = await import('@scalar/fastify-api-reference');
   await using server = Fastify();
   await server.register(scalar, { routePrefix: '/scalar', configuration: { url: '/' } });
   const { body } = await server.inject('/scalar/js/scalar.js');

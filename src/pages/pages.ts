@@ -10,7 +10,7 @@ import type {
 } from 'fastify';
 import type { DevelopmentIssuer } from '../auth/developmentIssuer.ts';
 import { type BrowserFile, readBrowserFile } from './browserFiles.ts';
-import { readLibraries } from './libraries.ts';
+import { LIBRARIES } from './libraries.ts';
 
 export interface PagesOptions {
   /** Null where tokens come from elsewhere: the pages ask for one. */
@@ -34,7 +34,7 @@ const OWN_ONLY = {
 };
 
 /** The editor and the reference write styles into the page; scripts they don't. */
-const LIBRARIES = { 'style-src': "'self' 'unsafe-inline'", 'font-src': "'self' data:", 'worker-src': "'self'" };
+const WITH_LIBRARIES = { 'style-src': "'self' 'unsafe-inline'", 'font-src': "'self' data:", 'worker-src': "'self'" };
 
 /** Shared by the pages. */
 const COMMON = ['page.css', 'icon.svg', 'accessible.ts', 'elements.ts', 'examples.ts', 'random.ts', 'token.ts'];
@@ -49,34 +49,36 @@ const OF_REFERENCE = ['reference.css', 'reference.ts'];
  * @returns the playground, which shares its path with the GraphQL door: a hook that answers a browser that is sent there.
  */
 export async function addPages(server: FastifyInstance, options: PagesOptions): Promise<onRequestHookHandler> {
-  const files = new Map(await readLibraries());
-  for (const name of [...COMMON, ...OF_PLAYGROUND, ...OF_REFERENCE, ...(options.hasStartPage ? OF_START_PAGE : [])]) {
-    files.set(name, await readBrowserFile(name));
-  }
   const { developmentIssuer, onRequest } = options;
-  await Promise.all([...files].map(([name, file]) => addFile(server, `/pages/${name}`, file, onRequest)));
+  for (const name of [...COMMON, ...OF_PLAYGROUND, ...OF_REFERENCE, ...(options.hasStartPage ? OF_START_PAGE : [])]) {
+    addFile(server, name, () => readBrowserFile(name), onRequest);
+  }
+  for (const [name, read] of Object.entries(LIBRARIES)) addFile(server, name, read, onRequest);
 
-  const reference = await readPage('reference.html', LIBRARIES, developmentIssuer);
+  const reference = await readPage('reference.html', WITH_LIBRARIES, developmentIssuer);
   server.get('/docs', { onRequest }, reference);
   if (options.hasStartPage) server.get('/', { onRequest }, await readPage('start.html', {}, developmentIssuer));
-  const playground = await readPage('playground.html', LIBRARIES, developmentIssuer);
+  const playground = await readPage('playground.html', WITH_LIBRARIES, developmentIssuer);
   return (request, reply, done) => {
     if (!isSentByBrowser(request)) done();
     else playground(request, reply).catch(done);
   };
 }
 
-/** As bytes, which all answers share: clients that read slowly would otherwise hold a copy each. */
-async function addFile(
+/** Serves a file, which is read when it is first asked for. */
+function addFile(
   server: FastifyInstance,
-  url: string,
-  { type, text }: BrowserFile,
+  name: string,
+  read: () => Promise<BrowserFile>,
   onRequest: onRequestAsyncHookHandler[],
-): Promise<void> {
-  const plain = Buffer.from(text);
-  const compressed = await promisify(gzip)(plain);
-  const hash = createHash('sha256').update(plain).digest('base64url');
-  server.get(url, { onRequest }, (request, reply) => {
+): void {
+  let prepared: Promise<PreparedFile> | null = null;
+  server.get(`/pages/${name}`, { onRequest }, async (request, reply) => {
+    prepared ??= prepare(read).catch((error: unknown) => {
+      prepared = null;
+      throw error;
+    });
+    const { type, plain, compressed, hash } = await prepared;
     const isCompressed = /\bgzip\b/.test(request.headers['accept-encoding'] ?? '');
     const etag = `"${hash}${isCompressed ? '-gzip' : ''}"`;
     reply.headers({ etag, 'cache-control': 'no-cache', vary: 'accept-encoding' });
@@ -84,6 +86,21 @@ async function addFile(
     if (isCompressed) reply.header('content-encoding', 'gzip');
     return reply.type(type).send(isCompressed ? compressed : plain);
   });
+}
+
+/** As bytes, which all answers share: clients that read slowly would otherwise hold a copy each. */
+interface PreparedFile {
+  readonly type: string;
+  readonly plain: Buffer;
+  readonly compressed: Buffer;
+  readonly hash: string;
+}
+
+async function prepare(read: () => Promise<BrowserFile>): Promise<PreparedFile> {
+  const { type, text } = await read();
+  const plain = Buffer.from(text);
+  const hash = createHash('sha256').update(plain).digest('base64url');
+  return { type, plain, compressed: await promisify(gzip)(plain), hash };
 }
 
 type Page = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;

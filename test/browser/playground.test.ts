@@ -1,13 +1,5 @@
 import { loadDemonstration } from '../../src/demonstration/loadDemonstration.ts';
-import {
-  APPEARANCES,
-  describeInBrowser,
-  overflowOf,
-  violationsOf,
-  visit,
-  type Visit,
-  type VisitOptions,
-} from '../support/browser.ts';
+import { describeInBrowser, expectLegible, SCHEMES, visit, type Visit, type VisitOptions } from '../support/browser.ts';
 import { ANOTHER_NAME } from '../support/chromium.ts';
 import { startTestService } from '../support/testService.ts';
 
@@ -97,11 +89,9 @@ describeInBrowser('the playground', () => {
     expect(page.url()).toBe(`${service.url}/graphql`);
   });
 
-  test.each(APPEARANCES)('%s: nothing is cut off, and accessible', async (_, options) => {
+  test.each(SCHEMES)('%s: nothing is cut off, and accessible', async (_, options) => {
     const visited = await open(options);
-    await run(visited, 'PreOrderedItems', 'releaseDate');
-    expect(await overflowOf(visited.page)).toBe(0);
-    expect(await violationsOf(visited.page)).toEqual([]);
+    await expectLegible(visited.page, () => run(visited, 'PreOrderedItems', 'releaseDate'));
   });
 
   test('asks for a token where there is none, and keeps it in the tab', async () => {
@@ -109,8 +99,7 @@ describeInBrowser('the playground', () => {
     const visited = await visit(`${service.url.replace('127.0.0.1', ANOTHER_NAME)}/graphql`);
     const { page } = visited;
     const field = page.getByRole('textbox', { name: 'Token' });
-    await field.waitFor();
-    expect(await violationsOf(page)).toEqual([]);
+    await expectLegible(page, () => field.waitFor());
     await field.fill('nonsense');
     await page.keyboard.press('Enter');
     await page.getByRole('alert').getByText('The token is not valid').waitFor();

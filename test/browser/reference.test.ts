@@ -1,15 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'yaml';
-import {
-  APPEARANCES,
-  describeInBrowser,
-  overflowOf,
-  violationsOf,
-  visit,
-  type Visit,
-  type VisitOptions,
-} from '../support/browser.ts';
+import { describeInBrowser, expectLegible, SCHEMES, visit, type Visit, type VisitOptions } from '../support/browser.ts';
 import { anOrderItem, findCancellations } from '../support/orderItems.ts';
 import { startTestService } from '../support/testService.ts';
 
@@ -32,12 +24,12 @@ describeInBrowser('the API reference', () => {
     }
   });
 
-  test.each(APPEARANCES)('%s: nothing is cut off, and accessible', async (_, options) => {
+  test.each(SCHEMES)('%s: nothing is cut off, and accessible', async (_, options) => {
     const { page } = await open(options);
-    await page.getByRole('heading', { name: CANCEL.summary }).scrollIntoViewIfNeeded();
-    await page.getByText('curl').first().waitFor();
-    expect(await overflowOf(page)).toBe(0);
-    expect(await violationsOf(page)).toEqual([]);
+    await expectLegible(page, async () => {
+      await page.getByRole('heading', { name: CANCEL.summary }).scrollIntoViewIfNeeded();
+      await page.getByText('curl').first().waitFor();
+    });
   });
 
   test('each example of a request works as it stands, against the running service', async () => {

@@ -24,7 +24,7 @@ import { createTestDatabase } from '../support/testDatabase.ts';
 import { answerOf, type RestAnswer } from '../support/testService.ts';
 
 /** Enough for every shape to come up; slower machines try fewer. */
-const EFFORT = { numRuns: 2_000, interruptAfterTimeLimit: 12_000 };
+const EFFORT = { numRuns: 2_000, interruptAfterTimeLimit: 6_000 };
 /** More than the longest cancel needs. */
 const MAX_BODY_BYTES = 8_192;
 

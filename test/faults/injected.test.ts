@@ -23,6 +23,5 @@ describe('in the middle of a load', () => {
       const told = ['200', '400', '503', ...(fault.endsInstances === true ? ['none'] : [])];
       expect(Object.keys(answers).filter((status) => !told.includes(status))).toEqual([]);
     },
-    60_000,
   );
 });

@@ -151,7 +151,6 @@ describe('an issuer that', () => {
       faulty.misbehaviour = null;
       await until(async () => (await cancelThrough('rest', service, faulty.token())).status === 200);
     },
-    15_000,
   );
 
   test.each(faults)(

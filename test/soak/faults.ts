@@ -20,7 +20,8 @@ export interface Fault {
 }
 
 /** The sessions of the service. */
-const SESSIONS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'order-items'";
+const TERMINATE_SESSIONS =
+  "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'order-items'";
 
 const DATABASE_FAULTS: readonly Fault[] = [
   ...(['SIGKILL', 'SIGQUIT', 'SIGINT'] as const).map((signal): Fault => {
@@ -64,7 +65,7 @@ const DATABASE_FAULTS: readonly Fault[] = [
       const state = { running: true };
       const terminating = (async () => {
         while (state.running) {
-          await cluster.query(`SELECT pg_terminate_backend(pid) FROM (${SESSIONS}) AS sessions`);
+          await cluster.query(TERMINATE_SESSIONS);
           await sleep(50);
         }
       })();
@@ -92,18 +93,19 @@ const DATABASE_FAULTS: readonly Fault[] = [
     durationMs: 2_000,
     takesDatabaseAway: true,
     inject: async ({ cluster }) => {
-      const sessions: pg.Client[] = [];
+      const sessions: pg.Client[] = [await cluster.connect()];
       const state = { running: true };
+      const full = Promise.withResolvers<null>();
       // As fast as the service comes back for its own.
       const taking = (async () => {
-        const watcher = await cluster.connect();
-        sessions.push(watcher);
         while (state.running) {
-          await watcher.query(`SELECT pg_terminate_backend(pid) FROM (${SESSIONS}) AS sessions`);
+          const { rowCount } = (await sessions[0]?.query(TERMINATE_SESSIONS)) ?? {};
           const tries = await Promise.allSettled(Array.from({ length: 20 }, cluster.connect));
           for (const tried of tries) if (tried.status === 'fulfilled') sessions.push(tried.value);
+          if (rowCount === 0) full.resolve(null);
         }
       })();
+      await Promise.race([full.promise, taking]);
       return async () => {
         state.running = false;
         await taking;

@@ -10,6 +10,11 @@ export const ANOTHER_NAME = 'shop.test';
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath: CHROMIUM ?? '',
-    args: ['--no-sandbox', `--host-resolver-rules=MAP ${ANOTHER_NAME} 127.0.0.1`],
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      // Whatever else a page asks for is not to be found.
+      `--host-resolver-rules=MAP ${ANOTHER_NAME} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1`,
+    ],
   });
 }

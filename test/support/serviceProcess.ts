@@ -26,7 +26,14 @@ export function startServiceProcess(
     cwd: ROOT,
     // A process group of its own, as a terminal would give it.
     detached: true,
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], PORT: '0', ...environment },
+    env: {
+      PATH: process.env['PATH'],
+      HOME: process.env['HOME'],
+      PORT: '0',
+      // They start dozens of times.
+      NODE_COMPILE_CACHE: path.join(ROOT, 'node_modules/.cache/node'),
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

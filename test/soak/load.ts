@@ -3,7 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent } from 'undici';
 import { type Account, accountFor, type Attempt } from './account.ts';
 import type { Cluster } from './cluster.ts';
-import { type Cancel, cancelRequest, entitiesRequest, pageRequest, type Request } from './requests.ts';
+import {
+  type Cancel,
+  cancelledRequest,
+  cancelRequest,
+  entitiesRequest,
+  pageRequest,
+  type Request,
+} from './requests.ts';
 
 /** What callers do, each again and again; half of them change something. */
 const CALLERS = [
@@ -14,7 +21,8 @@ const CALLERS = [
   ...repeated(1, (load: Callers) => load.cancel('graphql', 5, true)),
   ...repeated(1, (load: Callers) => load.cancel('graphql', 5, false)),
   ...repeated(2, (load: Callers) => load.cancelAgain()),
-  ...repeated(8, (load: Callers) => load.readEntities(1)),
+  ...repeated(2, (load: Callers) => load.readCancelled()),
+  ...repeated(6, (load: Callers) => load.readEntities(1)),
   ...repeated(2, (load: Callers) => load.readEntities(10)),
   ...repeated(2, (load: Callers) => load.readPage()),
 ];
@@ -37,6 +45,8 @@ interface Callers {
   readonly cancel: (door: Cancel['door'], count: number, isKeyed: boolean) => Promise<boolean>;
   /** What was cancelled already: the refusal is what is wanted. */
   readonly cancelAgain: () => Promise<boolean>;
+  /** Of what was acknowledged, through either instance, whatever else has happened: nothing but that it is cancelled. */
+  readonly readCancelled: () => Promise<boolean>;
   readonly readEntities: (count: number) => Promise<boolean>;
   readonly readPage: () => Promise<boolean>;
 }
@@ -113,6 +123,10 @@ export function startLoad(
       const done = attempts[again++ % Math.max(attempts.length, 1)];
       if (done?.isAcknowledged !== true) return false;
       return send(cancelRequest({ ids: done.ids, door: 'rest', key: null }), 'refused');
+    },
+    readCancelled: () => {
+      const done = attempts[Math.floor(Math.random() * attempts.length)];
+      return done?.isAcknowledged === true ? send(cancelledRequest(done.ids)) : Promise.resolve(false);
     },
     readEntities: (size) => send(entitiesRequest(Array.from({ length: size }, anyId))),
     readPage: () => send(pageRequest(`order-${Math.floor((Math.random() * ids.length) / 20)}`)),

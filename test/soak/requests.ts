@@ -45,8 +45,17 @@ export function cancelRequest({ ids, door, key }: Cancel): Request {
 }
 
 export function entitiesRequest(ids: readonly string[]): Request {
+  return entities(ids, '"cancelable"');
+}
+
+/** A read of items that are cancelled: a good answer shows them so. */
+export function cancelledRequest(ids: readonly string[]): Request {
+  return entities(ids, '"status":"CANCELLED"');
+}
+
+function entities(ids: readonly string[], part: string): Request {
   const representations = ids.map((id) => ({ __typename: 'OrderItem', id }));
-  return graphql(ENTITIES, { representations }, (answer) => countOf(answer, '"cancelable"') === ids.length);
+  return graphql(ENTITIES, { representations }, (answer) => countOf(answer, part) === ids.length);
 }
 
 export function pageRequest(orderId: string): Request {

@@ -1,7 +1,10 @@
 import { basename } from 'node:path';
 import TestSequencer from '@jest/test-sequencer';
 
-/** Those of one rank run from Z to A: in the last, what keeps the processor busy is beside what mostly waits, and the end is short. */
+/**
+ * Those of one rank run from Z to A: in the last, what keeps the processor busy is beside what mostly waits, and the end is
+ * short.
+ */
 const RANKS = [
   ['unit'],
   ['migration'],

@@ -23,7 +23,7 @@ const CONNECT_TIMEOUT_MS = 1_800;
 const SILENCE_GRACE_MS = 1_000;
 
 /** How soon the server notices that nobody waits for a statement any more, and cancels it. */
-const ABANDONED_CHECK_MS = 500;
+const CHECK_ABANDONED = '-c client_connection_check_interval=500';
 
 const TIMESTAMPTZ = pg.types.builtins.TIMESTAMPTZ;
 
@@ -47,7 +47,8 @@ export function createDataSource(options: DataSourceOptions): DataSource {
   const surroundings = { servers, watch: watchSilence(servers.isThere), pooled };
   return new DataSource({
     type: 'postgres',
-    url: servers.url,
+    // The driver takes options of the URL in the place of ours; the last of them that says something counts.
+    url: pooled ? servers.url : servers.url.replace(/[?&]options=/, `$&${encodeURIComponent(`${CHECK_ABANDONED} `)}`),
     entities: options.entities,
     migrations: [...migrations],
     migrationsTransactionMode: 'each',
@@ -80,7 +81,7 @@ function sessionSettings({ lockTimeoutMs, statementTimeoutMs }: DataSourceOption
     statement_timeout: statementTimeoutMs,
     // For a transaction whose own end got lost on the way: it must not keep its locks.
     idle_in_transaction_session_timeout: statementTimeoutMs,
-    options: `-c client_connection_check_interval=${ABANDONED_CHECK_MS}`,
+    options: CHECK_ABANDONED,
   };
 }
 

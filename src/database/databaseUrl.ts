@@ -25,6 +25,9 @@ export function parseDatabaseUrl(text: string): ServerUrls | string {
   const [first = '', ...others] = hosts.split(',');
   if (target !== null && target !== 'read-write') return `must have no ${TARGET} but read-write`;
   if (others.length > 0 && target === null) return `must have ${TARGET}=read-write where it names several servers`;
+  if (parameters.getAll('host').some((host) => host.includes(','))) {
+    return 'must name several servers before the name of the database, not in host=';
+  }
   // The driver would not know it. What it does know stays as it was written.
   const rest = path + query.replace(/([?&])target_session_attrs=[^&]*(?:&|$)/, '$1').replace(/[?&]$/, '');
   const urlOf = (host: string): string => `${start}${host}${rest}`;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { createDataSource } from '../../src/database/dataSource.ts';
 import { anOrderItem, findOrderItem } from '../support/orderItems.ts';
 import { startTestService } from '../support/testService.ts';
 
@@ -98,5 +99,29 @@ describe('the database', () => {
     await expect(
       dataSource.query(`UPDATE order_item SET ${column} = $2 WHERE id = $1`, [id, value]),
     ).rejects.toMatchObject({ constraint: `order_item_${column}_check` });
+  });
+});
+
+describe('a session', () => {
+  const SETTINGS = `SELECT current_setting('client_connection_check_interval') AS "checkInterval",
+    current_setting('work_mem') AS "workMemory"`;
+
+  test.each([
+    ['', { checkInterval: '500ms', workMemory: '4MB' }],
+    ['?options=-c%20work_mem%3D5MB', { checkInterval: '500ms', workMemory: '5MB' }],
+    ['?options=-c%20client_connection_check_interval%3D0', { checkInterval: '0', workMemory: '4MB' }],
+  ])('has what the service and the URL say: %j', async (parameters, settings) => {
+    const own = await createDataSource({
+      url: service.databaseUrl + parameters,
+      entities: [],
+      poolSize: 1,
+      lockTimeoutMs: 0,
+      statementTimeoutMs: 0,
+    }).initialize();
+    try {
+      expect(await own.query(SETTINGS)).toEqual([settings]);
+    } finally {
+      await own.destroy();
+    }
   });
 });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { openCluster } from '../soak/cluster.ts';
 import { openVolume } from '../soak/volume.ts';
@@ -31,6 +32,7 @@ const withoutStandby = await startTestService({
   ...environment,
   DATABASE_READ_URLS: 'postgres://nobody@127.0.0.1:1/x',
 });
+const readingFormer = await startTestService({ ...environment, DATABASE_READ_URLS: primaryUrl });
 
 async function onStandby(statement: string): Promise<void> {
   const client = new pg.Client(standbyUrl);
@@ -120,10 +122,22 @@ test('a start does not wait for a standby that is not there', async () => {
 });
 
 describe('failover', () => {
+  let lostId: string;
+
   test('the standby that was promoted does it all, without a restart of the service', async () => {
     await untilReplayed();
     const id = await anOrderItem(one.dataSource);
+    lostId = await anOrderItem(one.dataSource);
     await untilReplayed();
+    // From here on, the primary gets ahead of its standby, which is not a synchronous one.
+    await onStandby("ALTER SYSTEM SET primary_conninfo = ''");
+    await onStandby('SELECT pg_reload_conf()');
+    while ((await cluster.query('SELECT 1 FROM pg_stat_replication')).length > 0);
+    expect((await one.cancelByRest(lostId)).status).toBe(200);
+    for (let segment = 0; segment < 2; segment += 1) {
+      await cluster.query('SELECT pg_switch_wal()');
+      await anOrderItem(one.dataSource);
+    }
     await cluster.kill('SIGKILL');
     const away = await one.cancelByRest(id);
     expect([away.status, away.headers.get('retry-after')]).toEqual([503, '1']);
@@ -133,7 +147,29 @@ describe('failover', () => {
     // What was a standby is none any more.
     expect(await read(other, id)).toEqual({ status: 'CANCELLED', from: 'primary' });
   });
+
+  test('a standby that is ahead of the one that was promoted answers nothing', async () => {
+    await cluster.startFormer();
+    const client = new pg.Client(primaryUrl);
+    await client.connect();
+    const { rows } = await client.query('SELECT status FROM order_item WHERE id = $1', [lostId]);
+    await client.end();
+    expect(rows).toEqual([{ status: 'cancelled' }]);
+    // Long enough for the service to look at it again.
+    for (let round = 0; round < 12; round += 1) {
+      await expect(untilRead(readingFormer, lostId)).resolves.toEqual({ status: 'PENDING', from: 'primary' });
+      await sleep(100);
+    }
+  });
 });
+
+/** As {@link read}, once there is an answer. */
+async function untilRead(service: TestService, id: string): ReturnType<typeof read> {
+  for (;;) {
+    const answer = await read(service, id);
+    if (answer.status !== undefined) return answer;
+  }
+}
 
 async function untilServed(service: TestService, id: string): Promise<number> {
   for (;;) {

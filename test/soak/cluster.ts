@@ -35,6 +35,8 @@ export interface Cluster extends AsyncDisposable {
   readonly addStandby: (isSynchronous: boolean) => Promise<void>;
   /** Makes a primary of the standby. */
   readonly promote: () => Promise<void>;
+  /** Starts the one that was the primary before as a standby that follows nobody, with whatever it had written. */
+  readonly startFormer: () => Promise<void>;
   /** A session with the primary. */
   readonly connect: () => Promise<pg.Client>;
   /** A statement in a session of its own. */
@@ -58,7 +60,7 @@ export async function openCluster(folder: string, settings: Readonly<Record<stri
   await runInitdb(servers[0].folder, passwordFile);
   await rm(passwordFile);
 
-  const launch = (server: Server, further: Readonly<Record<string, string>> = {}): Promise<LaunchedPostmaster> =>
+  const launch = (server: Server): Promise<LaunchedPostmaster> =>
     launchPostmaster(server.folder, server.log, {
       port: server.port,
       listen_addresses: '127.0.0.1',
@@ -66,7 +68,6 @@ export async function openCluster(folder: string, settings: Readonly<Record<stri
       // For a standby that is made from a copy while the primary goes on.
       wal_keep_size: '256MB',
       ...settings,
-      ...further,
     });
   const start = async (server: Server): Promise<void> => {
     const deadline = Date.now() + START_TIMEOUT_MS;
@@ -99,7 +100,8 @@ export async function openCluster(folder: string, settings: Readonly<Record<stri
     await copy(from, to);
     const { hostname, port, username } = new URL(from.url);
     const upstream = `host=${hostname} port=${port} user=${username} password=${password} application_name=${STANDBY}`;
-    await launch(to, { primary_conninfo: upstream });
+    await appendFile(path.join(to.folder, 'postgresql.auto.conf'), `primary_conninfo = '${upstream}'\n`);
+    await launch(to);
     await until(to, 'SELECT 1 WHERE pg_is_in_recovery()');
     if (!isSynchronous) return;
     await query(`ALTER SYSTEM SET synchronous_standby_names = '${STANDBY}'`);
@@ -116,6 +118,12 @@ export async function openCluster(folder: string, settings: Readonly<Record<stri
     promote: async () => {
       role = { primary: role.other, other: role.primary };
       await query('SELECT pg_promote()');
+    },
+    startFormer: async () => {
+      const { other } = role;
+      await appendFile(path.join(other.folder, 'standby.signal'), '');
+      await launch(other);
+      await until(other, 'SELECT 1 WHERE pg_is_in_recovery()');
     },
     connect,
     query,

@@ -64,7 +64,8 @@ export interface LoadAccount extends Account {
 }
 
 export interface Load {
-  readonly requests: () => number;
+  /** The longest that a caller has waited for a 503 so far, in milliseconds. */
+  readonly longestRefusalMs: () => number;
   /** Until each instance has acknowledged a cancel that was begun after now. @returns how long that took, in milliseconds. */
   readonly untilServed: () => Promise<number>;
   /** Ends the load and looks at everything that was done. */
@@ -150,7 +151,7 @@ export function startLoad(
   };
 
   return {
-    requests: () => requests,
+    longestRefusalMs: () => longestRefusalMs,
     abandon,
     untilServed: async () => {
       const since = performance.now();

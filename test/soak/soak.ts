@@ -42,7 +42,8 @@ async function soak(minutes: number, faults: number, seed: number): Promise<void
       const { recoveryMs } = await suffer(fault, site, load);
       recoveries.push(recoveryMs);
       tell(
-        `${tellSeconds(performance.now() - begun, 0)} s: ${fault.name}, recovered in ${tellSeconds(recoveryMs, 2)} s`,
+        `${tellSeconds(performance.now() - begun, 0)} s: ${fault.name}, recovered in ${tellSeconds(recoveryMs, 2)} s; ` +
+          `longest wait for a 503 so far ${tellSeconds(load.longestRefusalMs(), 2)} s`,
       );
     }
     await sleep(end - performance.now());

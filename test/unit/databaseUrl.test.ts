@@ -21,6 +21,10 @@ describe('the URL of a database', () => {
     ['postgres://a,b/items', 'must have target_session_attrs=read-write where it names several servers'],
     ['postgres://a/items?target_session_attrs=standby', 'must have no target_session_attrs but read-write'],
     [
+      'postgres://u:p@/items?host=a,b&target_session_attrs=read-write',
+      'must name several servers before the name of the database, not in host=',
+    ],
+    [
       'postgres://u:100%@db/items',
       'must name servers as host or host:port, with what is special in a password percent-encoded',
     ],

@@ -16,10 +16,13 @@ export interface SilenceWatch {
 }
 
 /** A database that has said nothing for so long is asked whether it is there, in milliseconds. */
-const SILENT_AFTER_MS = 800;
+const SILENT_AFTER_MS = 700;
 
 /** How often that is looked at as long as statements are under way or the database is silent, in milliseconds. */
-const LOOK_MS = 200;
+const LOOK_MS = 100;
+
+/** Whoever looks so much later than intended was held up, in milliseconds. */
+const LATE_MS = 200;
 
 /**
  * Notices that the database, or the network to it, has gone silent: no statement is answered, and neither is one that
@@ -38,7 +41,7 @@ export function watchSilence(isThere: () => Promise<boolean>): SilenceWatch {
   const look = async (dueAt: number): Promise<void> => {
     const askedAt = performance.now();
     // A process that was held up itself has not read yet what was answered.
-    const isLate = askedAt - dueAt > LOOK_MS;
+    const isLate = askedAt - dueAt > LATE_MS;
     const isDoubtful = askedAt - Math.max(heardAt, Math.min(...waiting.values())) >= SILENT_AFTER_MS;
     if (silent || (waiting.size > 0 && isDoubtful && !isLate)) {
       silent = !(await isThere()) && heardAt < askedAt;

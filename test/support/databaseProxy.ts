@@ -8,9 +8,7 @@ export interface DatabaseProxy {
   readonly url: string;
   /** Ends every connection and refuses new ones. */
   readonly cut: () => Promise<void>;
-  /** Keeps connections open and lets nothing through. */
-  readonly stall: () => void;
-  /** Stalls as soon as a statement that contains this text is sent. */
+  /** Keeps connections open and lets nothing through as soon as a statement that contains this text is sent. */
   readonly stallAt: (text: string) => void;
   /** Keeps connections open and loses every byte, also of those that are opened meanwhile. */
   readonly swallow: () => void;
@@ -80,9 +78,6 @@ export async function openDatabaseProxy(databaseUrl: string): Promise<DatabasePr
   return {
     url: url.href,
     cut,
-    stall: () => {
-      stalled = true;
-    },
     stallAt: (text) => {
       stallText = text;
     },

@@ -19,7 +19,7 @@ export interface Fault {
   readonly endsAll?: true;
 }
 
-/** The sessions of the service. */
+/** Ends the sessions of the service; a row for each. */
 const TERMINATE_SESSIONS =
   "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'order-items'";
 
@@ -93,15 +93,17 @@ const DATABASE_FAULTS: readonly Fault[] = [
     durationMs: 2_000,
     takesDatabaseAway: true,
     inject: async ({ cluster }) => {
-      const sessions: pg.Client[] = [await cluster.connect()];
+      const watcher = await cluster.connect();
+      const sessions: pg.Client[] = [watcher];
       const state = { running: true };
       const full = Promise.withResolvers<null>();
       // As fast as the service comes back for its own.
       const taking = (async () => {
         while (state.running) {
-          const { rowCount } = (await sessions[0]?.query(TERMINATE_SESSIONS)) ?? {};
+          const { rowCount } = await watcher.query(TERMINATE_SESSIONS);
           const tries = await Promise.allSettled(Array.from({ length: 20 }, cluster.connect));
           for (const tried of tries) if (tried.status === 'fulfilled') sessions.push(tried.value);
+          // None had come back since the last look.
           if (rowCount === 0) full.resolve(null);
         }
       })();

@@ -10,6 +10,7 @@ import { type DevelopmentIssuer, openDevelopmentIssuer } from './auth/developmen
 import { createDevelopmentTokenVerifier, createTokenVerifier, type TokenVerifier } from './auth/tokenVerifier.ts';
 import type { Config } from './config.ts';
 import { createDataSource, type DataSourceOptions, poolOf } from './database/dataSource.ts';
+import { retryAbsence } from './database/faults.ts';
 import { migrateDatabase } from './database/migrateDatabase.ts';
 import { isMigrated } from './database/migrations.ts';
 import { type Database, openDatabase } from './database/openDatabase.ts';
@@ -67,7 +68,8 @@ const DRAIN_TIMEOUT_MS = 10_000;
  *
  * @throws whatever keeps it from starting; what it had opened by then is released.
  */
-export async function startService(config: Config, { logger, signal }: ServiceDependencies): Promise<Service> {
+export async function startService(config: Config, dependencies: ServiceDependencies): Promise<Service> {
+  const { logger, signal } = dependencies;
   await using opened = new AsyncDisposableStack();
   const database = await openDatabase(config);
   opened.defer(() => database.stop());
@@ -76,12 +78,7 @@ export async function startService(config: Config, { logger, signal }: ServiceDe
   const tracing = await loadTracing(config, logger);
   opened.defer(() => tracing?.stop());
   const connections = connectionsOf(config);
-  const migrations = await migrateDatabase(database.url, connections);
-  if (migrations.length > 0) logger.info({ migrations }, 'database migrated');
-  signal?.throwIfAborted();
-
-  const dataSource = createDataSource({ ...connections, url: database.url });
-  await dataSource.initialize();
+  const dataSource = await connect({ ...connections, url: database.url }, dependencies);
   opened.defer(() => dataSource.destroy());
   const standbys = openStandbys(config.databaseReadUrls, connections, (error) => {
     logger.warn({ err: error }, 'a standby cannot be reached');
@@ -139,6 +136,22 @@ function connectionsOf(config: Config): Omit<DataSourceOptions, 'url'> {
     statementTimeoutMs: config.requestTimeoutMs,
     pooled: config.pooled,
   };
+}
+
+/** Migrates the database and connects to it; one that is not there yet is waited for. */
+function connect(options: DataSourceOptions, { logger, signal }: ServiceDependencies): Promise<DataSource> {
+  const attempt = async (): Promise<DataSource> => {
+    const migrations = await migrateDatabase(options.url, options);
+    if (migrations.length > 0) logger.info({ migrations }, 'database migrated');
+    signal?.throwIfAborted();
+    const dataSource = createDataSource(options);
+    await dataSource.initialize();
+    return dataSource;
+  };
+  const onAbsent = (error: unknown): void => {
+    logger.warn({ err: error }, 'the database is not there yet');
+  };
+  return retryAbsence(attempt, onAbsent, signal);
 }
 
 /** Fills an embedded database that has no items with the demonstration's. */

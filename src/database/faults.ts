@@ -43,6 +43,10 @@ const CONNECTION_MESSAGES =
 
 const MAX_ATTEMPTS = 5;
 
+/** How long a database that is not there is waited for, and how often it is tried, in milliseconds. */
+const ABSENCE_MS = 10_000;
+const ABSENCE_PAUSE_MS = 250;
+
 /** Somebody else kept a lock longer than the lock timeout. */
 export class LockTimeout extends Error {
   readonly code = LOCK_NOT_AVAILABLE;
@@ -129,6 +133,35 @@ export async function retryConflicts<T>(transaction: () => Promise<T>): Promise<
       await sleep(Math.random() * 10 * 2 ** attempt);
     }
   }
+}
+
+/**
+ * Does something again while the database is not there: it may be starting, busy, or changing its primary. For 10 s at the
+ * most, and not where it is there and refuses: another user or name of a database is wanted then.
+ *
+ * @param onAbsent hears of the first failure. @param signal ends the waiting.
+ * @throws whatever else is thrown, and the absence itself when the time is over.
+ */
+export async function retryAbsence<T>(
+  act: () => Promise<T>,
+  onAbsent: (error: unknown) => void,
+  signal?: AbortSignal,
+): Promise<T> {
+  const end = performance.now() + ABSENCE_MS;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await act();
+    } catch (error) {
+      if (!isDatabaseUnavailable(error) || isRefusal(error) || performance.now() > end) throw error;
+      if (attempt === 1) onAbsent(error);
+      await sleep(ABSENCE_PAUSE_MS, null, { signal });
+    }
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === INVALID_CATALOG_NAME || code?.startsWith(INVALID_AUTHORIZATION_CLASS) === true;
 }
 
 function isConflict(error: unknown): boolean {

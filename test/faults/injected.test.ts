@@ -13,7 +13,7 @@ describe('in the middle of a load', () => {
     async (_, fault) => {
       // Half as long as in the table of README, and not all that the machine can do: other tests run beside this one.
       const short = { ...fault, durationMs: fault.durationMs / 2 };
-      const result = await runFault(short, site, { aroundMs: 500, items: 20_000, load: { restMs: 15 } });
+      const result = await runFault(short, site, { aroundMs: 500, items: 20_000, load: { restMs: 30 } });
       const { answers, acknowledged, lost, doubled, halved, unresolved, ready, live } = result;
       expect({ lost, doubled, halved, unresolved }).toEqual({ lost: 0, doubled: 0, halved: 0, unresolved: 0 });
       expect(acknowledged).toBeGreaterThan(50);

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import { openDevelopmentIssuer } from '../../src/auth/developmentIssuer.ts';
+import { openDatabaseProxy } from '../support/databaseProxy.ts';
 import { lockItem } from '../support/lockedItem.ts';
 import { anOrderItem, findCancellations, findOrderItem, insertOrderItems } from '../support/orderItems.ts';
 import { killServiceProcesses, type ServiceProcess, startServiceProcess } from '../support/serviceProcess.ts';
@@ -61,6 +62,32 @@ describe('with DATABASE_URL', () => {
   });
 });
 
+describe('a start without its database', () => {
+  const until = async (service: ServiceProcess, text: string): Promise<void> => {
+    while (!service.output().includes(text)) await sleep(20);
+  };
+
+  test('waits for it, and serves', async () => {
+    const network = await openDatabaseProxy(database.url);
+    await network.cut();
+    const service = start({ DATABASE_URL: network.url });
+    await until(service, 'the database is not there yet');
+    await network.mend();
+    expect((await fetch(`${await service.url}/health/ready`)).status).toBe(200);
+    service.child.kill('SIGTERM');
+    expect(await service.exit).toBe(0);
+    await network.cut();
+  });
+
+  test('waits no longer when it is told to end', async () => {
+    const service = start({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' });
+    await until(service, 'the database is not there yet');
+    service.child.kill('SIGTERM');
+    expect(await service.exit).toBe(0);
+    expect(service.output()).not.toContain('did not start');
+  });
+});
+
 describe('a start that cannot succeed ends with code 1', () => {
   test('and names every bad value of the configuration', async () => {
     const service = start({ PORT: 'x', LOG_LEVEL: 'loud', LOCK_TIMEOUT_MS: '-1' });
@@ -74,10 +101,18 @@ describe('a start that cannot succeed ends with code 1', () => {
     expect(service.output()).toContain('AUTH_ISSUER must be set');
   });
 
-  test('when the database does not answer', async () => {
+  test('when the database is not there for all the time that a start has', async () => {
     const service = start({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' });
     expect(await service.exit).toBe(1);
-    expect(service.output()).toContain('ECONNREFUSED');
+    expect(service.output()).toMatch(/ECONNREFUSED.*the database is not there yet/);
+    expect(service.output()).toMatch(/ECONNREFUSED.*the service did not start/);
+  });
+
+  test('at once when the database is there and refuses', async () => {
+    const service = start({ DATABASE_URL: `${database.url}_of_another_name` });
+    expect(await service.exit).toBe(1);
+    expect(service.output()).toMatch(/does not exist.*the service did not start/);
+    expect(service.output()).not.toContain('not there yet');
   });
 
   test('when the port is taken', async () => {

@@ -30,7 +30,10 @@ const CALLERS = [
 /** No caller waits longer for an answer, in milliseconds: a request may take 10 s, and then there must be one. */
 const PATIENCE_MS = 12_000;
 
-/** A caller that was not served comes again after this long, in milliseconds. */
+/** After a fault, both instances have to serve again within this, in milliseconds. */
+const PATIENCE_TO_RECOVER_MS = 60_000;
+
+/** A caller that was not served rests so much longer, in milliseconds. */
 const PAUSE_MS = 20;
 
 export interface LoadSize {
@@ -137,12 +140,15 @@ export function startLoad(
     .map(async (act) => {
       while (running) {
         const isServed = await act(callers);
-        if (!isServed || restMs > 0) await sleep(isServed ? restMs : PAUSE_MS);
+        if (!isServed || restMs > 0) await sleep(restMs + (isServed ? 0 : PAUSE_MS));
       }
     });
-  // Whoever stops the load hears of it.
   const ended = Promise.all(live);
-  ended.catch(() => undefined);
+  // Whoever waits for the load, or stops it, hears of it.
+  let failure: Error | null = null;
+  ended.catch((error: unknown) => {
+    failure = error as Error;
+  });
 
   const abandon = async (): Promise<void> => {
     running = false;
@@ -157,7 +163,9 @@ export function startLoad(
       const since = performance.now();
       const last = (): number => Math.min(...servedAt.values());
       while (last() < since) {
-        if (performance.now() - since > 60_000) throw new Error('An instance served nothing for a minute.');
+        if (failure !== null) throw failure;
+        if (performance.now() - since > PATIENCE_TO_RECOVER_MS)
+          throw new Error(`An instance served nothing for a minute; in all: ${JSON.stringify(answers)}`);
         await sleep(2);
       }
       return last() - since;
@@ -166,12 +174,14 @@ export function startLoad(
       running = false;
       await ended;
       const told = { requests, longestMs, longestRefusalMs, answers: { ...answers } };
+      const open = attempts.filter(({ isAcknowledged, key }) => !isAcknowledged && key !== null);
+      const left = open.values();
       // Whoever has a key asks again and is told the truth.
-      let unresolved = 0;
-      for (const attempt of attempts.filter(({ isAcknowledged, key }) => !isAcknowledged && key !== null)) {
-        attempt.isAcknowledged = await send(cancelRequest(attempt));
-        if (!attempt.isAcknowledged) unresolved += 1;
-      }
+      const askAgain = async (): Promise<void> => {
+        for (const attempt of left) attempt.isAcknowledged = await send(cancelRequest(attempt));
+      };
+      await Promise.all(CALLERS.map(askAgain));
+      const unresolved = open.filter(({ isAcknowledged }) => !isAcknowledged).length;
       await abandon();
       return { ...told, unresolved, ...(await accountFor(attempts, database)) };
     },

@@ -119,7 +119,7 @@ async function violationsOf(page: Page): Promise<string[]> {
   // Not as a script of the page, which the content security policy would refuse.
   const { violations } = await page.evaluate<{
     violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
-  }>(`${AXE}; axe.run()`);
+  }>(`${AXE}; axe.run({ resultTypes: ['violations'] })`);
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .map(

@@ -18,7 +18,7 @@ export interface DataSourceOptions {
 }
 
 /** How long a request may wait for a connection, so that it hears of a database that is away instead of hanging. */
-const CONNECT_TIMEOUT_MS = 1_800;
+const CONNECT_TIMEOUT_MS = 1_400;
 
 const SILENCE_GRACE_MS = 1_000;
 

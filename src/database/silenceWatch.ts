@@ -16,7 +16,7 @@ export interface SilenceWatch {
 }
 
 /** A database that has said nothing for so long is asked whether it is there, in milliseconds. */
-const SILENT_AFTER_MS = 700;
+const SILENT_AFTER_MS = 600;
 
 /** How often that is looked at as long as statements are under way or the database is silent, in milliseconds. */
 const LOOK_MS = 100;

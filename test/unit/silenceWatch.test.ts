@@ -20,7 +20,7 @@ describe('a database that goes silent', () => {
     watch.open(waiting);
     watch.open(idle);
     watch.begin(waiting);
-    await sleep(500);
+    await sleep(300);
     expect([waiting.isAbandoned, watch.isSilent()]).toEqual([false, false]);
     await sleep(1_000);
     expect([waiting.isAbandoned, idle.isAbandoned, watch.isSilent()]).toEqual([true, true, true]);

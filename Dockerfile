@@ -18,9 +18,9 @@ USER node
 
 # The owners of orders and products, for the supergraph in docker-compose.yml.
 FROM sources AS neighbours
-COPY test/supergraph ./test/supergraph
+COPY supergraph ./supergraph
 EXPOSE 4002 4003
-CMD ["node", "test/supergraph/serveNeighbours.ts"]
+CMD ["node", "supergraph/serveNeighbours.ts"]
 
 FROM sources AS service
 EXPOSE 4001

@@ -3,7 +3,7 @@ import type { CodegenConfig } from '@graphql-codegen/cli';
 const config: CodegenConfig = {
   schema: 'schema/*.graphql',
   generates: {
-    'src/order-items/resolverTypes.generated.ts': {
+    'src/order-items/graphql/resolverTypes.generated.ts': {
       plugins: ['typescript', 'typescript-resolvers'],
       config: {
         federation: true,
@@ -20,17 +20,17 @@ const config: CodegenConfig = {
           _FieldSet: 'string',
         },
         inputMaybeValue: 'T | null | undefined',
-        contextType: './graphqlContext.ts#GraphQLContext',
+        contextType: './context.ts#GraphQLContext',
         mappers: {
-          OrderItem: './orderItem.ts#OrderItem as OrderItemModel',
-          Cancellation: './orderItem.ts#Cancellation as CancellationModel',
-          OrderItemConnection: './listOrderItems.ts#OrderItemPage',
-          OrderItemEdge: './listOrderItems.ts#OrderItemEdge as OrderItemEdgeModel',
-          CancelOrderItemSuccess: './cancelOrderItems.ts#Cancelled',
-          OrderItemNotFound: './refusals.ts#OrderItemNotFound as OrderItemNotFoundModel',
-          OrderItemNotCancelable: './refusals.ts#OrderItemNotCancelable as OrderItemNotCancelableModel',
-          InvalidCancelRequest: './refusals.ts#InvalidCancelRequest as InvalidCancelRequestModel',
-          IdempotencyKeyReused: './refusals.ts#IdempotencyKeyReused as IdempotencyKeyReusedModel',
+          OrderItem: '../orderItem.ts#OrderItem as OrderItemModel',
+          Cancellation: '../orderItem.ts#Cancellation as CancellationModel',
+          OrderItemConnection: '../listOrderItems.ts#OrderItemPage',
+          OrderItemEdge: '../listOrderItems.ts#OrderItemEdge as OrderItemEdgeModel',
+          CancelOrderItemSuccess: '../cancelOrderItems.ts#Cancelled',
+          OrderItemNotFound: '../refusals.ts#OrderItemNotFound as OrderItemNotFoundModel',
+          OrderItemNotCancelable: '../refusals.ts#OrderItemNotCancelable as OrderItemNotCancelableModel',
+          InvalidCancelRequest: '../refusals.ts#InvalidCancelRequest as InvalidCancelRequestModel',
+          IdempotencyKeyReused: '../refusals.ts#IdempotencyKeyReused as IdempotencyKeyReusedModel',
         },
         enumValues: {
           OrderItemStatus: {

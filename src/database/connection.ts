@@ -1,7 +1,7 @@
 import pg from 'pg';
-import type { Span } from '../telemetry/spans.ts';
-import { beginStatement, currentSpan } from './deadline.ts';
-import { isFull, isReadOnly, isSilence, isStalePlan } from './faults.ts';
+import type { Span } from '../work/span.ts';
+import { beginStatement, currentSpan } from '../work/deadline.ts';
+import { isFull, isReadOnly, isSilence, isStalePlan } from './errors.ts';
 import { NoServer, READ_ONLY, type Server, type Servers, socketOf } from './servers.ts';
 import type { SilenceWatch } from './silenceWatch.ts';
 

@@ -1,4 +1,4 @@
-import { startEmbeddedPostgres } from './embeddedPostgres.ts';
+import { startEmbeddedPostgres } from '../embedded-postgres/embeddedPostgres.ts';
 
 /** Where the data is. */
 export interface Database {

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
-import { coalesce, type CoalesceOptions, unwatched } from './coalesce.ts';
-import { isDatabaseUnavailable, isOutOfTime } from './faults.ts';
+import { coalesce, type CoalesceOptions, unwatched } from '../work/coalesce.ts';
+import { isDatabaseUnavailable, isOutOfTime } from './errors.ts';
 
 /** What runs statements that change nothing. */
 export type Reader = Pick<DataSource, 'query'>;

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { IssuerUnavailable, ScopeMissing, Unauthenticated } from '../auth/caller.ts';
-import { Overloaded } from '../database/coalesce.ts';
-import { isDatabaseUnavailable, isLockTimeout, isOutOfTime, isPoolExhausted } from '../database/faults.ts';
+import { Overloaded } from '../work/coalesce.ts';
+import { isDatabaseUnavailable, isLockTimeout, isOutOfTime, isPoolExhausted } from '../database/errors.ts';
 
 /** Every way in which a request can fail, apart from a refusal of the domain. Stable: callers switch on it. */
 export type FailureCode =

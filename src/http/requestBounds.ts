@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { doWork, type Work } from '../database/deadline.ts';
+import { doWork, type Work } from '../work/deadline.ts';
 import type { LoadState } from '../telemetry/loadMetrics.ts';
 import { badInput, serviceUnavailable } from './failures.ts';
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { RemoteSpan } from '../telemetry/spans.ts';
+import type { RemoteSpan } from '../work/span.ts';
 
 /** @see https://www.w3.org/TR/trace-context/#traceparent-header; only versions after 00 may append fields. */
 const TRACEPARENT =

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { RequestSpan, Tracing } from '../telemetry/spans.ts';
+import type { RequestSpan, Tracing } from '../work/span.ts';
 import { clientOf } from './client.ts';
 import { remoteSpanOf } from './requestId.ts';
 

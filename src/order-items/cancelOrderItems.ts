@@ -1,8 +1,8 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { coalesce, type CoalesceOptions, type QueueState } from '../database/coalesce.ts';
-import { isDatabaseUnavailable, retryConflicts } from '../database/faults.ts';
-import { createLane, type LaneState } from '../database/lane.ts';
+import { coalesce, type CoalesceOptions, type QueueState } from '../work/coalesce.ts';
+import { isDatabaseUnavailable, retryConflicts } from '../database/errors.ts';
+import { createLane, type LaneState } from '../work/lockQueue.ts';
 import { type CancelStatement, fingerprintOf } from './cancelRequest.ts';
 import {
   type CallersKey,
@@ -15,7 +15,7 @@ import {
   selectBusyItems,
   type PlannedCancellation,
   type WrittenCancellation,
-} from './cancelStatements.ts';
+} from './cancelSql.ts';
 import { blockersOf } from './eligibility.ts';
 import { type Cancellation, type CancellationChannel, type OrderItem, parseOrderItemId } from './orderItem.ts';
 import {

@@ -1,5 +1,5 @@
 import DataLoader from 'dataloader';
-import { coalesce, type CoalesceOptions, type QueueState } from '../database/coalesce.ts';
+import { coalesce, type CoalesceOptions, type QueueState } from '../work/coalesce.ts';
 import type { Reader } from '../database/reader.ts';
 import { listItemsOfOrders, listOrderItems, type OrderItemPage, type PageRequest } from './listOrderItems.ts';
 import { type Cancellation, type OrderItem, parseOrderItemId } from './orderItem.ts';

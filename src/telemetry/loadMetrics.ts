@@ -1,7 +1,7 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
-import type { QueueState } from '../database/coalesce.ts';
+import type { QueueState } from '../work/coalesce.ts';
 import type { PoolState } from '../database/dataSource.ts';
-import type { LaneState } from '../database/lane.ts';
+import type { LaneState } from '../work/lockQueue.ts';
 import { gauge, gauges } from './gauges.ts';
 
 /** What the server tells of the requests that it serves at a time. */

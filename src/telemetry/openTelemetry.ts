@@ -24,7 +24,7 @@ import {
 import { tellDiagnostics } from './diagnostics.ts';
 import type { Logger } from './logger.ts';
 import { RecordedSpan } from './recordedSpan.ts';
-import type { TracedRequest, Tracing } from './spans.ts';
+import type { TracedRequest, Tracing } from '../work/span.ts';
 import type { SamplerName, TracingConfig } from './tracingConfig.ts';
 
 /** How long the end of the service waits for the collector. */

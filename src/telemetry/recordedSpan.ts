@@ -9,7 +9,7 @@ import {
   trace,
   type Tracer,
 } from '@opentelemetry/api';
-import type { RequestSpan, ServedRequest, Span, TracedBatch, TracedStatement } from './spans.ts';
+import type { RequestSpan, ServedRequest, Span, TracedBatch, TracedStatement } from '../work/span.ts';
 
 /** Of a request to the batches that served it: one that waits for a lock is in a new batch 50 times a second. */
 const MAX_LINKS_TO_BATCHES = 100;

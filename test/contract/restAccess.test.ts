@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
-import { freePort } from '../../src/database/postgresProcesses.ts';
+import { freePort } from '../../src/embedded-postgres/postgresProcesses.ts';
 import { documentedExample, expectDocumented } from '../support/openApi.ts';
 import { anOrderItem, findCancellations } from '../support/orderItems.ts';
 import { expectNothingWritten } from '../support/nothingWritten.ts';

@@ -1,6 +1,6 @@
-import { FAULTS } from '../soak/faults.ts';
-import { runFault } from '../soak/runFault.ts';
-import { openSite } from '../soak/site.ts';
+import { FAULTS } from '../../soak/faults.ts';
+import { runFault } from '../../soak/runFault.ts';
+import { openSite } from '../../soak/site.ts';
 
 const site = await openSite();
 afterAll(() => site[Symbol.asyncDispose]());

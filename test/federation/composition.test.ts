@@ -1,7 +1,7 @@
 import { composeServices } from '@theguild/federation-composition';
 import { parse } from 'graphql';
-import { compose, type ComposedSubgraph, fetchSdl, withoutAccessDirectives } from '../supergraph/compose.ts';
-import { startNeighbours } from '../supergraph/neighbours.ts';
+import { compose, type ComposedSubgraph, fetchSdl, withoutAccessDirectives } from '../../supergraph/composeSubgraphs.ts';
+import { startNeighbours } from '../../supergraph/neighbours.ts';
 import { startTestService } from '../support/testService.ts';
 
 const service = await startTestService();

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { compose, fetchSdl, withoutAccessDirectives } from '../supergraph/compose.ts';
-import { type GatewayOptions, startApolloGateway, startHiveGateway } from '../supergraph/gateways.ts';
-import { startNeighbours, startSubgraph } from '../supergraph/neighbours.ts';
+import { compose, fetchSdl, withoutAccessDirectives } from '../../supergraph/composeSubgraphs.ts';
+import { type GatewayOptions, startApolloGateway, startHiveGateway } from '../../supergraph/gateways.ts';
+import { startNeighbours, startSubgraph } from '../../supergraph/neighbours.ts';
 import { statementsDuring } from '../support/countStatements.ts';
 import { findCancellations, insertOrderItems } from '../support/orderItems.ts';
 import { type GraphQLAnswer, startTestService } from '../support/testService.ts';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { composeForRouter, ROUTER_SUPERGRAPH_FILE } from '../supergraph/composeForRouter.ts';
+import { composeForRouter, ROUTER_SUPERGRAPH_FILE } from '../../supergraph/composeForRouter.ts';
 import { insertOrderItems } from '../support/orderItems.ts';
 import { startTestService } from '../support/testService.ts';
 

@@ -1,4 +1,4 @@
-import { changesBetween, currentSdl, isBreaking } from '../supergraph/schemaChanges.ts';
+import { changesBetween, currentSdl, isBreaking } from '../../supergraph/schemaChanges.ts';
 
 async function breaks(from: string, to: string): Promise<string[]> {
   const sdl = currentSdl();

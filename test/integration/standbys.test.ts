@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { openCluster } from '../soak/cluster.ts';
-import { openVolume } from '../soak/volume.ts';
+import { openCluster } from '../../soak/cluster.ts';
+import { openVolume } from '../../soak/volume.ts';
 import { anOrderItem } from '../support/orderItems.ts';
 import { startTestService, type TestService } from '../support/testService.ts';
 

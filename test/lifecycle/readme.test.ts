@@ -44,7 +44,7 @@ async function paste(documentedUrl: string, url: string): Promise<number> {
 test('README’s question to the supergraph gets the answer that it shows', async () => {
   const supergraph = startServiceProcess({ DATA_DIR: dataDir }, [
     process.execPath,
-    path.join(ROOT, 'test/supergraph/supergraph.ts'),
+    path.join(ROOT, 'supergraph/supergraph.ts'),
   ]);
   const url = await supergraph.url;
   expect(await paste('http://127.0.0.1:4000/graphql', url)).toBe(1);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
 
-export const DASHBOARD_FOLDER = path.join(import.meta.dirname, '../dashboard');
+export const DASHBOARD_FOLDER = path.join(import.meta.dirname, '../../dashboard');
 
 /** An expression of the dashboard or of an alert. */
 export interface Query {

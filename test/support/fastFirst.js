@@ -7,11 +7,10 @@ import TestSequencer from '@jest/test-sequencer';
  */
 const RANKS = [
   ['unit'],
-  ['migration'],
   ['integration'],
   ['contract'],
   ['federation'],
-  ['browser', 'faults', 'lifecycle'],
+  ['browser', 'attacks', 'faults', 'lifecycle'],
 ];
 
 /** Runs the fast tests first, so that a plain mistake shows at once. */

@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../../src/database/postgresProcesses.ts';
+import { freePort } from '../../src/embedded-postgres/postgresProcesses.ts';
 import { createTestDatabase, queryServer } from './testDatabase.ts';
 
 /** Debian's PgBouncer. */

@@ -1,7 +1,7 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { startEmbeddedPostgres } from '../../src/database/embeddedPostgres.ts';
+import { startEmbeddedPostgres } from '../../src/embedded-postgres/embeddedPostgres.ts';
 import { migrateDatabase } from '../../src/database/migrateDatabase.ts';
 import { databaseUrl, queryServer, TEMPLATE_DATABASE } from './testDatabase.ts';
 

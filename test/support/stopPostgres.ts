@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import type { EmbeddedPostgres } from '../../src/database/embeddedPostgres.ts';
+import type { EmbeddedPostgres } from '../../src/embedded-postgres/embeddedPostgres.ts';
 
 /** Stops what `startPostgres` started. */
 export default async function stopPostgres(): Promise<void> {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { coalesce, Overloaded } from '../../src/database/coalesce.ts';
-import { currentWork, DeadlineExceeded, withDeadline } from '../../src/database/deadline.ts';
+import { coalesce, Overloaded } from '../../src/work/coalesce.ts';
+import { currentWork, DeadlineExceeded, withDeadline } from '../../src/work/deadline.ts';
 
 /** A load whose batches end when the test lets them. */
 function heldLoads(): {

@@ -1,0 +1,92 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { startEmbeddedPostgres } from '../src/embedded-postgres/embeddedPostgres.ts';
+import { measureComparison } from './compare.ts';
+import type { Findings } from './findings.ts';
+import { measureGrowth } from './growth.ts';
+import { startIssuer } from './issuer.ts';
+import type { World } from './measure.ts';
+import { measureMemory } from './memory.ts';
+import { HELP, type Options, parseOptions, type Part } from './options.ts';
+import { installPackages } from './packages.ts';
+import { startLoad } from './processes.ts';
+import { writeReport } from './report.ts';
+import { measureLock, measureP99 } from './tail.ts';
+import { measureTraces } from './traces.ts';
+import { describeMachine } from './usage.ts';
+
+/*
+ * Measures the service beside others that answer the same requests from the same data. `npm run bench -- --help` names
+ * the options. The PostgreSQL is the embedded one with its own settings: what is acknowledged is on the disk. Every
+ * contender is a process with one event loop and ten connections to the database; the requests come from a process of
+ * their own. The service runs as in production, but without the rate limit: all the load is one caller's.
+ */
+
+const MEASUREMENTS: Record<Part, (world: World) => Promise<Findings>> = {
+  compare: measureComparison,
+  growth: measureGrowth,
+  p99: measureP99,
+  lock: measureLock,
+  memory: measureMemory,
+  traces: measureTraces,
+};
+
+async function bench(options: Options, signal: AbortSignal): Promise<void> {
+  await installPackages();
+  signal.throwIfAborted();
+  await using opened = new AsyncDisposableStack();
+  const folder = await mkdtemp(path.join(tmpdir(), 'order-items-bench-'));
+  opened.defer(() => rm(folder, { recursive: true, force: true }));
+  const postgres = await startEmbeddedPostgres({ dataDir: folder, settings: { max_connections: '300' } });
+  opened.defer(() => postgres.stop());
+  process.on('exit', postgres.stopSoon);
+  opened.defer(() => void process.off('exit', postgres.stopSoon));
+  const issuer = await startIssuer();
+  opened.defer(issuer.stop);
+  const load = startLoad();
+  opened.defer(() => load.stop());
+  // Whatever is going on fails then, and everything is left in order.
+  signal.addEventListener('abort', () => {
+    void load.stop();
+    postgres.stopSoon();
+  });
+  signal.throwIfAborted();
+
+  const postmaster = await readFile(path.join(folder, 'postgres/postmaster.pid'), 'utf8');
+  const world: World = { options, folder, postgres, postmasterPid: parseInt(postmaster), issuer, load, signal };
+  const machine = await describeMachine(postgres.url);
+  for (const part of options.parts) {
+    const findings = await MEASUREMENTS[part](world);
+    process.stdout.write(findings.text);
+    await writeReport(part, findings, { machine, options });
+  }
+}
+
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    interrupted.abort(new Error('The benchmark was interrupted.'));
+  });
+}
+try {
+  const options = optionsOrHelp();
+  if (options !== null) await bench(options, interrupted.signal);
+} catch (error) {
+  const cause: unknown = interrupted.signal.aborted ? interrupted.signal.reason : error;
+  process.stderr.write(`${Error.isError(cause) ? (cause.stack ?? cause.message) : String(cause)}\n`);
+  process.exitCode = 1;
+}
+
+/** @returns null where there is nothing to measure: the help was asked for, or is needed. */
+function optionsOrHelp(): Options | null {
+  try {
+    const options = parseOptions(process.argv.slice(2));
+    if (options === null) process.stdout.write(HELP);
+    return options;
+  } catch (error) {
+    process.stderr.write(`${Error.isError(error) ? error.message : String(error)}\n\n${HELP}`);
+    process.exitCode = 1;
+    return null;
+  }
+}

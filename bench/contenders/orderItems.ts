@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { encodeCursor } from '../../src/order-items/cursors.ts';
+import { blockersOf } from '../../src/order-items/eligibility.ts';
+import type { CancellationChannel, OrderItem } from '../../src/order-items/orderItem.ts';
+
+/** What the answers need of an item. */
+export type Item = Pick<
+  OrderItem,
+  'id' | 'status' | 'isPreOrder' | 'quantity' | 'priceAmount' | 'priceCurrency' | 'createdAt'
+>;
+
+export interface CancelInput {
+  readonly id: string;
+  readonly reason: string | null;
+  readonly channel: CancellationChannel;
+}
+
+/** An item was cancelled, or why it was not. */
+export type Outcome =
+  | { readonly code: 'CANCELLED'; readonly id: string; readonly cancelledAt: Date; readonly requestId: string }
+  | { readonly code: 'NOT_CANCELABLE'; readonly message: string }
+  | { readonly code: 'NOT_FOUND'; readonly message: string };
+
+export type CancelItem = (input: CancelInput) => Promise<Outcome>;
+
+/** Connections to the database; the same for every contender, the service among them. */
+export const POOL_SIZE = 10;
+
+const COLUMNS = `id, status, is_pre_order AS "isPreOrder", quantity, price_amount AS "priceAmount",
+  price_currency AS "priceCurrency", created_at AS "createdAt"`;
+
+/**
+ * A whole cancel as one statement: it locks the item, judges it, and writes status, cancellation and event.
+ *
+ * @param id an SQL expression for the item's id; `reason`, `channel` and `requestId` likewise.
+ */
+export function cancelStatement(id: string, reason: string, channel: string, requestId: string): string {
+  return `WITH locked AS (
+      SELECT id, order_id, status, is_pre_order FROM order_item WHERE id = ${id} FOR NO KEY UPDATE
+    ), updated AS (
+      UPDATE order_item SET status = 'cancelled', version = version + 1, updated_at = now()
+      FROM locked
+      WHERE order_item.id = locked.id AND locked.is_pre_order
+        AND locked.status IN ('pending', 'on_hold', 'in_fulfillment')
+      RETURNING order_item.id
+    ), written AS (
+      INSERT INTO order_item_cancellation (id, order_item_id, previous_status, reason, cancelled_by, channel, request_id)
+      SELECT uuidv7(), locked.id, locked.status, ${reason}, 'bench', ${channel}, ${requestId}
+      FROM locked JOIN updated USING (id)
+      RETURNING id, order_item_id, previous_status, cancelled_by, channel, request_id, cancelled_at
+    ), announced AS (
+      INSERT INTO order_item_event (id, order_item_id, type, payload)
+      SELECT uuidv7(), order_item_id, 'order_item.cancelled', jsonb_build_object(
+        'cancellationId', written.id, 'orderId', order_id, 'previousStatus', previous_status,
+        'cancelledBy', cancelled_by, 'channel', channel, 'requestId', request_id)
+      FROM written JOIN locked ON locked.id = order_item_id
+    )
+    SELECT locked.id, locked.status, locked.is_pre_order AS "isPreOrder", written.cancelled_at AS "cancelledAt"
+    FROM locked LEFT JOIN written ON true`;
+}
+
+const CANCEL = cancelStatement('$1::uuid', '$2::text', '$3::text', '$4::text').replaceAll(/\s+/g, ' ');
+
+export function openPool(): pg.Pool {
+  const pool = new pg.Pool({ connectionString: process.env['DATABASE_URL'], max: POOL_SIZE });
+  // The server may go first, at the end of the benchmark.
+  return pool.on('error', () => undefined);
+}
+
+/** The items with these ids in their order, in one prepared statement. */
+export async function readItems(pool: pg.Pool, ids: readonly string[]): Promise<(Item | null)[]> {
+  const { rows } = await pool.query<Item>({
+    name: 'items',
+    text: `SELECT ${COLUMNS} FROM order_item WHERE id = ANY($1::uuid[])`,
+    values: [ids],
+  });
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return ids.map((id) => byId.get(id) ?? null);
+}
+
+/** The newest items of an order, one more than asked for where there are more. */
+export async function readOrder(pool: pg.Pool, orderId: string, first: number): Promise<Item[]> {
+  const { rows } = await pool.query<Item>({
+    name: 'order',
+    text: `SELECT ${COLUMNS} FROM order_item WHERE order_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2`,
+    values: [orderId, first + 1],
+  });
+  return rows;
+}
+
+export async function cancelItem(pool: pg.Pool, { id, reason, channel }: CancelInput): Promise<Outcome> {
+  const requestId = randomBytes(16).toString('hex');
+  const { rows } = await pool.query<Item & { cancelledAt: Date | null }>({
+    name: 'cancel',
+    text: CANCEL,
+    values: [id, reason, channel, requestId],
+  });
+  const [row] = rows;
+  if (row?.cancelledAt == null) return refusalOf(row ?? null);
+  return { code: 'CANCELLED', id, cancelledAt: row.cancelledAt, requestId };
+}
+
+/** Why an item was not cancelled, in the documented words. */
+export function refusalOf(item: Pick<Item, 'status' | 'isPreOrder'> | null): Outcome {
+  return item === null
+    ? { code: 'NOT_FOUND', message: 'Order item with provided UUID was not found.' }
+    : { code: 'NOT_CANCELABLE', message: blockersOf(item)[0]?.message ?? '' };
+}
+
+/** An item as the answers show it. */
+export function shownItem(item: Item): object {
+  const blockers = blockersOf(item);
+  return {
+    id: item.id,
+    status: item.status.toUpperCase(),
+    isPreOrder: item.isPreOrder,
+    quantity: item.quantity,
+    price: { amount: item.priceAmount, currency: item.priceCurrency },
+    cancelability: { cancelable: blockers.length === 0, blockers },
+  };
+}
+
+/** A page as GraphQL shows it, with whole items in it. @param items one more than asked for where there are more. */
+export function pageOf(
+  items: readonly Item[],
+  first: number,
+): { edges: { node: Item }[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } {
+  const edges = items.slice(0, first).map((node) => ({ node }));
+  const last = edges.at(-1)?.node;
+  return {
+    edges,
+    pageInfo: {
+      hasNextPage: items.length > first,
+      endCursor:
+        last === undefined
+          ? null
+          : encodeCursor({ createdAt: last.createdAt.toISOString().replace('Z', '000Z'), id: last.id }),
+    },
+  };
+}
+
+/** The answer of `cancelOrderItem`. */
+export function shownOutcome(outcome: Outcome): Record<string, unknown> {
+  if (outcome.code === 'CANCELLED') {
+    return {
+      __typename: 'CancelOrderItemSuccess',
+      orderItem: { id: outcome.id, status: 'CANCELLED' },
+      cancellation: { cancelledAt: outcome.cancelledAt.toISOString(), requestId: outcome.requestId },
+    };
+  }
+  const { code, message } = outcome;
+  return { __typename: code === 'NOT_FOUND' ? 'OrderItemNotFound' : 'OrderItemNotCancelable', message };
+}

@@ -1,0 +1,146 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { migrateDatabase } from '../src/database/migrateDatabase.ts';
+import { ITEMS_PER_ORDER } from './workloads.ts';
+
+/** A database of its own with generated items, and others that are there to be cancelled. */
+export interface Dataset {
+  readonly url: string;
+  readonly items: number;
+  readonly cancelable: number;
+  /** Makes what was cancelled open again, and leaves the tables tidy and on the disk. */
+  readonly reset: () => Promise<void>;
+  /** Waits until nothing runs any more. @throws if an acknowledged cancel, or half of any, is missing. */
+  readonly check: (acknowledged: readonly string[]) => Promise<void>;
+  readonly client: pg.Client;
+  readonly drop: () => Promise<void>;
+}
+
+/** How a session calls itself that keeps an item locked on purpose. */
+export const LOCK_HOLDER = 'bench-lock-holder';
+
+const COLUMNS =
+  'id, order_id, product_id, external_id, status, is_pre_order, release_date, quantity, price_amount, price_currency, created_at, updated_at';
+
+/** Makes a database with the tables of the migrations and fills it. The indexes are made afterwards, which is faster. */
+export async function createDataset(
+  serverUrl: string,
+  { items, cancelable }: { readonly items: number; readonly cancelable: number },
+): Promise<Dataset> {
+  const name = `bench_${items}`;
+  await onServer(serverUrl, `CREATE DATABASE ${name}`);
+  const url = Object.assign(new URL(serverUrl), { pathname: name }).href;
+  await migrateDatabase(url);
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => undefined);
+  await client.connect();
+  await client.query('SET timezone = UTC');
+  const remake = await dropIndexes(client);
+  await client.query(
+    `INSERT INTO order_item (${COLUMNS})
+     SELECT md5('item-' || n)::uuid, 'order-' || n / $2::int, 'product-' || n % 4000, n::text,
+       (ARRAY['pending', 'on_hold', 'in_fulfillment', 'complete', 'cancelled', 'returned'])[1 + n % 6],
+       n % 5 = 0, CASE WHEN n % 5 = 0 THEN date '2026-12-01' END, 1 + n % 3, n % 10000 / 100.0, 'GBP', at, at
+     FROM generate_series(0, $1::int - 1) AS n, LATERAL (SELECT timestamptz '2025-01-01' + n * interval '1 second') AS t(at)`,
+    [items, ITEMS_PER_ORDER],
+  );
+  await client.query(
+    `INSERT INTO order_item (${COLUMNS})
+     SELECT md5('cancel-' || n)::uuid, 'cancel-order-' || n / $2::int, 'product-' || n % 4000, n::text,
+       (ARRAY['pending', 'on_hold', 'in_fulfillment'])[1 + n % 3],
+       true, date '2026-12-01', 1, n % 10000 / 100.0, 'GBP', at, at
+     FROM generate_series(0, $1::int - 1) AS n, LATERAL (SELECT timestamptz '2025-01-01' + n * interval '1 second') AS t(at)`,
+    [cancelable, ITEMS_PER_ORDER],
+  );
+  for (const statement of remake) await client.query(statement);
+  await client.query('VACUUM ANALYZE');
+  await client.query('CHECKPOINT');
+  return {
+    url,
+    items,
+    cancelable,
+    reset: () => reset(client),
+    check: (acknowledged) => check(client, acknowledged),
+    client,
+    drop: async () => {
+      await client.end();
+      await onServer(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`);
+    },
+  };
+}
+
+/** @returns the statements that make them again. */
+async function dropIndexes(client: pg.Client): Promise<string[]> {
+  const { rows: constraints } = await client.query<{ table: string; name: string; definition: string }>(
+    `SELECT conrelid::regclass AS table, conname AS name, pg_get_constraintdef(oid) AS definition
+     FROM pg_constraint
+     WHERE conrelid = 'order_item'::regclass AND contype = 'p' OR confrelid = 'order_item'::regclass
+     ORDER BY contype = 'f'`,
+  );
+  for (const { table, name } of constraints.toReversed()) {
+    await client.query(`ALTER TABLE ${table} DROP CONSTRAINT ${name}`);
+  }
+  const { rows: indexes } = await client.query<{ name: string; definition: string }>(
+    `SELECT indexname AS name, indexdef AS definition FROM pg_indexes WHERE tablename = 'order_item'`,
+  );
+  for (const { name } of indexes) await client.query(`DROP INDEX ${name}`);
+  return [
+    ...constraints.map(({ table, name, definition }) => `ALTER TABLE ${table} ADD CONSTRAINT ${name} ${definition}`),
+    ...indexes.map(({ definition }) => definition),
+  ];
+}
+
+async function onServer(serverUrl: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: serverUrl });
+  client.on('error', () => undefined);
+  await client.connect();
+  await client.query(statement).finally(() => client.end());
+}
+
+async function reset(client: pg.Client): Promise<void> {
+  await untilQuiet(client);
+  // The guards against just this are triggers.
+  await client.query('SET session_replication_role = replica');
+  await client.query(
+    `UPDATE order_item SET status = previous_status, version = 1
+     FROM order_item_cancellation WHERE order_item.id = order_item_id`,
+  );
+  await client.query('TRUNCATE order_item_cancellation, order_item_event');
+  await client.query('SET session_replication_role = DEFAULT');
+  await client.query('VACUUM (TRUNCATE false) order_item');
+  await client.query('CHECKPOINT');
+}
+
+/** What was being carried out when the load ended may still be. */
+async function untilQuiet(client: pg.Client): Promise<void> {
+  for (let quiet = 0; quiet < 3;) {
+    const { rows } = await client.query(
+      `SELECT 1 FROM pg_stat_activity
+       WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+         AND state <> 'idle' AND application_name <> $1`,
+      [LOCK_HOLDER],
+    );
+    quiet = rows.length === 0 ? quiet + 1 : 0;
+    await sleep(20);
+  }
+}
+
+async function check(client: pg.Client, acknowledged: readonly string[]): Promise<void> {
+  await untilQuiet(client);
+  const distinct = new Set(acknowledged).size;
+  if (distinct !== acknowledged.length) throw new Error('An item was acknowledged as cancelled twice.');
+  const { rows } = await client.query<Record<'acknowledged' | 'items' | 'rows' | 'cancelled' | 'events', number>>(
+    `SELECT count(*) FILTER (WHERE order_item_id = ANY($1::uuid[]))::int AS acknowledged,
+       count(DISTINCT order_item_id)::int AS items, count(*)::int AS rows,
+       (SELECT count(*)::int FROM order_item WHERE status = 'cancelled' AND id IN
+         (SELECT order_item_id FROM order_item_cancellation)) AS cancelled,
+       (SELECT count(*)::int FROM order_item_event JOIN order_item_cancellation USING (order_item_id)) AS events
+     FROM order_item_cancellation`,
+    [acknowledged],
+  );
+  const [found] = rows;
+  const isWhole =
+    found?.acknowledged === distinct &&
+    [found.items, found.cancelled, found.events].every((count) => count === found.rows);
+  if (!isWhole) throw new Error(`Of ${distinct} acknowledged cancels: ${JSON.stringify(found)}`);
+}

@@ -1,0 +1,102 @@
+import { parseArgs } from 'node:util';
+import { CONTENDERS, type ContenderName } from './processes.ts';
+import { COMPARED, type ComparedName } from './workloads.ts';
+
+const PARTS = ['compare', 'growth', 'p99', 'lock', 'memory', 'traces'] as const;
+export type Part = (typeof PARTS)[number];
+
+export interface Options {
+  readonly parts: readonly Part[];
+  readonly workloads: readonly ComparedName[];
+  readonly contenders: readonly ContenderName[];
+  readonly connections: readonly number[];
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly items: number;
+  /** Numbers of items for the part `growth`. */
+  readonly sizes: readonly number[];
+  /** Of the part `memory`. */
+  readonly minutes: number;
+  /** Where the results go, without the suffix. */
+  readonly output: string;
+}
+
+export const HELP = `npm run bench -- [options]
+
+  --quick                 a first look in about two minutes; writes results-quick.*
+  --rounds N              how often each contender has its turn (5)
+  --seconds N             how long a turn lasts (2)
+  --only A,B              of the workloads ${Object.keys(COMPARED).join(', ')}
+  --contenders A,B        of ${CONTENDERS.join(', ')}
+  --connections A,B       (1,32,128)
+  --items N               items in the database (100000)
+  --output PATH           where the results go, without .json and .svg (bench/results)
+
+Parts; without any, the contenders are compared:
+  --compare               the contenders
+  --growth                the service with --sizes 100000,1000000,10000000 items, and bulk cancels of 1, 10 and 100
+  --p99                   the service's latency at 80 % of what it can do
+  --lock                  cancels beside an item that somebody has locked
+  --memory [MINUTES]      the service's memory under load (10)
+  --traces                the service with and without tracing
+`;
+
+/** @throws for options that are not known or make no sense. */
+export function parseOptions(argv: readonly string[]): Options | null {
+  // The one option that may come without its value.
+  const args = argv.flatMap((arg, i) => (arg === '--memory' && !/^\d/.test(argv[i + 1] ?? '') ? [arg, '10'] : [arg]));
+  const { values } = parseArgs({
+    args,
+    options: {
+      help: { type: 'boolean' },
+      quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      only: { type: 'string' },
+      contenders: { type: 'string' },
+      connections: { type: 'string' },
+      items: { type: 'string', default: '100000' },
+      sizes: { type: 'string', default: '100000,1000000,10000000' },
+      output: { type: 'string' },
+      compare: { type: 'boolean' },
+      growth: { type: 'boolean' },
+      p99: { type: 'boolean' },
+      lock: { type: 'boolean' },
+      memory: { type: 'string' },
+      traces: { type: 'boolean' },
+    },
+  });
+  if (values.help === true) return null;
+  const { quick } = values;
+  const named = PARTS.filter((part) => values[part] !== undefined);
+  return {
+    parts: named.length === 0 ? ['compare'] : named,
+    workloads: chosen('only', values.only, Object.keys(COMPARED) as ComparedName[]),
+    contenders: chosen('contenders', values.contenders, CONTENDERS),
+    connections: numbers('connections', values.connections ?? (quick ? '32' : '1,32,128')),
+    rounds: number('rounds', values.rounds ?? (quick ? '2' : '5')),
+    seconds: number('seconds', values.seconds ?? (quick ? '1' : '2')),
+    items: number('items', values.items),
+    sizes: numbers('sizes', values.sizes),
+    minutes: number('memory', values.memory ?? '10'),
+    output: values.output ?? `${import.meta.dirname}/results${quick ? '-quick' : ''}`,
+  };
+}
+
+function chosen<T extends string>(option: string, given: string | undefined, all: readonly T[]): readonly T[] {
+  if (given === undefined) return all;
+  const names = given.split(',');
+  const unknown = names.find((name) => !all.some((known) => known === name));
+  if (unknown !== undefined) throw new Error(`--${option}: ${unknown} is none of ${all.join(', ')}`);
+  return all.filter((name) => names.includes(name));
+}
+
+function numbers(option: string, given: string): number[] {
+  return given.split(',').map((text) => number(option, text));
+}
+
+function number(option: string, given: string): number {
+  const value = Number(given);
+  if (!(value > 0)) throw new Error(`--${option}: ${given} is not a number above 0`);
+  return value;
+}

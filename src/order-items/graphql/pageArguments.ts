@@ -1,0 +1,49 @@
+import { badInput } from '../../http/failures.ts';
+import { isStorableText } from '../cancelRequest.ts';
+import { decodeCursor } from '../cursors.ts';
+import { DEFAULT_PAGE_SIZE, type PageRequest } from '../listOrderItems.ts';
+import type { QueryOrderItemsArgs } from './resolverTypes.generated.ts';
+
+/** Longer than any id or cursor, and than any list of statuses: what is above costs time for each order that is asked. */
+const MAX_ID_LENGTH = 1_000;
+const MAX_CURSOR_LENGTH = 100;
+const MAX_STATUSES = 100;
+
+/** Whether an order can have this id at all. */
+export function isOrderId(id: string): boolean {
+  return id.length <= MAX_ID_LENGTH && isStorableText(id);
+}
+
+/**
+ * Checks the arguments of a list.
+ *
+ * @param maxPageSize what `first` may be at most.
+ * @throws Failure `bad_request`, naming the argument.
+ */
+export function parsePageArguments({ filter, first, after }: QueryOrderItemsArgs, maxPageSize: number): PageRequest {
+  const size = first ?? Math.min(DEFAULT_PAGE_SIZE, maxPageSize);
+  if (size < 1 || size > maxPageSize) throw badInput(`'first' must be from 1 to ${maxPageSize}.`);
+  const place = after == null || after.length > MAX_CURSOR_LENGTH ? null : decodeCursor(after);
+  if (after != null && place === null) throw badInput("'after' is not a cursor of this list.");
+  const orderId = filter?.orderId ?? null;
+  if (orderId !== null && !isStorableText(orderId)) {
+    throw badInput("'orderId' has a character that is not allowed (NUL or half of a surrogate pair).");
+  }
+  if (orderId !== null && orderId.length > MAX_ID_LENGTH) {
+    throw badInput(`'orderId' must have at most ${MAX_ID_LENGTH} characters.`);
+  }
+  const statuses = filter?.statuses ?? null;
+  if (statuses !== null && statuses.length > MAX_STATUSES) {
+    throw badInput(`'statuses' must hold at most ${MAX_STATUSES} statuses.`);
+  }
+  return {
+    filter: {
+      orderId,
+      statuses: statuses === null ? null : [...new Set(statuses)],
+      isPreOrder: filter?.isPreOrder ?? null,
+      cancelable: filter?.cancelable ?? null,
+    },
+    first: size,
+    after: place,
+  };
+}

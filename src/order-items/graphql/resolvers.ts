@@ -1,0 +1,156 @@
+import { requireScope } from '../../auth/caller.ts';
+import { badInput } from '../../http/failures.ts';
+import type { Cancelled, CancelOutcome } from '../cancelOrderItems.ts';
+import { parseCancelStatement } from '../cancelRequest.ts';
+import { encodeCursor } from '../cursors.ts';
+import { blockersOf } from '../eligibility.ts';
+import type { GraphQLContext } from './context.ts';
+import type { OrderItemEdge, OrderItemPage } from '../listOrderItems.ts';
+import type { Loaders } from '../loaders.ts';
+import { type Cancellation, type OrderItem, parseOrderItemId } from '../orderItem.ts';
+import { isOrderId, parsePageArguments } from './pageArguments.ts';
+import type * as refusals from '../refusals.ts';
+import { malformedOrderItemId } from '../refusals.ts';
+import type * as schema from './resolverTypes.generated.ts';
+import { scalars } from './scalars.ts';
+import { fieldsOf } from './schemaFields.ts';
+
+/** How each outcome of a cancel is called in the schema. */
+const RESULT_TYPES = {
+  CANCELLED: 'CancelOrderItemSuccess',
+  ORDER_ITEM_NOT_FOUND: 'OrderItemNotFound',
+  ORDER_ITEM_NOT_CANCELABLE: 'OrderItemNotCancelable',
+  INVALID_CANCEL_REQUEST: 'InvalidCancelRequest',
+  IDEMPOTENCY_KEY_REUSED: 'IdempotencyKeyReused',
+} as const satisfies Record<CancelOutcome['code'], string>;
+
+/** The GraphQL door: it translates, and decides nothing. */
+export const resolvers = {
+  ...scalars,
+
+  Query: {
+    orderItem: async (_, { id }, context) => {
+      requireScope(context.caller, 'order-items:read');
+      const item = await context.loaders.loadOrderItem(id);
+      if (item !== null) context.served?.addItem(item.id);
+      return item;
+    },
+    orderItems: async (_, args, context) => {
+      requireScope(context.caller, 'order-items:read');
+      const request = parsePageArguments(args, context.limits.pageSize);
+      const page = await context.loaders.page(request);
+      context.served?.addList(
+        page.edges.map(({ node }) => node.id),
+        request.filter.orderId,
+      );
+      return page;
+    },
+  },
+
+  Mutation: {
+    cancelOrderItem: async (_, { input }, context) => {
+      requireScope(context.caller, 'order-items:cancel');
+      const [outcome] = await cancel([input.id], input, context);
+      if (outcome === undefined) throw new Error('A cancel of one item has one outcome.');
+      return outcome;
+    },
+    cancelOrderItems: (_, { input }, context) => {
+      requireScope(context.caller, 'order-items:cancel');
+      const { bulkIds } = context.limits;
+      if (input.ids.length < 1 || input.ids.length > bulkIds) throw badInput(`'ids' must hold 1 to ${bulkIds} ids.`);
+      return cancel(input.ids, input, context);
+    },
+  },
+
+  OrderItem: fieldsOf<OrderItem, schema.OrderItem>()({
+    order: ({ orderId }) => ({ __typename: 'Order', id: orderId }),
+    product: ({ productId }) => ({ __typename: 'Product', id: productId }),
+    price: ({ priceAmount, priceCurrency }) => ({ amount: priceAmount, currency: priceCurrency }),
+    cancelability: (item) => {
+      const blockers = blockersOf(item);
+      return { cancelable: blockers.length === 0, blockers };
+    },
+    cancellation: ({ id }, _, { loaders }) => loaders.cancellation.load(id),
+  } satisfies schema.OrderItemResolvers),
+
+  Order: {
+    items: async ({ id }, args, { caller, limits, loaders, served }) => {
+      requireScope(caller, 'order-items:read');
+      const request = parsePageArguments(args, limits.pageSize);
+      if (!isOrderId(id)) return { edges: [], hasNextPage: false, hasPreviousPage: false };
+      const page = await loaders.itemsOfOrder.load({ orderId: id, request });
+      served?.addItemsOfOrder(
+        id,
+        page.edges.map(({ node }) => node.id),
+      );
+      return page;
+    },
+  },
+
+  OrderItemConnection: fieldsOf<OrderItemPage, schema.OrderItemConnection>()({
+    pageInfo: ({ edges, hasNextPage, hasPreviousPage }) => ({
+      hasNextPage,
+      hasPreviousPage,
+      startCursor: cursorOf(edges[0]),
+      endCursor: cursorOf(edges.at(-1)),
+    }),
+  } satisfies schema.OrderItemConnectionResolvers),
+
+  OrderItemEdge: fieldsOf<OrderItemEdge, schema.OrderItemEdge>()({
+    cursor: ({ place }) => encodeCursor(place),
+  } satisfies schema.OrderItemEdgeResolvers),
+
+  Cancellation: fieldsOf<Cancellation, schema.Cancellation>()({}),
+  CancelOrderItemSuccess: fieldsOf<Cancelled, schema.CancelOrderItemSuccess>()({}),
+  OrderItemNotFound: fieldsOf<refusals.OrderItemNotFound, schema.OrderItemNotFound>()({}),
+  OrderItemNotCancelable: fieldsOf<refusals.OrderItemNotCancelable, schema.OrderItemNotCancelable>()({}),
+  InvalidCancelRequest: fieldsOf<refusals.InvalidCancelRequest, schema.InvalidCancelRequest>()({}),
+  IdempotencyKeyReused: fieldsOf<refusals.IdempotencyKeyReused, schema.IdempotencyKeyReused>()({}),
+
+  CancelOrderItemResult: { __resolveType: ({ code }) => RESULT_TYPES[code] },
+  CancelOrderItemRefusal: { __resolveType: ({ code }) => RESULT_TYPES[code] },
+
+  OrderItemStatus: {
+    PENDING: 'pending',
+    ON_HOLD: 'on_hold',
+    IN_FULFILLMENT: 'in_fulfillment',
+    COMPLETE: 'complete',
+    CANCELLED: 'cancelled',
+    RETURNED: 'returned',
+  },
+  CancellationChannel: { GRAPHQL: 'graphql', REST: 'rest' },
+} satisfies schema.Resolvers;
+
+function cursorOf(edge: OrderItemEdge | undefined): string | null {
+  return edge === undefined ? null : encodeCursor(edge.place);
+}
+
+async function cancel(
+  ids: readonly string[],
+  { reason, note, idempotencyKey }: Omit<schema.CancelOrderItemInput, 'id'>,
+  context: GraphQLContext,
+): Promise<readonly CancelOutcome[]> {
+  const statement = parseCancelStatement({ reason, note: note ?? undefined }, idempotencyKey ?? undefined);
+  const outcomes =
+    'code' in statement
+      ? ids.map((id) => (parseOrderItemId(id) === null ? malformedOrderItemId() : statement))
+      : await context.cancel({
+          ...statement,
+          ids,
+          cancelledBy: context.caller.subject,
+          channel: 'graphql',
+          requestId: context.requestId,
+        });
+  for (const outcome of outcomes) {
+    context.reportOutcome(outcome.code);
+    if (outcome.code === 'CANCELLED') forget(outcome, context.loaders);
+  }
+  return outcomes;
+}
+
+/** What this request has read of a cancelled item is out of date. */
+function forget({ orderItem, cancellation }: Cancelled, loaders: Loaders): void {
+  loaders.orderItem.set(orderItem.id, orderItem);
+  loaders.cancellation.set(orderItem.id, cancellation);
+  loaders.itemsOfOrder.clearAll();
+}

@@ -1,0 +1,46 @@
+import type { FastifyInstance } from 'fastify';
+import type { DataSource } from 'typeorm';
+import { requireScope } from '../../auth/caller.ts';
+import { type AccessHooks, callerOf } from '../../http/access.ts';
+import { ORDER_ITEM_STATUSES, type OrderItemStatus } from '../orderItem.ts';
+
+const RECENT = 5;
+
+export interface OverviewRouteOptions {
+  readonly dataSource: DataSource;
+  readonly access: AccessHooks;
+}
+
+/**
+ * Serves what the start page shows and the published contracts do not: how many items there are in each status, and the
+ * latest cancellations. It looks at every item, so it is for a developer's data.
+ */
+export function addOverviewRoute(server: FastifyInstance, { dataSource, access }: OverviewRouteOptions): void {
+  server.get('/pages/overview', {
+    onRequest: [
+      ...access.admit,
+      access.requireCaller,
+      async (request) => {
+        requireScope(callerOf(request), 'order-items:read');
+      },
+    ],
+    handler: async () => {
+      const counts = await dataSource.query<{ status: OrderItemStatus; count: number }[]>(
+        'SELECT status, count(*)::int AS count FROM order_item GROUP BY status',
+      );
+      const recent = await dataSource.query<object[]>(
+        `SELECT order_item_id AS "orderItemId", reason, cancelled_at AS "cancelledAt", channel
+         FROM order_item_cancellation ORDER BY cancelled_at DESC, id DESC LIMIT ${RECENT}`,
+      );
+      const countOf = new Map(counts.map(({ status, count }) => [status, count]));
+      return {
+        // As GraphQL names them.
+        statuses: ORDER_ITEM_STATUSES.map((status) => ({
+          status: status.toUpperCase(),
+          count: countOf.get(status) ?? 0,
+        })),
+        recent,
+      };
+    },
+  });
+}

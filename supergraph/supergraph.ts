@@ -1,0 +1,73 @@
+import { InvalidConfig, readConfig } from '../src/config.ts';
+import { startService } from '../src/service.ts';
+import { createLogger } from '../src/telemetry/logger.ts';
+import { compose, fetchSdl } from './composeSubgraphs.ts';
+import { startHiveGateway } from './gateways.ts';
+import { startNeighbours } from './neighbours.ts';
+
+/** One question that needs all three subgraphs. */
+const QUERY = `query ItemsOfAnOrder {
+  order(id: "536370") {
+    placedOn
+    country
+    items(first: 3, filter: { isPreOrder: true }) {
+      edges { node { id status releaseDate product { name } cancelability { cancelable } } }
+    }
+  }
+}`;
+
+/** Runs a whole supergraph: the service, the owners of orders and products, and a gateway with a playground. */
+async function main(signal: AbortSignal): Promise<void> {
+  await using running = new AsyncDisposableStack();
+  const config = readConfig(process.env);
+  const logger = createLogger(config.logLevel);
+  // Beside the service's own port; all of them free ones where that is.
+  const port = (offset: number): number => (config.port === 0 ? 0 : config.port + offset);
+  if (config.auth !== null) throw new Error('The supergraph is for development: AUTH_ISSUER must not be set.');
+  const service = await startService(config, { logger, signal });
+  running.defer(() => service.stop());
+  const token = (await service.developmentIssuer?.issueToken()) ?? '';
+
+  const { orders, products } = await startNeighbours({ orders: port(1), products: port(2) });
+  running.defer(() => orders.stop());
+  running.defer(() => products.stop());
+  const url = `${service.url}/graphql`;
+  const supergraphSdl = compose([{ name: 'order-items', url, sdl: await fetchSdl(url, token) }, orders, products]);
+  const gateway = await startHiveGateway({ supergraphSdl, port: port(-1), playground: { token, query: QUERY } });
+  running.defer(() => gateway.stop());
+
+  process.stdout.write(`
+  Supergraph   ${gateway.url}   (in a browser: a playground with a token in it)
+  order-items  ${url}
+  orders       ${orders.url}
+  products     ${products.url}
+
+  A token for today:
+
+${token}
+
+  Ask all three at once:
+
+curl -sS ${gateway.url} -H 'authorization: Bearer ${token}' -H 'content-type: application/json' -d '${JSON.stringify({ query: QUERY.replaceAll(/\s+/g, ' ') })}'
+
+`);
+  logger.info({ url: gateway.url }, 'serving');
+  await new Promise((resolve) => {
+    signal.addEventListener('abort', resolve);
+  });
+}
+
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    stop.abort();
+  });
+}
+try {
+  await main(stop.signal);
+  process.exit(0);
+} catch (error) {
+  if (stop.signal.aborted) process.exit(0);
+  process.stderr.write(`${error instanceof InvalidConfig ? error.message : String(error)}\n`);
+  process.exit(1);
+}

@@ -1,18 +1,23 @@
-/** Files of src/order-items that may speak GraphQL or HTTP. Every other one there is the core, a new one too. */
-const DOOR =
-  '^src/order-items/(cacheTags|graphqlContext|lineItemRoutes|openApiRoute|overviewRoute|pageArguments|resolvers|resolverTypes\\.generated|scalars|schemaFields|subgraphSchema)\\.ts$';
+/** The parts that would serve any domain. They have no knowledge of order items. */
+const ENGINES = '^src/(auth|database|embedded-postgres|graphql|http|telemetry|work)/';
+
+/** The doors of the domain: the only files below src/order-items/ that may speak GraphQL or HTTP. */
+const DOORS = '^src/order-items/(graphql|rest)/';
+
+/** The domain without its doors. */
+const CORE = '^src/order-items/[^/]+\\.ts$';
 
 const POLICY = '^src/order-items/(eligibility|refusals)\\.ts$';
 
 /** GraphQL and HTTP. */
 const PROTOCOL = [
-  '^src/http/',
+  '^src/(graphql|http)/',
   '^node_modules/(@apollo|@fastify|fastify|graphql|graphql-scalars)/',
   '^(node:)?http[s2]?$',
 ];
 
 /**
- * Which way dependencies point: main -> service -> everything; doors -> cancelOrderItems -> eligibility -> refusals.
+ * Dependencies point one way: main -> service -> doors -> core -> work, database. docs/architecture.md explains the folders.
  *
  * @type {import('dependency-cruiser').IConfiguration}
  */
@@ -20,97 +25,134 @@ export default {
   forbidden: [
     {
       name: 'main-is-the-edge',
-      comment: 'It starts the service; importing it would start one.',
+      comment: 'Importing main.ts would start a service.',
       severity: 'error',
       from: {},
       to: { path: '^src/main\\.ts$' },
     },
     {
       name: 'commands-are-the-edge',
-      comment: 'As main: they use the others, the others do not know them.',
+      comment: 'Commands use the other folders. No other folder uses a command.',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/commands/' },
       to: { path: '^src/commands/' },
     },
     {
       name: 'service-is-the-root',
-      comment: 'The composition root knows every part, so only the edge may know it.',
+      comment: 'Only the process edge imports the composition root.',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(main|greeting)\\.ts$' },
       to: { path: '^src/service\\.ts$' },
     },
     {
-      name: 'foundations-know-no-domain',
-      comment: 'Authentication, database, HTTP and telemetry serve the order items; they must not know them.',
+      name: 'engines-know-no-domain',
+      comment: 'Engines serve any domain. The domain plugs into them, and service.ts connects both.',
       severity: 'error',
-      from: { path: '^src/(auth|database|http|telemetry)/' },
-      to: { path: '^src/order-items/' },
+      from: { path: ENGINES },
+      to: { path: '^src/(order-items|import|demonstration|pages|commands)/' },
+    },
+    {
+      name: 'configuration-is-assembled-last',
+      comment: 'A configuration type lives with its consumer. config.ts assembles them, so folders do not import it.',
+      severity: 'error',
+      from: { path: '^src/[^/]+/', pathNot: '^src/commands/' },
+      to: { path: '^src/config\\.ts$' },
+    },
+    {
+      name: 'work-knows-no-database',
+      comment: 'Deadlines, batching and the lock queue work for any resource, so they know no SQL.',
+      severity: 'error',
+      from: { path: '^src/work/' },
+      to: { path: ['^src/(?!work/)', '^node_modules/(pg|typeorm)/'] },
     },
     {
       name: 'foundations-know-no-protocol',
-      comment: 'src/http translates what the others throw, so it knows them, not they it.',
+      comment: 'Only src/http and src/graphql translate errors into responses.',
       severity: 'error',
-      from: { path: '^src/(auth|database|import|telemetry)/' },
+      from: { path: '^src/(auth|database|embedded-postgres|import|telemetry|work)/' },
       to: { path: PROTOCOL },
     },
     {
+      name: 'http-knows-no-graphql',
+      comment: 'The HTTP server carries both doors. Apollo Server is one of its users.',
+      severity: 'error',
+      from: { path: '^src/http/' },
+      to: { path: ['^src/graphql/', '^node_modules/(@apollo|graphql)/'] },
+    },
+    {
       name: 'policy-knows-itself-only',
-      comment: 'The policy is a pure function of the item: nothing it imports could change its answer.',
+      comment: 'The policy is a pure function of the item. Nothing that it imports may change its answer.',
       severity: 'error',
       from: { path: '^src/order-items/eligibility\\.ts$' },
       to: { pathNot: '^src/order-items/(orderItem|refusals)\\.ts$' },
     },
     {
       name: 'refusals-are-last',
-      comment: 'Eligibility knows refusals, not the other way round, and refusals know nothing but the item.',
+      comment: 'Eligibility imports refusals, never the reverse. Refusals import only the item.',
       severity: 'error',
       from: { path: '^src/order-items/refusals\\.ts$' },
       to: { pathNot: '^src/order-items/orderItem\\.ts$' },
     },
     {
       name: 'policy-imports-types',
-      comment: 'Types only, so that the policy runs without anything else running.',
+      comment: 'The policy imports types only, so it runs without any other module.',
       severity: 'error',
       from: { path: POLICY },
       to: { pathNot: '^src/order-items/refusals\\.ts$', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'core-knows-no-door',
-      comment: 'What cancels, lists and imports does so for every door alike. A new door is added to DOOR above.',
+      comment: 'The core serves every door alike.',
       severity: 'error',
-      from: { path: '^src/(order-items|import)/', pathNot: DOOR },
-      to: { path: DOOR },
+      from: { path: [CORE, '^src/import/'] },
+      to: { path: DOORS },
     },
     {
       name: 'core-knows-no-protocol',
-      comment: 'The core knows the database, never GraphQL or HTTP.',
+      comment: 'The core knows the database, but neither GraphQL nor HTTP.',
       severity: 'error',
-      from: { path: '^src/order-items/', pathNot: DOOR },
+      from: { path: CORE },
       to: { path: PROTOCOL },
     },
     {
-      name: 'doors-cancel-through-the-transaction',
-      comment: 'The statements are half of a cancel; whole it is in cancelOrderItems only.',
+      name: 'doors-are-apart',
+      comment: 'Both doors translate the same outcomes. A door that imports the other would depend on its protocol.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/order-items/cancelOrderItems\\.ts$' },
-      to: { path: '^src/order-items/cancelStatements\\.ts$' },
+      from: { path: '^src/order-items/(graphql|rest)/' },
+      to: { path: '^src/order-items/(graphql|rest)/', pathNot: '^src/order-items/$1/' },
+    },
+    {
+      name: 'cancels-go-through-the-transaction',
+      comment: 'The statements are half of a cancel. Only cancelTransaction.ts runs the whole of it.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/order-items/(cancelTransaction|judgeCancels)\\.ts$' },
+      to: { path: '^src/order-items/cancelSql\\.ts$' },
+    },
+    {
+      name: 'folders-point-one-way',
+      comment: 'Two folders that import each other are one folder. Move the shared part below both.',
+      severity: 'error',
+      scope: 'folder',
+      from: { path: '^src' },
+      to: { circular: true },
     },
     {
       name: 'migrations-stand-alone',
-      comment: 'A migration does for ever what it did when it was written; code that changes would change it.',
+      comment: 'A migration never changes what it does. Code that changes would change it.',
       severity: 'error',
       from: { path: '^migrations/' },
       to: { path: '^src/' },
     },
     {
-      name: 'no-tests-in-the-service',
+      name: 'no-programs-in-the-service',
+      comment: 'Tests, benchmarks, the soak and the supergraph example use the service. It knows none of them.',
       severity: 'error',
       from: { path: '^(src|migrations)/' },
-      to: { path: '^test/' },
+      to: { path: '^(bench|soak|supergraph|test)/' },
     },
     {
       name: 'no-undeclared-dependencies',
-      comment: 'An image of the service has the dependencies only, not those for development.',
+      comment: 'An image of the service contains no development dependencies.',
       severity: 'error',
       from: { path: '^(src|migrations)/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
@@ -129,7 +171,7 @@ export default {
     },
     {
       name: 'no-orphans',
-      comment: 'A file that nothing imports and that imports nothing is dead, or misses its test.',
+      comment: 'A file that imports nothing and that nothing imports is dead, or its test is missing.',
       severity: 'error',
       from: { orphan: true, path: '^(src|migrations)/' },
       to: {},
@@ -138,9 +180,9 @@ export default {
   options: {
     doNotFollow: { path: 'node_modules' },
     tsConfig: { fileName: 'tsconfig.json' },
-    // Imports of types count too: a type of GraphQL in the core would be knowledge of GraphQL.
+    // Imports of types count: a GraphQL type in the core would be knowledge of GraphQL.
     tsPreCompilationDeps: true,
-    // How Node resolves the packages that it loads here.
+    // Node resolves the packages in this way.
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['node', 'import', 'default'] },
   },
 };

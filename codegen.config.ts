@@ -26,7 +26,7 @@ const config: CodegenConfig = {
           Cancellation: '../orderItem.ts#Cancellation as CancellationModel',
           OrderItemConnection: '../listOrderItems.ts#OrderItemPage',
           OrderItemEdge: '../listOrderItems.ts#OrderItemEdge as OrderItemEdgeModel',
-          CancelOrderItemSuccess: '../cancelOrderItems.ts#Cancelled',
+          CancelOrderItemSuccess: '../judgeCancels.ts#Cancelled',
           OrderItemNotFound: '../refusals.ts#OrderItemNotFound as OrderItemNotFoundModel',
           OrderItemNotCancelable: '../refusals.ts#OrderItemNotCancelable as OrderItemNotCancelableModel',
           InvalidCancelRequest: '../refusals.ts#InvalidCancelRequest as InvalidCancelRequestModel',

@@ -40,8 +40,8 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
   opened.defer(() => rm(folder, { recursive: true, force: true }));
   const postgres = await startEmbeddedPostgres({ dataDir: folder, settings: { max_connections: '300' } });
   opened.defer(() => postgres.stop());
-  process.on('exit', postgres.stopSoon);
-  opened.defer(() => void process.off('exit', postgres.stopSoon));
+  process.on('exit', postgres.stopWithoutWaiting);
+  opened.defer(() => void process.off('exit', postgres.stopWithoutWaiting));
   const issuer = await startIssuer();
   opened.defer(issuer.stop);
   const load = startLoad();
@@ -49,7 +49,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
   // Whatever is going on fails then, and everything is left in order.
   signal.addEventListener('abort', () => {
     void load.stop();
-    postgres.stopSoon();
+    postgres.stopWithoutWaiting();
   });
   signal.throwIfAborted();
 

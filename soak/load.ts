@@ -74,7 +74,7 @@ export interface Load {
   /** Ends the load and looks at everything that was done. */
   readonly stop: (database: Pick<Cluster, 'query'>) => Promise<LoadAccount>;
   /** Ends it without another look; after an end, it does nothing. */
-  readonly abandon: () => Promise<void>;
+  readonly stopWithoutWaiting: () => Promise<void>;
 }
 
 /**
@@ -150,7 +150,7 @@ export function startLoad(
     failure = error as Error;
   });
 
-  const abandon = async (): Promise<void> => {
+  const stopWithoutWaiting = async (): Promise<void> => {
     running = false;
     await Promise.allSettled(live);
     await agent.destroy();
@@ -158,7 +158,7 @@ export function startLoad(
 
   return {
     longestRefusalMs: () => longestRefusalMs,
-    abandon,
+    stopWithoutWaiting,
     untilServed: async () => {
       const since = performance.now();
       const last = (): number => Math.min(...servedAt.values());
@@ -182,7 +182,7 @@ export function startLoad(
       };
       await Promise.all(CALLERS.map(askAgain));
       const unresolved = open.filter(({ isAcknowledged }) => !isAcknowledged).length;
-      await abandon();
+      await stopWithoutWaiting();
       return { ...told, unresolved, ...(await accountFor(attempts, database)) };
     },
   };

@@ -39,16 +39,16 @@ export async function runFault(
   );
   try {
     await sleep(aroundMs);
-    const recovery = await suffer(fault, site, load);
+    const recovery = await runUnderFault(fault, site, load);
     await sleep(aroundMs);
     return { ...recovery, ...(await load.stop(site.cluster)) };
   } finally {
-    await load.abandon();
+    await load.stopWithoutWaiting();
   }
 }
 
 /** Lets something go wrong under a load, and waits until cancels are served again. */
-export async function suffer(fault: Fault, site: Site, load: Load): Promise<Recovery> {
+export async function runUnderFault(fault: Fault, site: Site, load: Load): Promise<Recovery> {
   const probes = askProbes(site.instances[1].url);
   try {
     const undo = await fault.inject(site);

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { type Fault, FAULTS } from './faults.ts';
 import { startLoad } from './load.ts';
 import { watchMemory } from './memory.ts';
-import { suffer } from './runFault.ts';
+import { runUnderFault } from './runFault.ts';
 import { addOrderItems, openSite, type Site } from './site.ts';
 import { printRow, tellAnswers, tellCount, tellSeconds } from './table.ts';
 
@@ -39,7 +39,7 @@ async function soak(minutes: number, faults: number, seed: number): Promise<void
     const names = inRandomOrder(possibleFaults(site), faults, seed);
     for (const [position, fault] of names.entries()) {
       await sleep((end - performance.now()) / (names.length - position + 1) - fault.durationMs);
-      const { recoveryMs } = await suffer(fault, site, load);
+      const { recoveryMs } = await runUnderFault(fault, site, load);
       recoveries.push(recoveryMs);
       tell(
         `${tellSeconds(performance.now() - begun, 0)} s: ${fault.name}, recovered in ${tellSeconds(recoveryMs, 2)} s; ` +
@@ -79,7 +79,7 @@ async function soak(minutes: number, faults: number, seed: number): Promise<void
     ]);
     if (lost + unresolved + doubled + halved > 0 || 'wrong' in answers) process.exitCode = 1;
   } finally {
-    await load.abandon();
+    await load.stopWithoutWaiting();
   }
 }
 

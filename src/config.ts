@@ -1,5 +1,9 @@
 import { z } from 'zod';
+import type { AuthConfig } from './auth/tokenVerifier.ts';
 import { parseDatabaseUrl } from './database/databaseUrl.ts';
+import type { DocumentLimits } from './graphql/documentLimits.ts';
+import type { CacheScope } from './order-items/graphql/cacheTags.ts';
+import type { LogLevel } from './telemetry/logger.ts';
 import { readTracing, type TracingConfig } from './telemetry/tracingConfig.ts';
 
 /** What the service is told from outside. README has the table of every variable, its default and its meaning. */
@@ -39,37 +43,15 @@ export interface Config {
 }
 
 /** How much one request may ask for. */
-export interface Limits {
+export interface Limits extends DocumentLimits {
   readonly bodyBytes: number;
-  /** Lexical tokens of a GraphQL document, fragments included. */
-  readonly documentTokens: number;
-  /** Levels of fields in an operation. */
-  readonly depth: number;
-  readonly aliases: number;
-  readonly rootFields: number;
-  readonly directives: number;
-  /** Values that an operation can make the service resolve. */
-  readonly cost: number;
-  /** `first` of a list. */
-  readonly pageSize: number;
   readonly bulkIds: number;
-  readonly representations: number;
   /** GraphQL operations in one HTTP request; 0: no request may hold several. */
   readonly batchedOperations: number;
 }
 
-export interface AuthConfig {
-  readonly issuer: string;
-  readonly audience: string;
-  /** Absent: the issuer's OpenID configuration names it. */
-  readonly jwksUrl: string | null;
-}
-
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
-
-const CACHE_SCOPES = ['private', 'public'] as const;
-export type CacheScope = (typeof CACHE_SCOPES)[number];
+const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+const CACHE_SCOPES: readonly CacheScope[] = ['private', 'public'];
 
 const POOLINGS = ['session', 'transaction'] as const;
 /** For how long a pooler, if there is one, leaves a session of the database to a connection. */

@@ -21,7 +21,7 @@ async function main(): Promise<void> {
       void end(0);
     } else if (performance.now() - firstSignalAt > SAME_SIGNAL_MS) {
       logger.warn({ signal }, 'stopping at once');
-      service?.abandon();
+      service?.stopWithoutWaiting();
       process.exit(1);
     }
   };

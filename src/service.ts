@@ -26,8 +26,8 @@ import { addHealthRoutes } from './http/health.ts';
 import { inlineTrace } from './graphql/inlineTrace.ts';
 import { addMetricsRoute } from './http/metricsRoute.ts';
 import { createServer, reportOutcome } from './http/server.ts';
-import { allowCaching, Served } from './order-items/graphql/cacheTags.ts';
-import { createCancel } from './order-items/cancelOrderItems.ts';
+import { allowCaching, CacheTags } from './order-items/graphql/cacheTags.ts';
+import { createCancelOrderItems } from './order-items/cancelOrderItems.ts';
 import type { GraphQLContext } from './order-items/graphql/context.ts';
 import { addLineItemRoutes } from './order-items/rest/lineItemRoutes.ts';
 import { createReads, Loaders } from './order-items/loaders.ts';
@@ -52,7 +52,7 @@ export interface Service {
   /** Stops accepting, finishes what is in flight (10 s at most), releases everything; twice is once. */
   readonly stop: () => Promise<void>;
   /** Lets go of what would outlive the process; for one that is about to end without waiting. */
-  readonly abandon: () => void;
+  readonly stopWithoutWaiting: () => void;
 }
 
 export interface ServiceDependencies {
@@ -122,8 +122,8 @@ export async function startService(config: Config, dependencies: ServiceDependen
       draining = true;
       return (stopped ??= running.disposeAsync());
     },
-    abandon: () => {
-      database.stopSoon();
+    stopWithoutWaiting: () => {
+      database.stopWithoutWaiting();
     },
   };
 }
@@ -218,9 +218,9 @@ async function addRoutes(
   });
   addHealthRoutes(server, () => isMigrated(dataSource));
   await addOpenApiRoute(server);
-  const cancel = createCancel(dataSource, config.lockTimeoutMs, {
+  const cancel = createCancelOrderItems(dataSource, config.lockTimeoutMs, {
     queue: metrics.queue('cancel_order_items'),
-    lane: metrics.lane(),
+    lockQueue: metrics.lockQueue(),
     observe: (channel, outcome) => {
       const blocker = outcome.code === 'ORDER_ITEM_NOT_CANCELABLE' ? outcome.blockers[0].code : null;
       metrics.observeCancel({ channel, outcome: outcome.code, blocker });
@@ -248,7 +248,7 @@ async function addRoutes(
       limits: config.limits,
       loaders: new Loaders(reader, reads),
       requestId: request.id,
-      served: config.cacheMaxAgeS === 0 ? null : new Served(),
+      cacheTags: config.cacheMaxAgeS === 0 ? null : new CacheTags(),
       reportOperation: (operation) => {
         request.operation = Array.isArray(request.body) ? { name: null, type: null, field: 'batch' } : operation;
       },

@@ -12,9 +12,16 @@ import {
   jwtVerify,
 } from 'jose';
 import { LRUCache } from 'lru-cache';
-import type { AuthConfig } from '../config.ts';
 import { type Caller, IssuerUnavailable, Unauthenticated } from './caller.ts';
 import type { DevelopmentIssuer } from './developmentIssuer.ts';
+
+/** The issuer of the tokens that the service accepts. */
+export interface AuthConfig {
+  readonly issuer: string;
+  readonly audience: string;
+  /** Null: the issuer's OpenID configuration names it. */
+  readonly jwksUrl: string | null;
+}
 
 /** What is told of the tokens that come. */
 interface TokenObserver {

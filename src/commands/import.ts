@@ -59,7 +59,7 @@ async function importFile(file: string, dryRun: boolean): Promise<ImportCounts> 
     process.once(signal, () => {
       progress.stop();
       // The database takes back what is not committed when this process is gone.
-      database.stopSoon();
+      database.stopWithoutWaiting();
       process.exit(exitCode);
     });
   }

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { Span } from '../work/span.ts';
 import { beginStatement, currentSpan } from '../work/deadline.ts';
-import { isFull, isReadOnly, isSilence, isStalePlan } from './errors.ts';
+import { isOutOfConnections, isReadOnly, isSilence, isStalePlan } from './errors.ts';
 import { NoServer, READ_ONLY, type Server, type Servers, socketOf } from './servers.ts';
 import type { SilenceWatch } from './silenceWatch.ts';
 
@@ -28,7 +28,7 @@ export class Connection extends pg.Client {
     // Whoever uses the connection hears of it through the statement that fails.
     this.on('error', () => undefined);
     const session = {
-      abandon: () => {
+      destroy: () => {
         socketOf(this).destroy();
       },
     };
@@ -50,7 +50,7 @@ export class Connection extends pg.Client {
         await connect();
         if (server !== null) await this.requireWrites(query);
       } catch (error) {
-        if (!isFull(error)) servers.forget(server);
+        if (!isOutOfConnections(error)) servers.forget(server);
         watch.close(session);
         socketOf(this).destroy();
         throw error;

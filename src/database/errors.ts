@@ -47,16 +47,6 @@ const MAX_ATTEMPTS = 5;
 const ABSENCE_MS = 10_000;
 const ABSENCE_PAUSE_MS = 250;
 
-/** Somebody else kept a lock longer than the lock timeout. */
-export class LockTimeout extends Error {
-  readonly code = LOCK_NOT_AVAILABLE;
-
-  constructor() {
-    super('Another transaction kept what this one needs locked for too long.');
-    this.name = 'LockTimeout';
-  }
-}
-
 /** Whether somebody else kept a lock longer than the lock timeout. */
 export function isLockTimeout(error: unknown): boolean {
   return codeOf(error) === LOCK_NOT_AVAILABLE;
@@ -73,7 +63,7 @@ export function isReadOnly(error: unknown): boolean {
 }
 
 /** Whether the server has no room for another session. It is there, all the same. */
-export function isFull(error: unknown): boolean {
+export function isOutOfConnections(error: unknown): boolean {
   return codeOf(error)?.startsWith(INSUFFICIENT_RESOURCES_CLASS) === true;
 }
 

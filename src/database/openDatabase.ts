@@ -8,7 +8,7 @@ export interface Database {
   /** Leaves it: an embedded one stops with the last who uses it. */
   readonly stop: () => Promise<void>;
   /** Stops an embedded one without waiting, whoever else uses it. */
-  readonly stopSoon: () => void;
+  readonly stopWithoutWaiting: () => void;
 }
 
 /** Opens the database that is configured, or an embedded one in the data directory where none is. */
@@ -20,7 +20,7 @@ export async function openDatabase({
   readonly dataDir: string;
 }): Promise<Database> {
   if (databaseUrl !== null) {
-    return { url: databaseUrl, embedded: false, stop: () => Promise.resolve(), stopSoon: () => undefined };
+    return { url: databaseUrl, embedded: false, stop: () => Promise.resolve(), stopWithoutWaiting: () => undefined };
   }
   return { ...(await startEmbeddedPostgres({ dataDir })), embedded: true };
 }

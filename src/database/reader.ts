@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { coalesce, type CoalesceOptions, unwatched } from '../work/coalesce.ts';
+import { coalesce, type CoalesceOptions, unwatchedQueue } from '../work/coalesce.ts';
 import { isDatabaseUnavailable, isOutOfTime } from './errors.ts';
 
 /** What runs statements that change nothing. */
@@ -21,7 +21,7 @@ const REPLAYED = `/* replayed_position */ SELECT pg_last_wal_replay_lsn() AS pos
   min_recovery_end_timeline AS timeline FROM pg_control_recovery() WHERE pg_is_in_recovery()`;
 
 /** An answer must not be older than its question: who asks while another question is under way waits for the next one. */
-const POSITIONS: CoalesceOptions = { slots: 1, maxBatchSize: 1_000, maxWaiting: 10_000, changes: false };
+const POSITIONS: CoalesceOptions = { slots: 1, maxBatchSize: 1_000, maxWaiting: 10_000, deadline: 'latest' };
 
 /** A standby that failed is left alone for so long, in milliseconds. */
 const REST_MS = 1_000;
@@ -110,7 +110,7 @@ function askPosition(dataSource: DataSource, statement: string): () => Promise<P
       return asked.map(() => position);
     },
     POSITIONS,
-    unwatched('log_position'),
+    unwatchedQueue('log_position'),
   );
   return () => ask(null);
 }

@@ -81,7 +81,7 @@ export function serversOf(text: string, pooled = false): Servers {
       if (mustTakeWrites && known === null) return isAnswer(find());
       const asked = known;
       const isThere = await isAnswer(
-        letIn(asked?.url ?? urls[0], (client) => (pooled ? null : client.query('SELECT'))),
+        withProbeSession(asked?.url ?? urls[0], (client) => (pooled ? null : client.query('SELECT'))),
       );
       if (!isThere && asked === known) known = null;
       return isThere;
@@ -103,14 +103,14 @@ async function takingWrites(url: string): Promise<Server> {
 
 /** Asks a server. @throws soon, when it does not answer. */
 function ask(url: string): Promise<Server & { readonly readOnly: boolean }> {
-  return letIn(url, async (client) => {
+  return withProbeSession(url, async (client) => {
     const { rows } = await client.query<{ readOnly: boolean }>(READ_ONLY);
     return { url, host: client.host, port: client.port, readOnly: rows[0]?.readOnly !== false };
   });
 }
 
 /** Does something in a session of its own. @throws soon, when the server does not answer. */
-async function letIn<T>(url: string, act: (client: pg.Client) => T | Promise<T>): Promise<T> {
+async function withProbeSession<T>(url: string, act: (client: pg.Client) => T | Promise<T>): Promise<T> {
   const client = new pg.Client({
     connectionString: url,
     connectionTimeoutMillis: PROBE_TIMEOUT_MS,

@@ -1,7 +1,7 @@
 /** A session with the database, as far as it is watched. */
 interface Session {
   /** Ends it at once: whoever waits for it is told that the connection is gone. */
-  readonly abandon: () => void;
+  readonly destroy: () => void;
 }
 
 export interface SilenceWatch {
@@ -45,7 +45,7 @@ export function watchSilence(isThere: () => Promise<boolean>): SilenceWatch {
     const isDoubtful = askedAt - Math.max(heardAt, Math.min(...waiting.values())) >= SILENT_AFTER_MS;
     if (silent || (waiting.size > 0 && isDoubtful && !isLate)) {
       silent = !(await isThere()) && heardAt < askedAt;
-      if (silent) for (const session of sessions) session.abandon();
+      if (silent) for (const session of sessions) session.destroy();
     }
     timer = null;
     schedule();

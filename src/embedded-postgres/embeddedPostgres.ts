@@ -19,7 +19,7 @@ export interface EmbeddedPostgres {
   /** Leaves it; the last to leave stops it and waits for its end. Twice is once. */
   readonly stop: () => Promise<void>;
   /** Asks it to stop and does not wait, whoever else uses it: for a process that is about to end. */
-  readonly stopSoon: () => void;
+  readonly stopWithoutWaiting: () => void;
 }
 
 export interface EmbeddedPostgresOptions {
@@ -135,7 +135,7 @@ async function join(cluster: string, { pid, port }: Postmaster, password: string
     return null;
   }
   // SIGINT is PostgreSQL's fast shutdown: it ends sessions, writes a checkpoint and leaves nothing to recover.
-  const stopSoon = (): void => {
+  const stopWithoutWaiting = (): void => {
     if (isPostmasterOf(cluster, pid)) process.kill(pid, 'SIGINT');
   };
   const stop = async (): Promise<void> => {
@@ -143,7 +143,7 @@ async function join(cluster: string, { pid, port }: Postmaster, password: string
     // A session of its own, because the first may have been lost. Whoever gets the lock alone is the last.
     const last = await connect(url);
     if (last !== null && (await ask(last, 'pg_try_advisory_lock'))) {
-      stopSoon();
+      stopWithoutWaiting();
       const deadline = Date.now() + STOP_TIMEOUT_MS;
       while (isPostmasterOf(cluster, pid)) {
         if (Date.now() > deadline) process.kill(pid, 'SIGKILL');
@@ -153,7 +153,7 @@ async function join(cluster: string, { pid, port }: Postmaster, password: string
     await Promise.allSettled([session.end(), last?.end()]);
   };
   let stopped: Promise<void> | undefined;
-  return { url, stop: () => (stopped ??= stop()), stopSoon };
+  return { url, stop: () => (stopped ??= stop()), stopWithoutWaiting };
 }
 
 /** @returns the answer of a function that takes the lock's number; false where the session has ended. */

@@ -12,8 +12,20 @@ import {
   type ValidationContext,
   type ValidationRule,
 } from 'graphql';
-import type { Limits } from '../config.ts';
-import { costOf } from './operationCost.ts';
+import { costOf, type ListLimits } from './operationCost.ts';
+
+/** How much one GraphQL document may ask for. */
+export interface DocumentLimits extends ListLimits {
+  /** Lexical tokens of the document, fragments included. */
+  readonly documentTokens: number;
+  /** Levels of fields in an operation. */
+  readonly depth: number;
+  readonly aliases: number;
+  readonly rootFields: number;
+  readonly directives: number;
+  /** Values that an operation can make the service resolve. */
+  readonly cost: number;
+}
 
 /** A document or an operation asks for more than one request may. The message is for the client, schema or no schema. */
 export class LimitExceeded extends GraphQLError {
@@ -24,7 +36,7 @@ export class LimitExceeded extends GraphQLError {
 }
 
 /** The rules that hold a document to the limits, whatever its variables. The parser counts the tokens. */
-export function documentLimits(limits: Limits): ValidationRule[] {
+export function documentLimits(limits: DocumentLimits): ValidationRule[] {
   const report = {
     // Thrown, it would pass for a fault of the validation.
     propagateOnRejection: false,
@@ -80,7 +92,7 @@ function countFields(
 }
 
 /** Turns away an operation that could cost more than it may, before anything of it is resolved. */
-export function limitCost<TContext extends BaseContext>(limits: Limits): ApolloServerPlugin<TContext> {
+export function limitCost<TContext extends BaseContext>(limits: DocumentLimits): ApolloServerPlugin<TContext> {
   /** With every variable at its most expensive: what stays below the limit then needs no look at its variables. */
   const mostOf = new WeakMap<OperationDefinitionNode, number>();
   return {

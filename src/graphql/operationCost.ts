@@ -19,7 +19,6 @@ import {
   TypeNameMetaFieldDef,
   type ValueNode,
 } from 'graphql';
-import type { Limits } from '../config.ts';
 
 export interface CostInput {
   readonly schema: GraphQLSchema;
@@ -27,7 +26,7 @@ export interface CostInput {
   readonly document: DocumentNode;
   readonly operation: OperationDefinitionNode;
   /** What bounds the lists: what is above is refused when it is resolved. */
-  readonly limits: Pick<Limits, 'pageSize' | 'representations'>;
+  readonly limits: ListLimits;
   /** As the client sent them; null takes each at its most expensive. */
   readonly variables: Readonly<Record<string, unknown>> | null;
 }
@@ -208,4 +207,12 @@ function priceOf(field: Field, schema: GraphQLSchema): Price {
 function directiveOf({ astNode }: Field, name: string, schema: GraphQLSchema): Readonly<Record<string, unknown>> {
   const definition = schema.getDirective(name);
   return astNode == null || definition == null ? {} : (getDirectiveValues(definition, astNode) ?? {});
+}
+
+/** The most elements that one request may ask of a list. */
+export interface ListLimits {
+  /** `first` of a connection. */
+  readonly pageSize: number;
+  /** Representations of `_entities`. */
+  readonly representations: number;
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type CancelRequestField, type InvalidCancelRequest, invalidCancelRequest } from './refusals.ts';
 
 /** What a caller states with a cancel, checked and trimmed. */
-export interface CancelStatement {
+export interface CancelReason {
   /** Null only where the REST path was called without a body. */
   readonly reason: string | null;
   readonly note: string | null;
@@ -25,10 +25,10 @@ const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]+$/u;
  * @param idempotencyKey undefined where there is none. It is taken to the letter, not trimmed.
  * @returns the statement, or the refusal that names the first defect.
  */
-export function parseCancelStatement(
+export function parseCancelReason(
   given: { readonly reason?: unknown; readonly note?: unknown } | null,
   idempotencyKey: string | undefined,
-): CancelStatement | InvalidCancelRequest {
+): CancelReason | InvalidCancelRequest {
   const reason = given === null ? null : parseReason(given.reason);
   if (isInvalid(reason)) return reason;
   const note = given === null ? null : parseNote(given.note);
@@ -88,11 +88,11 @@ function isInvalid(value: string | null | InvalidCancelRequest): value is Invali
 }
 
 /** The same for the same ids in the same order with the same reason and note, whichever the door. */
-export function fingerprintOf({
+export function fingerprintRequest({
   ids,
   reason,
   note,
-}: Pick<CancelStatement, 'reason' | 'note'> & { readonly ids: readonly string[] }): string {
+}: Pick<CancelReason, 'reason' | 'note'> & { readonly ids: readonly string[] }): string {
   return createHash('sha256')
     .update(JSON.stringify([ids.map((id) => id.toLowerCase()), reason, note]))
     .digest('hex');

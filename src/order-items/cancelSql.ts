@@ -1,62 +1,47 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { notCancelableSql } from './eligibility.ts';
+import { type CallerKey, type CancelFacts, nameKey } from './judgeCancels.ts';
 import type { Cancellation, OrderItem } from './orderItem.ts';
 import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
 
-export interface LockedItems {
-  /** By id. They stay locked until the transaction ends. */
-  readonly locked: ReadonlyMap<string, OrderItem>;
-  /** Those that another transaction has locked, as they were last committed. */
-  readonly busy: ReadonlyMap<string, OrderItem>;
-}
+type LockedItems = Pick<CancelFacts, 'locked' | 'busy'>;
 
-/** An idempotency key and the caller whose it is. */
-export interface CallersKey {
-  readonly cancelledBy: string;
-  readonly idempotencyKey: string;
-}
-
-/** A cancellation and the idempotency key that it was made with. */
+/** A cancellation and the idempotency key that made it. */
 export interface KeyedCancellation {
   readonly cancellation: Cancellation;
-  readonly keyName: string;
+  readonly key: CallerKey;
   readonly requestFingerprint: string;
 }
 
-/** A cancellation to be written, if the item can be cancelled; what it was before, and the time, is for the database to say. */
-export interface PlannedCancellation extends Omit<Cancellation, 'previousStatus' | 'cancelledAt'> {
+/** A cancellation to write. The database adds the previous status and the time. */
+export interface NewCancellation extends Omit<Cancellation, 'previousStatus' | 'cancelledAt'> {
   readonly eventId: string;
   readonly idempotencyKey: string | null;
   readonly requestFingerprint: string | null;
 }
 
-/** The items that were free, as they were before the statement, and what it has written for those that it has cancelled. */
+/** The items that were not locked by others, in their state before the statement, and the rows that it wrote. */
 export interface CancelledItems extends Pick<LockedItems, 'locked'> {
   readonly written: ReadonlyMap<string, WrittenCancellation>;
 }
 
-/** A transaction, or the pool, where each statement is a transaction of its own. */
+/** A transaction, or the pool, where each statement is its own transaction. */
 export type Statements = Pick<EntityManager | DataSource, 'query'>;
 
-/** What was written for one item. */
+/** The rows that a cancel wrote for one item. */
 export interface WrittenCancellation {
   readonly orderItem: OrderItem;
   readonly cancellation: Cancellation;
 }
 
-/** A name for an idempotency key that no other caller's key has. */
-export function nameOfKey({ cancelledBy, idempotencyKey }: CallersKey): string {
-  return JSON.stringify([cancelledBy, idempotencyKey]);
-}
-
-/** Locks the items that are free, in id order, and waits for none. */
+/** Locks the items in id order, which prevents deadlocks. It skips the items that other transactions have locked. */
 export async function lockOrderItems(manager: EntityManager, ids: readonly string[]): Promise<LockedItems> {
-  // NO KEY: others may still insert rows that refer to the item.
+  // FOR NO KEY UPDATE lets others insert rows that reference the item.
   const locked = await selectOrderItems(manager, 'lock_order_items', ids, 'ORDER BY id FOR NO KEY UPDATE SKIP LOCKED');
   return { locked, busy: await selectBusyItems(manager, ids, locked) };
 }
 
-/** Those of the items that were not locked, because another transaction has them; where they exist at all. */
+/** Reads the items that other transactions have locked, in their last committed state. Unknown ids have no entry. */
 export async function selectBusyItems(
   database: Statements,
   ids: readonly string[],
@@ -80,27 +65,27 @@ async function selectOrderItems(
 }
 
 /**
- * Takes the right to use idempotency keys, until the transaction ends.
+ * Locks idempotency keys until the transaction ends.
  *
- * @returns the names of the keys that another transaction has.
+ * @returns the names of the keys that other transactions hold.
  */
 export async function lockIdempotencyKeys(
   manager: EntityManager,
-  keys: readonly CallersKey[],
+  keys: readonly CallerKey[],
 ): Promise<ReadonlySet<string>> {
   const rows = await manager.query<{ name: string; taken: boolean }[]>(
     'SELECT name, pg_try_advisory_xact_lock(hashtextextended(name, 0)) AS taken FROM unnest($1::text[]) AS name',
-    [keys.map(nameOfKey)],
+    [keys.map(nameKey)],
   );
   return new Set(rows.filter(({ taken }) => !taken).map(({ name }) => name));
 }
 
-/** The cancellations that were made with these idempotency keys. */
+/** Finds the cancellations that were made with these idempotency keys. */
 export async function findCancellationsByKey(
   manager: EntityManager,
-  keys: readonly CallersKey[],
+  keys: readonly CallerKey[],
 ): Promise<KeyedCancellation[]> {
-  const rows = await manager.query<(Cancellation & CallersKey & { readonly requestFingerprint: string })[]>(
+  const rows = await manager.query<(Cancellation & CallerKey & { readonly requestFingerprint: string })[]>(
     `SELECT ${CANCELLATION_COLUMNS}, idempotency_key AS "idempotencyKey", request_fingerprint AS "requestFingerprint"
      FROM order_item_cancellation
      WHERE (cancelled_by, idempotency_key) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
@@ -108,20 +93,20 @@ export async function findCancellationsByKey(
   );
   return rows.map(({ idempotencyKey, requestFingerprint, ...cancellation }) => ({
     cancellation,
-    keyName: nameOfKey({ cancelledBy: cancellation.cancelledBy, idempotencyKey }),
+    key: { cancelledBy: cancellation.cancelledBy, idempotencyKey },
     requestFingerprint,
   }));
 }
 
 /**
- * Cancels, in one statement, those of the items that are free and can be cancelled: status, cancellation and event. Outside
- * a transaction it is one.
+ * Cancels the items that are cancelable and not locked by others, in one statement: status, cancellation and event.
+ * Without a surrounding transaction, the statement is its own transaction.
  *
- * @param planned one for each item.
+ * @param planned one entry for each item.
  */
 export async function cancelFreeItems(
   database: Statements,
-  planned: readonly PlannedCancellation[],
+  planned: readonly NewCancellation[],
 ): Promise<CancelledItems> {
   const ids = planned.map((cancellation) => cancellation.orderItemId);
   const rows = await database.query<(OrderItem & { readonly newVersion: number | null; readonly cancelledAt: Date })[]>(

@@ -9,7 +9,7 @@ import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS } from './orderItemColumns.ts'
 const MAX_LISTS_AT_A_TIME = 2;
 
 /** Two batches, so that the database works on one while the answers of the other go out. */
-const READS: CoalesceOptions = { slots: 2, maxBatchSize: 100, maxWaiting: 10_000, changes: false };
+const READS: CoalesceOptions = { slots: 2, maxBatchSize: 100, maxWaiting: 10_000, deadline: 'latest' };
 
 /** What one statement reads at most. */
 const MAX_IDS = 2_000;
@@ -37,7 +37,7 @@ export interface Reads {
  */
 export function createReads(reader: Reader, queue: (name: string) => QueueState): Reads {
   return {
-    orderItems: together(
+    orderItems: batchById(
       (ids) =>
         reader.query<OrderItem[]>(
           `/* read_order_items */ SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE id = ANY($1::uuid[])`,
@@ -46,7 +46,7 @@ export function createReads(reader: Reader, queue: (name: string) => QueueState)
       (item) => item.id,
       queue('read_order_items'),
     ),
-    cancellations: together(
+    cancellations: batchById(
       (orderItemIds) =>
         reader.query<Cancellation[]>(
           `/* read_cancellations */ SELECT ${CANCELLATION_COLUMNS} FROM order_item_cancellation WHERE order_item_id = ANY($1::uuid[])`,
@@ -59,7 +59,7 @@ export function createReads(reader: Reader, queue: (name: string) => QueueState)
 }
 
 /** Reads for all requests of a batch; each of them gets what was found for all. */
-function together<Row>(
+function batchById<Row>(
   read: (ids: readonly string[]) => Promise<readonly Row[]>,
   idOf: (row: Row) => string,
   state: QueueState,
@@ -77,8 +77,8 @@ function together<Row>(
 
 /** What one request reads. What it has read, it remembers, so it must not outlive the request. */
 export class Loaders {
-  readonly orderItem: Memory<OrderItem>;
-  readonly cancellation: Memory<Cancellation>;
+  readonly orderItem: RequestCache<OrderItem>;
+  readonly cancellation: RequestCache<Cancellation>;
   private readonly reader: Reader;
   private readonly lanes: Promise<unknown>[] = [];
   private lists = 0;
@@ -86,8 +86,8 @@ export class Loaders {
 
   constructor(reader: Reader, reads: Reads) {
     this.reader = reader;
-    this.orderItem = new Memory(reads.orderItems);
-    this.cancellation = new Memory(reads.cancellations);
+    this.orderItem = new RequestCache(reads.orderItems);
+    this.cancellation = new RequestCache(reads.cancellations);
   }
 
   /** @param id as a client writes it; a malformed one is no such item. */
@@ -118,7 +118,7 @@ export class Loaders {
 }
 
 /** Reads each thing once. */
-export class Memory<Value> {
+export class RequestCache<Value> {
   private readonly values = new Map<string, Value | null | Promise<Value | null>>();
   private readonly read: (keys: readonly string[]) => Promise<Found<Value>>;
 

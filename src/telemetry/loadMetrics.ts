@@ -1,7 +1,7 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { QueueState } from '../work/coalesce.ts';
 import type { PoolState } from '../database/dataSource.ts';
-import type { LaneState } from '../work/lockQueue.ts';
+import type { LockQueueState } from '../work/lockQueue.ts';
 import { gauge, gauges } from './gauges.ts';
 
 /** What the server tells of the requests that it serves at a time. */
@@ -17,8 +17,8 @@ export interface LoadMetrics {
   readonly load: (limit: number) => LoadState;
   /** What a queue of this name, of which there is one, keeps up to date. */
   readonly queue: (name: string) => QueueState;
-  /** The same for the one lane. */
-  readonly lane: () => LaneState;
+  /** The same for the lock queue. */
+  readonly lockQueue: () => LockQueueState;
   /** @param read asked whenever the metrics are. */
   readonly watchPool: (read: () => PoolState) => void;
 }
@@ -44,7 +44,7 @@ export function createLoadMetrics(registry: Registry, durationBuckets: number[])
   return {
     load: (limit) => watchLoad(registry, limit, countSheds('requests')),
     queue: watchQueues(registry, countSheds),
-    lane: () => watchLane(registry, durationBuckets, countSheds('lock_lane')),
+    lockQueue: () => watchLockQueue(registry, durationBuckets, countSheds('lock_lane')),
     watchPool: (read) => {
       watchPool(registry, read);
     },
@@ -97,14 +97,14 @@ function watchQueues(registry: Registry, countSheds: (full: string) => () => voi
   };
 }
 
-function watchLane(registry: Registry, buckets: number[], observeShed: () => void): LaneState {
+function watchLockQueue(registry: Registry, buckets: number[], observeShed: () => void): LockQueueState {
   const waits = new Histogram({
     name: 'order_items_lock_wait_seconds',
     help: 'How long cancels waited for items or keys that another transaction had locked, until they were served or given up.',
     buckets,
     registers: [registry],
   });
-  const state: LaneState = {
+  const state: LockQueueState = {
     waiting: 0,
     observeWait: (durationMs) => {
       waits.observe(durationMs / 1_000);

@@ -1,7 +1,7 @@
-import { pino, type Logger, type LoggerOptions } from 'pino';
-import type { LogLevel } from '../config.ts';
+import { type LevelWithSilent, type Logger, type LoggerOptions, pino } from 'pino';
 
 export type { Logger };
+export type LogLevel = LevelWithSilent;
 
 const BUFFER_BYTES = 4_096;
 const FLUSH_MS = 100;

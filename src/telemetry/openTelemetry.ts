@@ -30,7 +30,7 @@ import type { SamplerName, TracingConfig } from './tracingConfig.ts';
 /** How long the end of the service waits for the collector. */
 const FLUSH_TIMEOUT_MS = 2_000;
 
-/** A batch links to as many requests as the lane takes. */
+/** A batch links to as many requests as the lock queue takes. */
 const MAX_LINKS = 1_000;
 
 /** What a client chooses, such as the name of an operation, is bounded before it gets here; this is for the SQL. */

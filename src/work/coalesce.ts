@@ -18,14 +18,14 @@ export interface CoalesceOptions {
   /** What more waits is turned away. */
   readonly maxWaiting: number;
   /**
-   * What changes something ends with the first deadline of its batch, so that nobody is told that time was over and served
-   * all the same; what only reads may go on for whoever has most time left.
+   * The deadline of a batch. `earliest` is for writes: a caller that hears 503 must not have been served. `latest` is for
+   * reads, which may go on for the caller with the most time left.
    */
-  readonly changes: boolean;
+  readonly deadline: 'earliest' | 'latest';
 }
 
 /** Whoever has less time left than this is not begun with, and does not cut the time of others short. In milliseconds. */
-export const SHORTEST_MS = 20;
+export const MIN_REMAINING_MS = 20;
 
 /** What a queue tells of itself, for the metrics. */
 export interface QueueState {
@@ -42,8 +42,8 @@ export interface QueueState {
   readonly observeShed: () => void;
 }
 
-/** Of a queue that nobody watches. */
-export function unwatched(name: string): QueueState {
+/** The state of a queue that no metric shows. */
+export function unwatchedQueue(name: string): QueueState {
   return {
     name,
     slots: 0,
@@ -72,8 +72,8 @@ interface Asked<Key> {
  */
 export function coalesce<Key, Value>(
   load: (keys: readonly Key[]) => Promise<readonly (Value | Error)[]>,
-  { slots, maxBatchSize, maxWaiting, changes }: CoalesceOptions,
-  state: QueueState = unwatched('unnamed'),
+  { slots, maxBatchSize, maxWaiting, deadline }: CoalesceOptions,
+  state: QueueState = unwatchedQueue('unnamed'),
 ): (key: Key) => Promise<Value> {
   Object.assign(state, { slots, maxWaiting });
   const batches: (() => void)[] = [];
@@ -88,7 +88,7 @@ export function coalesce<Key, Value>(
       state.waiting -= asked.length;
       state.observeBatch(asked.length);
       try {
-        return await loadInTime(load, asked, { changes, name: state.name });
+        return await loadInTime(load, asked, { deadline, name: state.name });
       } finally {
         state.underWay -= 1;
         dispatch();
@@ -117,14 +117,14 @@ export function coalesce<Key, Value>(
 async function loadInTime<Key, Value>(
   load: (keys: readonly Key[]) => Promise<readonly (Value | Error)[]>,
   asked: readonly Asked<Key>[],
-  { changes, name }: { readonly changes: boolean; readonly name: string },
+  { deadline, name }: Pick<CoalesceOptions, 'deadline'> & { readonly name: string },
 ): Promise<readonly (Value | Error)[]> {
   const now = performance.now();
-  const inTime = asked.filter(({ work }) => work.deadline > now + SHORTEST_MS);
+  const inTime = asked.filter(({ work }) => work.deadline > now + MIN_REMAINING_MS);
   if (inTime.length === 0) return asked.map(() => new DeadlineExceeded());
   const deadlines = inTime.map(({ work }) => work.deadline);
-  const end = changes ? Math.min(...deadlines) : Math.max(...deadlines);
-  const values = await doFor(
+  const end = deadline === 'earliest' ? Math.min(...deadlines) : Math.max(...deadlines);
+  const values = await runForAll(
     inTime.map(({ work }) => work),
     { name, deadline: end },
     () => load(inTime.map(({ key }) => key)),
@@ -135,7 +135,7 @@ async function loadInTime<Key, Value>(
 }
 
 /** Does something for several at once, until a time; what it takes counts for each of them. */
-export async function doFor<T>(
+export async function runForAll<T>(
   works: readonly Work[],
   { name, deadline }: { readonly name: string; readonly deadline: number },
   act: () => Promise<T>,

@@ -1,76 +1,96 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { doFor, Overloaded, SHORTEST_MS } from './coalesce.ts';
+import { MIN_REMAINING_MS, Overloaded, runForAll } from './coalesce.ts';
 import { currentWork, DeadlineExceeded, type Work, withinDeadline } from './deadline.ts';
-import { LockTimeout } from '../database/errors.ts';
+
+/** The result of one try: `locked` if another transaction has locked something that it needs. */
+export type Attempt<Value> =
+  | { readonly state: 'done'; readonly value: Value }
+  | { readonly state: 'locked' }
+  | { readonly state: 'failed'; readonly error: unknown };
+
+/** Lock wait exceeded the lock timeout. */
+export class LockTimeout extends Error {
+  /** PostgreSQL's `lock_not_available`, so that both kinds of lock timeout look alike. */
+  readonly code = '55P03';
+
+  constructor() {
+    super('Another transaction held a lock for longer than the lock timeout.');
+    this.name = 'LockTimeout';
+  }
+}
 
 interface Waiter<Key, Value> {
   readonly key: Key;
-  /** When it gives up waiting for locks. */
+  /** When the waiter gives up waiting for locks, on the clock of `performance.now()`. */
   readonly lockDeadline: number;
-  /** Its deadline is when its time is over altogether. */
   readonly work: Work;
   readonly since: number;
   readonly resolve: (value: Value) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** What a lane tells of itself, for the metrics. */
-export interface LaneState {
+/** The state of a lock queue, for the metrics. */
+export interface LockQueueState {
   waiting: number;
   readonly observeWait: (durationMs: number) => void;
-  /** Is told of whoever is turned away. */
+  /** Called for each request that load shedding turns away. */
   readonly observeShed: () => void;
 }
 
-/** How often those who wait look again, in milliseconds. */
-const PAUSE_MS = 20;
+const RETRY_PAUSE_MS = 20;
 
-/** All are tried in one transaction. */
+/** One transaction tries all waiters. */
 const MAX_WAITERS = 1_000;
 
 /**
- * A lane for those who need what other transactions have locked. They hold nothing while they wait, and however many they
- * are, they are tried together, on one connection.
+ * Retries requests whose rows are locked by other transactions, all on one connection, until each request's lock timeout.
+ * Waiters hold no connection and no lock between tries.
  *
- * @param tryAll for each key, in order: its value, its own error, or null where what it needs is still locked.
- * @param state kept up to date.
- * @returns waits until a time; rejects with LockTimeout when it has passed, with Overloaded when too many wait.
+ * @param tryAll returns one attempt for each key, in order.
+ * @param state is kept up to date.
+ * @returns a function that waits until a lock deadline. It throws LockTimeout after the deadline, and Overloaded if too many
+ *   requests wait.
  */
-export function createLane<Key, Value>(
-  tryAll: (keys: readonly Key[]) => Promise<readonly (Value | Error | null)[]>,
-  state: LaneState = { waiting: 0, observeWait: () => undefined, observeShed: () => undefined },
+export function createLockQueue<Key, Value>(
+  tryAll: (keys: readonly Key[]) => Promise<readonly Attempt<Value>[]>,
+  state: LockQueueState,
 ): (key: Key, lockDeadline: number) => Promise<Value> {
   const waiters = new Set<Waiter<Key, Value>>();
 
-  const settle = (waiter: Waiter<Key, Value>, result: Value | Error | null): void => {
-    if (result === null && performance.now() < waiter.lockDeadline) return;
+  const settle = (waiter: Waiter<Key, Value>, attempt: Attempt<Value>): void => {
+    if (attempt.state === 'locked' && performance.now() < waiter.lockDeadline) return;
     waiters.delete(waiter);
     state.waiting = waiters.size;
     state.observeWait(performance.now() - waiter.since);
-    if (result === null) waiter.reject(new LockTimeout());
-    else if (Error.isError(result)) waiter.reject(result);
-    else waiter.resolve(result);
+    switch (attempt.state) {
+      case 'done':
+        waiter.resolve(attempt.value);
+        break;
+      case 'locked':
+        waiter.reject(new LockTimeout());
+        break;
+      case 'failed':
+        waiter.reject(attempt.error);
+    }
   };
 
   const run = async (): Promise<void> => {
     while (waiters.size > 0) {
-      await sleep(PAUSE_MS);
+      await sleep(RETRY_PAUSE_MS);
       for (const waiter of waiters) {
-        if (waiter.work.deadline <= performance.now() + SHORTEST_MS) settle(waiter, new DeadlineExceeded());
+        if (waiter.work.deadline > performance.now() + MIN_REMAINING_MS) continue;
+        settle(waiter, { state: 'failed', error: new DeadlineExceeded() });
       }
       const tried = [...waiters];
-      // Nobody is told that time was over and served all the same.
-      const end = Math.min(...tried.map(({ work }) => work.deadline));
-      const results = await doFor(
+      // The earliest deadline ends the try for all: a caller that hears 503 must not have been served.
+      const deadline = Math.min(...tried.map(({ work }) => work.deadline));
+      const attempts = await runForAll(
         tried.map(({ work }) => work),
-        { name: 'locked', deadline: end },
+        { name: 'locked', deadline },
         () => tryAll(tried.map(({ key }) => key)),
-      ).catch((error: unknown) => {
-        const failure = Error.isError(error) ? error : new Error('The try failed.', { cause: error });
-        return tried.map(() => failure);
-      });
+      ).catch((error: unknown) => tried.map((): Attempt<Value> => ({ state: 'failed', error })));
       tried.forEach((waiter, position) => {
-        settle(waiter, results[position] ?? null);
+        settle(waiter, attempts[position] ?? { state: 'locked' });
       });
     }
   };

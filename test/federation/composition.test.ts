@@ -1,6 +1,11 @@
 import { composeServices } from '@theguild/federation-composition';
 import { parse } from 'graphql';
-import { compose, type ComposedSubgraph, fetchSdl, withoutAccessDirectives } from '../../supergraph/composeSubgraphs.ts';
+import {
+  compose,
+  type ComposedSubgraph,
+  fetchSdl,
+  withoutAccessDirectives,
+} from '../../supergraph/composeSubgraphs.ts';
 import { startNeighbours } from '../../supergraph/neighbours.ts';
 import { startTestService } from '../support/testService.ts';
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { CancelOutcome } from '../../src/order-items/cancelOrderItems.ts';
+import type { CancelOutcome } from '../../src/order-items/judgeCancels.ts';
 import { aRequest, cancellingIn, codesOf } from '../support/cancelling.ts';
 import { statementsDuring } from '../support/countStatements.ts';
 import { untilSomebodyWaits } from '../support/lockedItem.ts';

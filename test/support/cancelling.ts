@@ -1,5 +1,8 @@
 import type { DataSource } from 'typeorm';
-import { type CancelOutcome, cancelOrderItems, type CancelRequest } from '../../src/order-items/cancelOrderItems.ts';
+import { createCancelOrderItems } from '../../src/order-items/cancelOrderItems.ts';
+import type { CancelOutcome, CancelRequest } from '../../src/order-items/judgeCancels.ts';
+import { unwatchedQueue } from '../../src/work/coalesce.ts';
+import { unwatchedLockQueue } from './unwatchedLockQueue.ts';
 
 const LOCK_TIMEOUT_MS = 1_500;
 
@@ -28,10 +31,14 @@ interface Cancelling {
   readonly whileLocked: <T>(ids: readonly string[], action: () => Promise<T>) => Promise<T>;
 }
 
-/** Cancels in one database, past the doors. */
+/** Cancels in one database with the function that both doors call. */
 export function cancellingIn(dataSource: DataSource): Cancelling {
-  const cancelAtOnce = (requests: readonly CancelRequest[]): Promise<Outcomes>[] =>
-    cancelOrderItems(dataSource, requests, LOCK_TIMEOUT_MS);
+  const cancelOne = createCancelOrderItems(dataSource, LOCK_TIMEOUT_MS, {
+    queue: unwatchedQueue('cancel_order_items'),
+    lockQueue: unwatchedLockQueue(),
+    observe: () => undefined,
+  });
+  const cancelAtOnce = (requests: readonly CancelRequest[]): Promise<Outcomes>[] => requests.map(cancelOne);
   return {
     cancelAtOnce,
     cancel: (...requests: CancelRequest[]): Promise<Outcomes[]> => Promise.all(cancelAtOnce(requests)),

@@ -5,13 +5,7 @@ import TestSequencer from '@jest/test-sequencer';
  * Those of one rank run from Z to A: in the last, what keeps the processor busy is beside what mostly waits, and the end is
  * short.
  */
-const RANKS = [
-  ['unit'],
-  ['integration'],
-  ['contract'],
-  ['federation'],
-  ['browser', 'attacks', 'faults', 'lifecycle'],
-];
+const RANKS = [['unit'], ['integration'], ['contract'], ['federation'], ['browser', 'attacks', 'faults', 'lifecycle']];
 
 /** Runs the fast tests first, so that a plain mistake shows at once. */
 export default class FastFirst extends TestSequencer {

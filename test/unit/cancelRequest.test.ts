@@ -1,10 +1,10 @@
-import { parseCancelStatement } from '../../src/order-items/cancelRequest.ts';
+import { parseCancelReason } from '../../src/order-items/cancelRequest.ts';
 
 const PREFIX = 'Validation of cancel order request failed with error:';
 
 describe('cancel statement', () => {
   test('is trimmed', () => {
-    expect(parseCancelStatement({ reason: ' late \n', note: '\t see mail ' }, 'key 1')).toEqual({
+    expect(parseCancelReason({ reason: ' late \n', note: '\t see mail ' }, 'key 1')).toEqual({
       reason: 'late',
       note: 'see mail',
       idempotencyKey: 'key 1',
@@ -12,23 +12,23 @@ describe('cancel statement', () => {
   });
 
   test('needs no reason where there was no body', () => {
-    expect(parseCancelStatement(null, undefined)).toEqual({ reason: null, note: null, idempotencyKey: null });
+    expect(parseCancelReason(null, undefined)).toEqual({ reason: null, note: null, idempotencyKey: null });
   });
 
   test('takes a note that says nothing for none', () => {
-    expect(parseCancelStatement({ reason: 'late', note: '  ' }, undefined)).toMatchObject({ note: null });
+    expect(parseCancelReason({ reason: 'late', note: '  ' }, undefined)).toMatchObject({ note: null });
   });
 
   test('counts code points: 500 emoji are a reason, 501 are not', () => {
-    expect(parseCancelStatement({ reason: '🙂'.repeat(500) }, undefined)).toMatchObject({ reason: '🙂'.repeat(500) });
-    expect(parseCancelStatement({ reason: '🙂'.repeat(501) }, undefined)).toMatchObject({ field: 'reason' });
+    expect(parseCancelReason({ reason: '🙂'.repeat(500) }, undefined)).toMatchObject({ reason: '🙂'.repeat(500) });
+    expect(parseCancelReason({ reason: '🙂'.repeat(501) }, undefined)).toMatchObject({ field: 'reason' });
   });
 
   test('keeps a note of 2,000 characters and refuses one of 2,001', () => {
-    expect(parseCancelStatement({ reason: 'late', note: 'x'.repeat(2_000) }, undefined)).toMatchObject({
+    expect(parseCancelReason({ reason: 'late', note: 'x'.repeat(2_000) }, undefined)).toMatchObject({
       note: 'x'.repeat(2_000),
     });
-    expect(parseCancelStatement({ reason: 'late', note: 'x'.repeat(2_001) }, undefined)).toMatchObject({
+    expect(parseCancelReason({ reason: 'late', note: 'x'.repeat(2_001) }, undefined)).toMatchObject({
       field: 'note',
     });
   });
@@ -53,17 +53,17 @@ describe('cancel statement', () => {
     ],
     ['a note that is an object', { reason: 'late', note: {} }, 'note', `${PREFIX} 'note' is not a string.`],
   ])('names the defect of %s', (_, given, field, message) => {
-    expect(parseCancelStatement(given, undefined)).toEqual({ code: 'INVALID_CANCEL_REQUEST', field, message });
+    expect(parseCancelReason(given, undefined)).toEqual({ code: 'INVALID_CANCEL_REQUEST', field, message });
   });
 
   test.each([['a'], ['x'.repeat(255)], ['ключ-1 «é»'], ['~!@ #"']])('takes the idempotency key %j', (key) => {
-    expect(parseCancelStatement({ reason: 'late' }, key)).toMatchObject({ idempotencyKey: key });
+    expect(parseCancelReason({ reason: 'late' }, key)).toMatchObject({ idempotencyKey: key });
   });
 
   test.each([[''], ['x'.repeat(256)], ['a\tb'], ['a\0'], ['\u0085'], ['\ud800'], ['\u200b']])(
     'refuses the idempotency key %j',
     (key) => {
-      expect(parseCancelStatement({ reason: 'late' }, key)).toEqual({
+      expect(parseCancelReason({ reason: 'late' }, key)).toEqual({
         code: 'INVALID_CANCEL_REQUEST',
         field: 'idempotencyKey',
         message: `${PREFIX} the idempotency key does not have 1 to 255 printable characters.`,

@@ -21,7 +21,7 @@ function heldLoads(): {
   };
 }
 
-const OPTIONS = { slots: 1, maxBatchSize: 3, maxWaiting: 5, changes: false };
+const OPTIONS = { slots: 1, maxBatchSize: 3, maxWaiting: 5, deadline: 'latest' } as const;
 
 describe('what is asked for together', () => {
   test('gathers while a batch is under way, oldest first, at most so many at a time', async () => {
@@ -92,20 +92,21 @@ describe('what is asked for together', () => {
   });
 
   test.each([
-    ['changes something ends with the first deadline of its batch', true],
-    ['reads goes on for whoever has most time left', false],
-  ])('what %s', async (_, changes) => {
+    ['earliest', 1_000],
+    ['latest', 2_000],
+  ] as const)('a batch with the %s deadline of its requests ends after %d ms', async (deadline, afterMs) => {
     const ends: number[] = [];
     const ask = coalesce(
       async (keys: readonly number[]) => {
         ends.push(currentWork().deadline);
         return keys;
       },
-      { ...OPTIONS, changes },
+      { ...OPTIONS, deadline },
     );
-    const [first, last] = [performance.now() + 1_000, performance.now() + 2_000];
-    expect(await Promise.all([first, last].map((end, key) => withDeadline(end, () => ask(key))))).toEqual([0, 1]);
-    expect(ends).toEqual([changes ? first : last]);
+    const start = performance.now();
+    const deadlines = [start + 1_000, start + 2_000];
+    expect(await Promise.all(deadlines.map((end, key) => withDeadline(end, () => ask(key))))).toEqual([0, 1]);
+    expect(ends).toEqual([start + afterMs]);
   });
 
   test('is not asked for whoever has no time left, and leaves the others unharmed', async () => {

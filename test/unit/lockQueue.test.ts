@@ -1,44 +1,49 @@
-import { LockTimeout } from '../../src/database/errors.ts';
 import { Overloaded } from '../../src/work/coalesce.ts';
-import { createLane } from '../../src/work/lockQueue.ts';
+import { type Attempt, createLockQueue, LockTimeout } from '../../src/work/lockQueue.ts';
+import { unwatchedLockQueue } from '../support/unwatchedLockQueue.ts';
 
+const LOCKED = { state: 'locked' } as const;
 const soon = (): number => performance.now() + 60_000;
 
-describe('those who wait for locks', () => {
-  test('are tried together until what they need is free', async () => {
+function done(value: string): Attempt<string> {
+  return { state: 'done', value };
+}
+
+describe('the lock queue', () => {
+  test('tries all waiters together until their locks are free', async () => {
     const tries: string[][] = [];
-    const lane = createLane<string, string>(async (keys) => {
+    const wait = createLockQueue<string, string>(async (keys) => {
       tries.push([...keys]);
-      return keys.map((key) => (tries.length > 2 || key === 'b' ? `${key} done` : null));
-    });
-    expect(await Promise.all(['a', 'b', 'c'].map((key) => lane(key, soon())))).toEqual(['a done', 'b done', 'c done']);
+      return keys.map((key) => (tries.length > 2 || key === 'b' ? done(`${key} done`) : LOCKED));
+    }, unwatchedLockQueue());
+    expect(await Promise.all(['a', 'b', 'c'].map((key) => wait(key, soon())))).toEqual(['a done', 'b done', 'c done']);
     expect(tries).toEqual([
       ['a', 'b', 'c'],
       ['a', 'c'],
       ['a', 'c'],
     ]);
-    expect(await lane('b', soon())).toBe('b done');
+    expect(await wait('b', soon())).toBe('b done');
   });
 
-  test('hear their own error, or that of the try', async () => {
-    const lane = createLane<string, string>(async (keys) => {
+  test('gives each waiter its own error, and all of them the error of the whole try', async () => {
+    const wait = createLockQueue<string, string>(async (keys) => {
       if (keys.includes('all')) throw new Error('away');
-      return keys.map((key) => (key === 'bad' ? new Error('bad') : 'done'));
-    });
-    const results = await Promise.allSettled([lane('bad', soon()), lane('good', soon())]);
+      return keys.map((key) => (key === 'bad' ? { state: 'failed', error: new Error('bad') } : done('done')));
+    }, unwatchedLockQueue());
+    const results = await Promise.allSettled([wait('bad', soon()), wait('good', soon())]);
     expect(results).toMatchObject([{ reason: new Error('bad') }, { value: 'done' }]);
-    await expect(lane('all', soon())).rejects.toThrow('away');
+    await expect(wait('all', soon())).rejects.toThrow('away');
   });
 
-  test('give up at their time, one by one, and are turned away where too many wait, and counted', async () => {
+  test('throws LockTimeout at each deadline, and sheds and counts what exceeds its bound', async () => {
     let sheds = 0;
     const observeShed = (): void => {
       sheds += 1;
     };
     const state = { waiting: 0, observeWait: () => undefined, observeShed };
-    const lane = createLane<number, string>(async (keys) => keys.map(() => null), state);
-    const waiting = Array.from({ length: 1_000 }, (_, key) => lane(key, performance.now() + 100));
-    await expect(lane(1_000, soon())).rejects.toThrow(Overloaded);
+    const wait = createLockQueue<number, string>(async (keys) => keys.map(() => LOCKED), state);
+    const waiting = Array.from({ length: 1_000 }, (_, key) => wait(key, performance.now() + 100));
+    await expect(wait(1_000, soon())).rejects.toThrow(Overloaded);
     expect([state.waiting, sheds]).toEqual([1_000, 1]);
     const results = await Promise.allSettled(waiting);
     expect(results.every((result) => result.status === 'rejected' && result.reason instanceof LockTimeout)).toBe(true);

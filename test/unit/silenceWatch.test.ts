@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { watchSilence } from '../../src/database/silenceWatch.ts';
 
 /** A session that tells whether it was given up. */
-function aSession(): { isAbandoned: boolean; abandon: () => void } {
+function aSession(): { isAbandoned: boolean; destroy: () => void } {
   const session = {
     isAbandoned: false,
-    abandon: () => {
+    destroy: () => {
       session.isAbandoned = true;
     },
   };

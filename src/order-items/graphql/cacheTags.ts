@@ -3,11 +3,14 @@ import { OperationTypeNode } from 'graphql';
 import type { Representation } from './federationEntities.ts';
 import { parseOrderItemId } from '../orderItem.ts';
 
+/** `private`: only the same caller may get a kept answer. `public`: every caller may. */
+export type CacheScope = 'private' | 'public';
+
 /** Every list of all items: any item that changes may join or leave it. */
 const ANY_LIST = 'order-items';
 
 /** What an answer shows, so that a cache can be told to forget it when that changes. */
-export class Served {
+export class CacheTags {
   private readonly entities: (readonly Representation[])[] = [];
   private readonly ofRoot = new Set<string>();
   private readonly ofOrders = new Map<string, Set<string>>();
@@ -76,16 +79,16 @@ function tagOfOrder(id: string): string {
  *
  * @param cacheControl the header's value.
  */
-export function allowCaching<TContext extends { readonly served: Served | null }>(
+export function allowCaching<TContext extends { readonly cacheTags: CacheTags | null }>(
   cacheControl: string,
 ): ApolloServerPlugin<TContext> {
   return {
     requestDidStart: async () => ({
-      willSendResponse: async ({ request, operation, requestIsBatched, response, contextValue: { served } }) => {
+      willSendResponse: async ({ request, operation, requestIsBatched, response, contextValue: { cacheTags } }) => {
         if (response.body.kind !== 'single' || operation?.operation !== OperationTypeNode.QUERY) return;
         const { singleResult } = response.body;
         if (requestIsBatched || request.http?.method !== 'POST' || singleResult.errors !== undefined) return;
-        const extensions = served?.extensions() ?? null;
+        const extensions = cacheTags?.extensions() ?? null;
         if (extensions === null) return;
         response.http.headers.set('cache-control', cacheControl);
         singleResult.extensions = { ...singleResult.extensions, ...extensions };

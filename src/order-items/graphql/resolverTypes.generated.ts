@@ -1,7 +1,7 @@
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
 import type { OrderItem as OrderItemModel, Cancellation as CancellationModel } from '../orderItem.ts';
 import type { OrderItemPage, OrderItemEdge as OrderItemEdgeModel } from '../listOrderItems.ts';
-import type { Cancelled } from '../cancelOrderItems.ts';
+import type { Cancelled } from '../judgeCancels.ts';
 import type { OrderItemNotFound as OrderItemNotFoundModel, OrderItemNotCancelable as OrderItemNotCancelableModel, InvalidCancelRequest as InvalidCancelRequestModel, IdempotencyKeyReused as IdempotencyKeyReusedModel } from '../refusals.ts';
 import type { GraphQLContext } from './context.ts';
 export type Maybe<T> = T | null;

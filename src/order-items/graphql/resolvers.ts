@@ -1,7 +1,7 @@
 import { requireScope } from '../../auth/caller.ts';
 import { badInput } from '../../http/failures.ts';
-import type { Cancelled, CancelOutcome } from '../cancelOrderItems.ts';
-import { parseCancelStatement } from '../cancelRequest.ts';
+import type { Cancelled, CancelOutcome } from '../judgeCancels.ts';
+import { parseCancelReason } from '../cancelRequest.ts';
 import { encodeCursor } from '../cursors.ts';
 import { blockersOf } from '../eligibility.ts';
 import type { GraphQLContext } from './context.ts';
@@ -32,14 +32,14 @@ export const resolvers = {
     orderItem: async (_, { id }, context) => {
       requireScope(context.caller, 'order-items:read');
       const item = await context.loaders.loadOrderItem(id);
-      if (item !== null) context.served?.addItem(item.id);
+      if (item !== null) context.cacheTags?.addItem(item.id);
       return item;
     },
     orderItems: async (_, args, context) => {
       requireScope(context.caller, 'order-items:read');
       const request = parsePageArguments(args, context.limits.pageSize);
       const page = await context.loaders.page(request);
-      context.served?.addList(
+      context.cacheTags?.addList(
         page.edges.map(({ node }) => node.id),
         request.filter.orderId,
       );
@@ -74,12 +74,12 @@ export const resolvers = {
   } satisfies schema.OrderItemResolvers),
 
   Order: {
-    items: async ({ id }, args, { caller, limits, loaders, served }) => {
+    items: async ({ id }, args, { caller, limits, loaders, cacheTags }) => {
       requireScope(caller, 'order-items:read');
       const request = parsePageArguments(args, limits.pageSize);
       if (!isOrderId(id)) return { edges: [], hasNextPage: false, hasPreviousPage: false };
       const page = await loaders.itemsOfOrder.load({ orderId: id, request });
-      served?.addItemsOfOrder(
+      cacheTags?.addItemsOfOrder(
         id,
         page.edges.map(({ node }) => node.id),
       );
@@ -130,7 +130,7 @@ async function cancel(
   { reason, note, idempotencyKey }: Omit<schema.CancelOrderItemInput, 'id'>,
   context: GraphQLContext,
 ): Promise<readonly CancelOutcome[]> {
-  const statement = parseCancelStatement({ reason, note: note ?? undefined }, idempotencyKey ?? undefined);
+  const statement = parseCancelReason({ reason, note: note ?? undefined }, idempotencyKey ?? undefined);
   const outcomes =
     'code' in statement
       ? ids.map((id) => (parseOrderItemId(id) === null ? malformedOrderItemId() : statement))

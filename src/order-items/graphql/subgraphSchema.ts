@@ -33,7 +33,7 @@ function resolveEntitiesTogether(schema: GraphQLSchema): void {
     if (!representations.every(isOfEntity)) {
       throw badInput("Each of 'representations' must have the '__typename' of an entity that this subgraph resolves.");
     }
-    context.served?.addEntities(representations);
+    context.cacheTags?.addEntities(representations);
     return resolveEntities(representations, context);
   };
   const entity = schema.getType('_Entity');

@@ -4,8 +4,9 @@ import { requireScope } from '../../auth/caller.ts';
 import { type AccessHooks, callerOf } from '../../http/access.ts';
 import { Failure, failureOf } from '../../http/failures.ts';
 import { reportOutcome } from '../../http/server.ts';
-import type { Cancel, Cancelled, CancelOutcome } from '../cancelOrderItems.ts';
-import { parseCancelStatement } from '../cancelRequest.ts';
+import type { CancelOrderItems } from '../cancelOrderItems.ts';
+import type { Cancelled, CancelOutcome } from '../judgeCancels.ts';
+import { parseCancelReason } from '../cancelRequest.ts';
 import { parseOrderItemId } from '../orderItem.ts';
 import { malformedOrderItemId, type RefusalCode, validationFailure } from '../refusals.ts';
 
@@ -20,7 +21,7 @@ const REFUSALS = {
 const CANCEL_PATH = '/v0/line_item/:uuid/cancel';
 
 export interface LineItemRoutesOptions {
-  readonly cancel: Cancel;
+  readonly cancel: CancelOrderItems;
   readonly access: AccessHooks;
 }
 
@@ -67,9 +68,9 @@ export async function addLineItemRoutes(
 }
 
 /** The path is checked before the body. */
-async function cancelOne(request: FastifyRequest, id: string, cancel: Cancel): Promise<CancelOutcome> {
+async function cancelOne(request: FastifyRequest, id: string, cancel: CancelOrderItems): Promise<CancelOutcome> {
   if (parseOrderItemId(id) === null) return malformedOrderItemId();
-  const statement = parseCancelStatement(bodyOf(request), idempotencyKeyOf(request));
+  const statement = parseCancelReason(bodyOf(request), idempotencyKeyOf(request));
   if ('code' in statement) return statement;
   const [outcome] = await cancel({
     ...statement,

@@ -1,0 +1,158 @@
+import type { DataSource, EntityManager } from 'typeorm';
+import { retryConflicts } from '../database/errors.ts';
+import type { Attempt } from '../work/lockQueue.ts';
+import {
+  cancelFreeItems,
+  findCancellationsByKey,
+  lockIdempotencyKeys,
+  lockOrderItems,
+  type NewCancellation,
+  selectBusyItems,
+  type WrittenCancellation,
+} from './cancelSql.ts';
+import {
+  type CallerKey,
+  type CancelFacts,
+  type CancelOutcome,
+  type CancelRequest,
+  type Decision,
+  hasKey,
+  judgeCancels,
+  type KeyUse,
+  nameKey,
+  type PlannedCancel,
+  type Verdict,
+} from './judgeCancels.ts';
+import { type Cancellation, parseOrderItemId } from './orderItem.ts';
+import { malformedOrderItemId } from './refusals.ts';
+
+/** The answers for the ids of one request, in their order. */
+export type CancelOutcomes = readonly CancelOutcome[];
+
+/** The result for one request: its outcomes, or `locked` if another transaction has locked something that it needs. */
+export type CancelAttempt = Exclude<Attempt<CancelOutcomes>, { readonly state: 'failed' }>;
+
+const LOCKED: CancelAttempt = { state: 'locked' };
+const NO_KEYS: Pick<CancelFacts, 'busyKeys' | 'keyUses'> = { busyKeys: new Set(), keyUses: new Map() };
+
+/**
+ * Cancels the items of all requests in one transaction: it locks, judges, writes and commits.
+ * It waits for no lock. A request that needs a locked item is `locked`, and nothing of it is written.
+ *
+ * @param newId makes the ids of cancellations and events.
+ * @returns one attempt for each request, in order, after the commit.
+ * @throws if the database fails; a conflict with another transaction is retried first.
+ */
+export async function cancelInTransaction(
+  dataSource: DataSource,
+  requests: readonly CancelRequest[],
+  newId: () => string,
+): Promise<CancelAttempt[]> {
+  const ids = new Set(requests.flatMap((request) => request.ids.map(parseOrderItemId)).filter((id) => id !== null));
+  if (ids.size === 0) return requests.map(({ ids }) => ({ state: 'done', value: ids.map(malformedOrderItemId) }));
+  if (requests.every(isSimple)) return retryConflicts(() => cancelInOneStatement(dataSource, requests, newId));
+  return retryConflicts(() =>
+    dataSource.transaction(async (manager) => {
+      const keys = await lockKeys(manager, requests.filter(hasKey));
+      const items = await lockOrderItems(manager, [...ids]);
+      const { verdicts, planned } = judgeCancels(requests, { ...keys, ...items });
+      if (planned.length === 0) return settleAll(verdicts, new Map());
+      const { written } = await cancelFreeItems(
+        manager,
+        planned.map((plan) => describeCancellation(plan, newId)),
+      );
+      // A rule or policy on a table brought along can hide rows from the update. Throwing rolls back the whole cancel.
+      if (written.size < planned.length) throw new Error('An order item was locked but not updated.');
+      return settleAll(verdicts, written);
+    }),
+  );
+}
+
+/** A request for one item without a key depends on nothing but that item. */
+function isSimple(request: CancelRequest): boolean {
+  return request.ids.length === 1 && !hasKey(request);
+}
+
+/**
+ * Cancels simple requests without an explicit transaction: the statement holds the policy's SQL form and judges by itself.
+ * The pure policy then judges the rows as they were and reaches the same decisions.
+ */
+async function cancelInOneStatement(
+  dataSource: DataSource,
+  requests: readonly CancelRequest[],
+  newId: () => string,
+): Promise<CancelAttempt[]> {
+  const asked = new Map<string, NewCancellation>();
+  for (const request of requests) {
+    const id = parseOrderItemId(request.ids[0] ?? '');
+    if (id === null || asked.has(id)) continue;
+    asked.set(id, describeCancellation({ orderItemId: id, request, requestFingerprint: null }, newId));
+  }
+  const { written, locked } = await cancelFreeItems(dataSource, [...asked.values()]);
+  // The cancels are committed and must be answered, even if this read fails. The other requests then try again.
+  const busy = await selectBusyItems(dataSource, [...asked.keys()], locked).catch(() => null);
+  const { verdicts } = judgeCancels(requests, { ...NO_KEYS, locked, busy: busy ?? new Map() });
+  const isKnown = (id: string | null): boolean => busy !== null || id === null || locked.has(id);
+  return settleAll(
+    verdicts.map((verdict, position) =>
+      requests[position]?.ids.map(parseOrderItemId).every(isKnown) === true ? verdict : { code: 'MUST_WAIT' },
+    ),
+    written,
+  );
+}
+
+/** Locks the keys until the transaction ends, and finds what each was used for. */
+async function lockKeys(
+  manager: EntityManager,
+  keys: readonly CallerKey[],
+): Promise<Pick<CancelFacts, 'busyKeys' | 'keyUses'>> {
+  if (keys.length === 0) return NO_KEYS;
+  const busyKeys = await lockIdempotencyKeys(manager, keys);
+  const keyUses = new Map<string, KeyUse & { readonly cancellations: Map<string, Cancellation> }>();
+  for (const { key, requestFingerprint, cancellation } of await findCancellationsByKey(manager, keys)) {
+    const name = nameKey(key);
+    const use = keyUses.get(name) ?? { fingerprint: requestFingerprint, cancellations: new Map() };
+    use.cancellations.set(cancellation.orderItemId, cancellation);
+    keyUses.set(name, use);
+  }
+  return { busyKeys, keyUses };
+}
+
+function describeCancellation(
+  { orderItemId, request, requestFingerprint }: PlannedCancel,
+  newId: () => string,
+): NewCancellation {
+  return {
+    id: newId(),
+    orderItemId,
+    reason: request.reason,
+    note: request.note,
+    cancelledBy: request.cancelledBy,
+    channel: request.channel,
+    requestId: request.requestId,
+    idempotencyKey: request.idempotencyKey,
+    requestFingerprint,
+    eventId: newId(),
+  };
+}
+
+function settleAll(verdicts: readonly Verdict[], written: ReadonlyMap<string, WrittenCancellation>): CancelAttempt[] {
+  return verdicts.map((verdict) =>
+    verdict.code === 'MUST_WAIT'
+      ? LOCKED
+      : { state: 'done', value: verdict.decisions.map((decision) => settle(decision, written)) },
+  );
+}
+
+/** Turns a decision into its answer, which shows the item as the batch leaves it. */
+function settle(decision: Decision, written: ReadonlyMap<string, WrittenCancellation>): CancelOutcome {
+  if (decision.code === 'CANCEL_NOW') {
+    const cancelled = written.get(decision.orderItemId);
+    if (cancelled === undefined) throw new Error('A decided cancel was not written.');
+    return { code: 'CANCELLED', ...cancelled };
+  }
+  if (decision.code === 'ORDER_ITEM_NOT_CANCELABLE') {
+    return { ...decision, orderItem: written.get(decision.orderItem.id)?.orderItem ?? decision.orderItem };
+  }
+  return decision;
+}

@@ -1,0 +1,179 @@
+import { type CancelReason, fingerprintRequest } from './cancelRequest.ts';
+import { blockersOf } from './eligibility.ts';
+import { type Cancellation, type CancellationChannel, type OrderItem, parseOrderItemId } from './orderItem.ts';
+import {
+  idempotencyKeyReused,
+  malformedOrderItemId,
+  orderItemNotCancelable,
+  orderItemNotFound,
+  type Refusal,
+} from './refusals.ts';
+
+/** One caller's request to cancel one or more items. */
+export interface CancelRequest extends CancelReason {
+  /** The item ids as the caller wrote them. */
+  readonly ids: readonly string[];
+  /** The `sub` of the caller's token. */
+  readonly cancelledBy: string;
+  readonly channel: CancellationChannel;
+  readonly requestId: string;
+}
+
+/** The item was cancelled, now or by an earlier request with the same idempotency key. */
+export interface Cancelled {
+  readonly code: 'CANCELLED';
+  readonly orderItem: OrderItem;
+  readonly cancellation: Cancellation;
+}
+
+/** The answer for one item id of a request. */
+export type CancelOutcome = Cancelled | Refusal;
+
+/** An idempotency key together with its caller. Keys of different callers never collide. */
+export interface CallerKey {
+  readonly cancelledBy: string;
+  readonly idempotencyKey: string;
+}
+
+/** The earlier request that used an idempotency key. */
+export interface KeyUse {
+  /** Identifies the request, see {@link fingerprintRequest}. */
+  readonly fingerprint: string;
+  /** The cancellations that the request made, by item id. */
+  readonly cancellations: ReadonlyMap<string, Cancellation>;
+}
+
+/** The facts that one transaction gives the judge. */
+export interface CancelFacts {
+  /** By id: the items that this transaction has locked, as they were before it. */
+  readonly locked: ReadonlyMap<string, OrderItem>;
+  /** By id: the items that other transactions have locked, in their last committed state. */
+  readonly busy: ReadonlyMap<string, OrderItem>;
+  /** The names of the idempotency keys that other transactions hold. */
+  readonly busyKeys: ReadonlySet<string>;
+  /** By name: the uses of the idempotency keys of the requests. */
+  readonly keyUses: ReadonlyMap<string, KeyUse>;
+}
+
+/** The transaction must cancel the item. */
+export interface CancelNow {
+  readonly code: 'CANCEL_NOW';
+  readonly orderItemId: string;
+}
+
+export type Decision = CancelOutcome | CancelNow;
+
+/** `DECIDED`: one decision for each id, in order. `MUST_WAIT`: another transaction has locked something it needs. */
+export type Verdict =
+  { readonly code: 'DECIDED'; readonly decisions: readonly Decision[] } | { readonly code: 'MUST_WAIT' };
+
+/** An item to cancel and the request that gets it. */
+export interface PlannedCancel {
+  readonly orderItemId: string;
+  readonly request: CancelRequest;
+  /** Null if the request has no idempotency key. */
+  readonly requestFingerprint: string | null;
+}
+
+export interface Judgement {
+  /** One verdict for each request, in order. */
+  readonly verdicts: readonly Verdict[];
+  /** One entry for each item to cancel. */
+  readonly planned: readonly PlannedCancel[];
+}
+
+/** The decisions that the batch has made so far. Later requests count them as done. */
+interface Progress {
+  readonly planned: Map<string, PlannedCancel>;
+  /** By key name: the decisions of earlier requests of the batch with the same key. */
+  readonly keyUses: Map<string, { readonly fingerprint: string; readonly decisions: Map<string, CancelNow> }>;
+}
+
+const MUST_WAIT: Verdict = { code: 'MUST_WAIT' };
+
+/**
+ * Judges a batch of requests in order. A pure function: it runs no SQL and reads no clock.
+ * The order of checks is the contract's: idempotency key, existence, blockers.
+ */
+export function judgeCancels(requests: readonly CancelRequest[], facts: CancelFacts): Judgement {
+  const progress: Progress = { planned: new Map(), keyUses: new Map() };
+  const verdicts = requests.map((request) => judgeRequest(request, facts, progress));
+  return { verdicts, planned: [...progress.planned.values()] };
+}
+
+function judgeRequest(request: CancelRequest, facts: CancelFacts, progress: Progress): Verdict {
+  const ids = request.ids.map(parseOrderItemId);
+  const key = hasKey(request) ? { name: nameKey(request), fingerprint: fingerprintRequest(request) } : null;
+  if (key !== null && facts.busyKeys.has(key.name)) return MUST_WAIT;
+
+  const use = key === null ? undefined : (progress.keyUses.get(key.name) ?? facts.keyUses.get(key.name));
+  if (key !== null && use !== undefined && use.fingerprint !== key.fingerprint) {
+    return {
+      code: 'DECIDED',
+      decisions: ids.map((id) => (id === null ? malformedOrderItemId() : idempotencyKeyReused())),
+    };
+  }
+  const remembered = findRemembered(key?.name, facts, progress);
+  if (ids.some((id) => id !== null && !remembered.has(id) && mustWaitFor(facts.busy.get(id)))) return MUST_WAIT;
+
+  const decisions = request.ids.map((written): Decision => {
+    const id = parseOrderItemId(written);
+    if (id === null) return malformedOrderItemId();
+    const item = facts.locked.get(id) ?? facts.busy.get(id);
+    if (item === undefined) return orderItemNotFound(written);
+    const earlier = remembered.get(id);
+    // The first request refused the second occurrence of an id, so the repeat does the same.
+    remembered.delete(id);
+    if (earlier !== undefined) {
+      return 'code' in earlier ? earlier : { code: 'CANCELLED', orderItem: item, cancellation: earlier };
+    }
+    const [blocker, ...others] = blockersOf(progress.planned.has(id) ? { ...item, status: 'cancelled' } : item);
+    if (blocker !== undefined) return orderItemNotCancelable(item, [blocker, ...others]);
+    progress.planned.set(id, { orderItemId: id, request, requestFingerprint: key?.fingerprint ?? null });
+    return { code: 'CANCEL_NOW', orderItemId: id };
+  });
+  if (key !== null) rememberDecisions(key, decisions, progress);
+  return { code: 'DECIDED', decisions };
+}
+
+/** The successes of earlier requests with the same key, in this batch or before it. */
+function findRemembered(
+  keyName: string | undefined,
+  facts: CancelFacts,
+  progress: Progress,
+): Map<string, Cancellation | CancelNow> {
+  if (keyName === undefined) return new Map();
+  return new Map<string, Cancellation | CancelNow>([
+    ...(facts.keyUses.get(keyName)?.cancellations ?? []),
+    ...(progress.keyUses.get(keyName)?.decisions ?? []),
+  ]);
+}
+
+/** Remembers only successes. A request that cancels nothing leaves its key free. */
+function rememberDecisions(
+  key: { readonly name: string; readonly fingerprint: string },
+  decisions: readonly Decision[],
+  progress: Progress,
+): void {
+  const made = decisions.filter((decision) => decision.code === 'CANCEL_NOW');
+  if (made.length === 0) return;
+  const use = progress.keyUses.get(key.name) ?? { fingerprint: key.fingerprint, decisions: new Map() };
+  for (const decision of made) use.decisions.set(decision.orderItemId, decision);
+  progress.keyUses.set(key.name, use);
+}
+
+/** An item with a blocker in its last committed state is refused without its lock. */
+function mustWaitFor(busyItem: OrderItem | undefined): boolean {
+  return busyItem !== undefined && blockersOf(busyItem).length === 0;
+}
+
+export function hasKey<T extends { readonly idempotencyKey: string | null }>(
+  request: T,
+): request is T & { readonly idempotencyKey: string } {
+  return request.idempotencyKey !== null;
+}
+
+/** Returns a name that no other key, and no other caller's key, has. */
+export function nameKey({ cancelledBy, idempotencyKey }: CallerKey): string {
+  return JSON.stringify([cancelledBy, idempotencyKey]);
+}

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** SQLSTATEs, https://www.postgresql.org/docs/18/errcodes-appendix.html, and what the drivers say before there is one. */
+/** SQLSTATEs: https://www.postgresql.org/docs/18/errcodes-appendix.html */
 const LOCK_NOT_AVAILABLE = '55P03';
 const SERIALIZATION_FAILURE = '40001';
 const DEADLOCK_DETECTED = '40P01';
@@ -29,60 +29,60 @@ const NETWORK_CODES: ReadonlySet<string> = new Set([
   'ENETUNREACH',
   'ENOTFOUND',
   'EAI_AGAIN',
-  // Of a socket that is a file.
+  // Unix-domain sockets fail with these.
   'ENOENT',
   'EAGAIN',
-  // No file is free for a socket.
+  // The process or the system is out of file descriptors.
   'EMFILE',
   'ENFILE',
 ]);
 
-/** pg and pg-pool give these without a code. */
+/** pg and pg-pool throw these errors without a code. */
 const CONNECTION_MESSAGES =
   /timeout exceeded when trying to connect|timeout expired|Connection terminated|Client has encountered a connection error|Driver not Connected|query runner (?:was )?already released|Cannot use a pool after calling end/i;
 
 const MAX_ATTEMPTS = 5;
 
-/** How long a database that is not there is waited for, and how often it is tried, in milliseconds. */
+/** How long a start waits for an unreachable database, and how often it tries, in milliseconds. */
 const ABSENCE_MS = 10_000;
 const ABSENCE_PAUSE_MS = 250;
 
-/** Whether somebody else kept a lock longer than the lock timeout. */
+/** Whether a lock wait exceeded the lock timeout. */
 export function isLockTimeout(error: unknown): boolean {
   return codeOf(error) === LOCK_NOT_AVAILABLE;
 }
 
-/** Whether the time for a statement, or for all of a request's, was over. */
+/** Whether a statement timeout or a request deadline has passed. */
 export function isOutOfTime(error: unknown): boolean {
   return codeOf(error) === QUERY_CANCELED || isSilence(error);
 }
 
-/** Whether the server takes no writes, as a standby does. */
+/** Whether the server rejects writes, as a standby does. */
 export function isReadOnly(error: unknown): boolean {
   return codeOf(error) === READ_ONLY_SQL_TRANSACTION;
 }
 
-/** Whether the server has no room for another session. It is there, all the same. */
+/** Whether the server has no free connection slot. The server itself is up. */
 export function isOutOfConnections(error: unknown): boolean {
   return codeOf(error)?.startsWith(INSUFFICIENT_RESOURCES_CLASS) === true;
 }
 
-/** Whether a table was changed since a statement was prepared, which then fails in that session for ever. */
+/** Whether a schema change invalidated a prepared statement. The statement fails in that session from then on. */
 export function isStalePlan(error: unknown): boolean {
   return codeOf(error) === FEATURE_NOT_SUPPORTED && Error.isError(error) && error.message.includes('cached plan');
 }
 
-/** Whether every connection was in use for so long that waiting for one was given up. pg gives no code for it. */
+/** Whether no pooled connection became free in time. pg throws this without a code. */
 export function isPoolExhausted(error: unknown): boolean {
   return Error.isError(error) && error.message === 'timeout exceeded when trying to connect';
 }
 
-/** Whether the client has given up on a statement, which the server may still be running. pg gives no code for it. */
+/** Whether the client stopped waiting for a statement that the server may still run. pg throws this without a code. */
 export function isSilence(error: unknown): boolean {
   return Error.isError(error) && error.message === 'Query read timeout';
 }
 
-/** Whether the error means that the database could not serve, as opposed to a defect in what it was asked. */
+/** Whether the database was unavailable, as opposed to a defect in the statement. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   const code = codeOf(error);
   if (code === null) return isSilence(error) || (Error.isError(error) && CONNECTION_MESSAGES.test(error.message));
@@ -109,10 +109,10 @@ export function isDatabaseUnavailable(error: unknown): boolean {
 }
 
 /**
- * Runs a transaction again when the database gave it up for another: after a deadlock or a serialization failure it
- * has been rolled back whole. Up to five times, after a short wait that differs from that of its rival.
+ * Retries a transaction after a deadlock or a serialization failure, which roll it back completely. It makes five attempts
+ * with growing, random pauses.
  *
- * @throws whatever else the transaction throws, and the conflict itself after the last attempt.
+ * @throws any other error at once, and the conflict after the last attempt.
  */
 export async function retryConflicts<T>(transaction: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
@@ -126,11 +126,12 @@ export async function retryConflicts<T>(transaction: () => Promise<T>): Promise<
 }
 
 /**
- * Does something again while the database is not there: it may be starting, busy, or changing its primary. For 10 s at the
- * most, and not where it is there and refuses: another user or name of a database is wanted then.
+ * Retries an action for up to 10 s while the database is unavailable: it may be starting, busy, or failing over. A database
+ * that refuses the user or the database name is not retried, because only a new configuration helps.
  *
- * @param onAbsent hears of the first failure. @param signal ends the waiting.
- * @throws whatever else is thrown, and the absence itself when the time is over.
+ * @param onAbsent is called with the first failure.
+ * @param signal ends the wait.
+ * @throws any other error at once, and the last failure after 10 s.
  */
 export async function retryAbsence<T>(
   act: () => Promise<T>,
@@ -159,7 +160,7 @@ function isConflict(error: unknown): boolean {
   return code === DEADLOCK_DETECTED || code === SERIALIZATION_FAILURE;
 }
 
-/** TypeORM copies the driver's code onto the error that it throws. */
+/** Reads the code, which TypeORM copies from the driver's error onto its own. */
 function codeOf(error: unknown): string | null {
   return Error.isError(error) && 'code' in error && typeof error.code === 'string' ? error.code : null;
 }

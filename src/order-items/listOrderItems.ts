@@ -4,7 +4,7 @@ import { notCancelableSql } from './eligibility.ts';
 import type { OrderItem, OrderItemStatus } from './orderItem.ts';
 import { ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
 
-/** An item must meet every condition that is not null. */
+/** An item matches if it meets every condition that is not null. */
 export interface OrderItemFilter {
   readonly orderId: string | null;
   readonly statuses: readonly OrderItemStatus[] | null;
@@ -16,7 +16,7 @@ export interface PageRequest {
   readonly filter: OrderItemFilter;
   /** How many items, 1 to 100. */
   readonly first: number;
-  /** The place after which to go on; null for the newest. */
+  /** The page starts after this place. Null starts with the newest item. */
   readonly after: Place | null;
 }
 
@@ -33,11 +33,11 @@ export interface OrderItemPage {
   readonly hasPreviousPage: boolean;
 }
 
-/** How many items a page has where the client does not say. */
+/** The default of `first` in the schema. */
 export const DEFAULT_PAGE_SIZE = 20;
 
 interface Row extends OrderItem {
-  /** With microseconds. */
+  /** With microseconds, which `Date` cannot hold. */
   readonly createdAtExactly: string;
 }
 
@@ -55,7 +55,7 @@ export async function listOrderItems(reader: Reader, request: PageRequest): Prom
 }
 
 /**
- * Reads a page of the items of each of these orders, in one statement for all.
+ * Reads a page of the items of each order, in one statement.
  *
  * @returns the pages in the order of the ids; an unknown order's page is empty.
  */
@@ -76,7 +76,7 @@ export async function listItemsOfOrders(
   return orderIds.map((orderId) => pageOf(rowsOfOrder.get(orderId) ?? [], request));
 }
 
-/** What most clients ask for is planned once on each connection. There are few shapes of that, so it may be kept there. */
+/** Names the statement, so that each connection prepares it once. Only the default page size, which has few shapes, gets a name. */
 function nameOf(statement: string, { first }: PageRequest, shape: string): string {
   return first === DEFAULT_PAGE_SIZE ? `/* ${statement}_${shape} */ ` : '';
 }
@@ -84,7 +84,7 @@ function nameOf(statement: string, { first }: PageRequest, shape: string): strin
 interface Conditions {
   readonly where: string;
   readonly parameters: readonly unknown[];
-  /** The same for the same conditions, whatever the parameters. */
+  /** Identifies the conditions without their parameters. */
   readonly shape: string;
 }
 
@@ -99,7 +99,7 @@ function conditionsOf({ filter, after }: PageRequest): Conditions {
   } else if (filter.statuses !== null) {
     conditions.push(`status = ANY(${parameter(filter.statuses)}::text[])`);
   }
-  // Written out, not as parameters, so that the planner can match them with the indexes made for them.
+  // Literals instead of parameters let the planner match the partial indexes.
   if (filter.isPreOrder !== null) conditions.push(filter.isPreOrder ? 'is_pre_order' : 'NOT is_pre_order');
   if (filter.cancelable !== null) conditions.push(filter.cancelable ? `NOT ${notCancelableSql}` : notCancelableSql);
   if (after !== null) {
@@ -115,7 +115,7 @@ function conditionsOf({ filter, after }: PageRequest): Conditions {
   };
 }
 
-/** @param rows one more than asked for where there are more. */
+/** @param rows has one row more than `first` if there is a next page. */
 function pageOf(rows: readonly Row[], { first, after }: PageRequest): OrderItemPage {
   return {
     edges: rows.slice(0, first).map((node) => ({ place: { createdAt: node.createdAtExactly, id: node.id }, node })),

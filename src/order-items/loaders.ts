@@ -5,16 +5,16 @@ import { listItemsOfOrders, listOrderItems, type OrderItemPage, type PageRequest
 import { type Cancellation, type OrderItem, parseOrderItemId } from './orderItem.ts';
 import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
 
-/** Of one request, which must not take the whole pool: a list can take long where many items do not match its filter. */
+/** At most this many list queries per request, so one request cannot drain the pool. A list with a selective filter is slow. */
 const MAX_LISTS_AT_A_TIME = 2;
 
-/** Two batches, so that the database works on one while the answers of the other go out. */
+/** Two batches overlap: the database works on one while the service sends the answers of the other. */
 const READS: CoalesceOptions = { slots: 2, maxBatchSize: 100, maxWaiting: 10_000, deadline: 'latest' };
 
-/** What one statement reads at most. */
+/** At most this many ids per statement. */
 const MAX_IDS = 2_000;
 
-/** What was found, by id. */
+/** The values that exist, by id. */
 type Found<Value> = ReadonlyMap<string, Value>;
 
 interface ItemsOfOrder {
@@ -22,18 +22,18 @@ interface ItemsOfOrder {
   readonly request: PageRequest;
 }
 
-/** What all requests read together. It remembers nothing. */
+/** The reads that all requests share. They cache nothing. */
 export interface Reads {
-  /** By ids, which are UUIDs in lower case. Others may be among those that were found. */
+  /** Reads items by id, UUIDs in lower case. The result may hold further items. */
   readonly orderItems: (ids: readonly string[]) => Promise<Found<OrderItem>>;
-  /** By the ids of the items that were cancelled. */
+  /** Reads cancellations by the ids of the cancelled items. */
   readonly cancellations: (orderItemIds: readonly string[]) => Promise<Found<Cancellation>>;
 }
 
 /**
- * The reads of one service: however many requests there are, one statement serves those that come together.
+ * Creates the reads of one service. One statement serves all requests that arrive together.
  *
- * @param queue tells of one by its name.
+ * @param queue creates the state of the queue with this name.
  */
 export function createReads(reader: Reader, queue: (name: string) => QueueState): Reads {
   return {
@@ -75,7 +75,7 @@ function batchById<Row>(
   return coalesce<readonly string[], Found<Row>>(load, READS, state);
 }
 
-/** What one request reads. What it has read, it remembers, so it must not outlive the request. */
+/** The reads of one request. They cache what they read, so they must not outlive the request. */
 export class Loaders {
   readonly orderItem: RequestCache<OrderItem>;
   readonly cancellation: RequestCache<Cancellation>;
@@ -90,7 +90,7 @@ export class Loaders {
     this.cancellation = new RequestCache(reads.cancellations);
   }
 
-  /** @param id as a client writes it; a malformed one is no such item. */
+  /** @param id as a client writes it. @returns null for an unknown or malformed id. */
   async loadOrderItem(id: string): Promise<OrderItem | null> {
     const uuid = parseOrderItemId(id);
     return uuid === null ? null : this.orderItem.load(uuid);
@@ -103,12 +103,12 @@ export class Loaders {
     ));
   }
 
-  /** A page of all items. */
+  /** Reads a page of all items. */
   page(request: PageRequest): Promise<OrderItemPage> {
     return this.limited(() => listOrderItems(this.reader, request));
   }
 
-  /** In turn, so that there are never more at a time than there are lanes. */
+  /** Runs at most {@link MAX_LISTS_AT_A_TIME} reads at a time. */
   private limited<T>(act: () => Promise<T>): Promise<T> {
     const lane = this.lists++ % MAX_LISTS_AT_A_TIME;
     const result = this.lanes[lane]?.then(act, act) ?? act();
@@ -117,7 +117,7 @@ export class Loaders {
   }
 }
 
-/** Reads each thing once. */
+/** Reads each key once per request. */
 export class RequestCache<Value> {
   private readonly values = new Map<string, Value | null | Promise<Value | null>>();
   private readonly read: (keys: readonly string[]) => Promise<Found<Value>>;
@@ -126,7 +126,7 @@ export class RequestCache<Value> {
     this.read = read;
   }
 
-  /** At once, where it is remembered. */
+  /** @returns a cached value without a promise. */
   load(key: string): Value | null | Promise<Value | null> {
     const known = this.values.get(key);
     if (known !== undefined) return known;
@@ -135,7 +135,7 @@ export class RequestCache<Value> {
     return value;
   }
 
-  /** @returns for each key, in order, its value, or what went wrong. */
+  /** @returns the value or the error of each key, in order. */
   async loadAll(keys: readonly string[]): Promise<readonly (Value | null | Error)[]> {
     const missing = keys.filter((key) => !this.values.has(key));
     if (missing.length > 0) {
@@ -153,7 +153,7 @@ export class RequestCache<Value> {
     return Promise.all(values.map((value) => Promise.resolve(value).catch(errorOf)));
   }
 
-  /** Remembers a newer value. */
+  /** Replaces a cached value by a newer one. */
   set(key: string, value: Value): void {
     this.values.set(key, value);
   }

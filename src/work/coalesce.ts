@@ -2,7 +2,7 @@ import DataLoader from 'dataloader';
 import type { Span } from './span.ts';
 import { currentWork, DeadlineExceeded, doWork, type Work, withinDeadline } from './deadline.ts';
 
-/** More is waiting already than can be served soon. */
+/** The queue is at its bound, so load shedding turns the request away. */
 export class Overloaded extends Error {
   constructor() {
     super('Too many requests wait for the database.');
@@ -11,11 +11,11 @@ export class Overloaded extends Error {
 }
 
 export interface CoalesceOptions {
-  /** How many batches may be under way at a time; while they are, what arrives gathers for the next. */
+  /** How many batches run at a time. Keys that arrive meanwhile gather for the next one. */
   readonly slots: number;
-  /** The most that one batch takes. */
+  /** How many keys one batch takes. */
   readonly maxBatchSize: number;
-  /** What more waits is turned away. */
+  /** How many keys wait before load shedding begins. */
   readonly maxWaiting: number;
   /**
    * The deadline of a batch. `earliest` is for writes: a caller that hears 503 must not have been served. `latest` is for
@@ -24,21 +24,21 @@ export interface CoalesceOptions {
   readonly deadline: 'earliest' | 'latest';
 }
 
-/** Whoever has less time left than this is not begun with, and does not cut the time of others short. In milliseconds. */
+/** A request with less time left than this is not started, so that it does not shorten its neighbors' deadline. */
 export const MIN_REMAINING_MS = 20;
 
-/** What a queue tells of itself, for the metrics. */
+/** The state of a queue, for the metrics. */
 export interface QueueState {
   readonly name: string;
-  /** Its bounds, which it tells when it is made. */
+  /** The bounds of the queue, set when it is created. */
   slots: number;
   maxWaiting: number;
-  /** Keys that no batch has taken yet. */
+  /** Keys that wait for a batch. */
   waiting: number;
-  /** Batches under way. */
+  /** Batches that are running. */
   underWay: number;
   readonly observeBatch: (size: number) => void;
-  /** Is told of whoever is turned away. */
+  /** Called for each request that load shedding turns away. */
   readonly observeShed: () => void;
 }
 
@@ -55,20 +55,20 @@ export function unwatchedQueue(name: string): QueueState {
   };
 }
 
-/** Something that is asked for, and for what work. */
+/** A key and the work that asks for it. */
 interface Asked<Key> {
   readonly key: Key;
   readonly work: Work;
 }
 
 /**
- * Serves what different requests ask for together: one statement, or one commit, for all that arrived while the one before
- * was under way. What arrives when nothing is does not wait. The oldest are served first, and those whose time is over not
- * at all.
+ * Batches the keys of different requests: one statement, or one commit, serves all keys that arrived while the batch before
+ * was running. A key that arrives at an idle queue starts a batch at once. The oldest keys go first. Keys whose deadline has
+ * passed are not served.
  *
- * @param load serves a batch: one value, or the error of that one, for each key, in order.
- * @param state kept up to date.
- * @returns loads by key; rejects with DeadlineExceeded, or with Overloaded when too much waits.
+ * @param load serves a batch. It returns one value, or the error of that key, for each key, in order.
+ * @param state is kept up to date.
+ * @returns a function that loads one key. It throws DeadlineExceeded, or Overloaded if the queue is at its bound.
  */
 export function coalesce<Key, Value>(
   load: (keys: readonly Key[]) => Promise<readonly (Value | Error)[]>,
@@ -99,7 +99,7 @@ export function coalesce<Key, Value>(
       maxBatchSize,
       batchScheduleFn: (batch) => {
         batches.push(batch);
-        // After what else has come in meanwhile.
+        // Wait for the other requests that arrive in this turn of the event loop.
         setImmediate(dispatch);
       },
     },
@@ -134,7 +134,7 @@ async function loadInTime<Key, Value>(
   return asked.map((one) => (valueOf.has(one) ? (valueOf.get(one) as Value | Error) : new DeadlineExceeded()));
 }
 
-/** Does something for several at once, until a time; what it takes counts for each of them. */
+/** Runs one action for several works until a deadline. The statements of the action count for each of them. */
 export async function runForAll<T>(
   works: readonly Work[],
   { name, deadline }: { readonly name: string; readonly deadline: number },
@@ -149,16 +149,16 @@ export async function runForAll<T>(
     shared.span?.end(error);
     throw error;
   } finally {
-    // Once, though one request may ask for several things.
+    // One request may have asked for several keys.
     for (const work of new Set(works)) work.statements += shared.statements;
   }
 }
 
-/** @returns null where nobody in the batch is traced. */
+/** @returns null if no request of the batch is traced. */
 function startBatchSpan(name: string, works: readonly Work[]): Span | null {
   const first = works.find(({ span }) => span !== null)?.span ?? null;
   if (first === null) return null;
-  // Once each, though one request may ask for several things.
+  // One request may have asked for several keys.
   const served = new Set(works.map(({ span }) => span).filter((span) => span !== null));
   return first.startBatch({ name, served: [...served], size: works.length });
 }

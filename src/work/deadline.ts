@@ -1,61 +1,61 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Span } from './span.ts';
 
-/** What is done for a request, or for a batch of them. */
+/** The work for one request, or for a batch of them. */
 export interface Work {
-  /** Until when it may use the database, on the clock of `performance.now()`; Infinity where nothing limits it. */
+  /** The time limit for using the database, on the clock of `performance.now()`. Infinity means no limit. */
   readonly deadline: number;
-  /** The statements that it has waited for so far; one that serves a batch counts for each request in it. */
+  /** The statements so far. A statement that serves a batch counts for each of its requests. */
   statements: number;
-  /** Null where it is not traced. */
+  /** Null if the work is not traced. */
   readonly span: Span | null;
 }
 
 const works = new AsyncLocalStorage<Work>();
 
-/** Room for a statement to end, and to say how, once its time is over. */
+/** A statement that reaches its deadline has this long to report its end. */
 const GIVING_UP_MS = 500;
 
-/** The work has had all the time that it was given. */
+/** The deadline of the work has passed. */
 export class DeadlineExceeded extends Error {
-  /** As PostgreSQL calls a statement that was cancelled because its time was over. */
+  /** PostgreSQL's `query_canceled`, its code for a statement timeout. */
   readonly code = '57014';
 
   constructor() {
-    super('The time for this work is over.');
+    super('The deadline of the request has passed.');
     this.name = 'DeadlineExceeded';
   }
 }
 
-/** The work under way. */
+/** Returns the work that is running. */
 export function currentWork(): Work {
   return works.getStore() ?? { deadline: Infinity, statements: 0, span: null };
 }
 
-/** The span of the work under way; null where it is not traced. */
+/** Returns the span of the running work, or null if it is not traced. */
 export function currentSpan(): Span | null {
   return works.getStore()?.span ?? null;
 }
 
 /**
- * Does something, however many statements it takes, until a time: a statement that is still running then is given up, and
- * none is begun after it.
+ * Runs an action with a deadline for all of its statements. A statement that is running at the deadline is given up, and none
+ * starts after it.
  *
- * @param time on the clock of `performance.now()`.
+ * @param time the deadline, on the clock of `performance.now()`.
  */
 export function withDeadline<T>(time: number, act: () => T): T {
   return doWork({ deadline: time, statements: 0, span: null }, act);
 }
 
-/** As {@link withDeadline}, for whoever wants to know afterwards what it took. */
+/** Runs an action as {@link withDeadline} does. The work counts its statements. */
 export function doWork<T>(work: Work, act: () => T): T {
   return works.run(work, act);
 }
 
 /**
- * Waits for something that is done with a deadline of its own, which should have given up by then.
+ * Waits for a result whose producer has the same deadline and should give up by itself.
  *
- * @throws DeadlineExceeded a moment after the deadline.
+ * @throws DeadlineExceeded 500 ms after the deadline, if the producer did not give up.
  */
 export function withinDeadline<T>(result: Promise<T>): Promise<T> {
   const leftMs = currentWork().deadline - performance.now();
@@ -71,10 +71,10 @@ export function withinDeadline<T>(result: Promise<T>): Promise<T> {
 }
 
 /**
- * Counts a statement that begins now.
+ * Counts a statement that starts now.
  *
- * @returns how long it may take, in milliseconds; Infinity where nothing limits it.
- * @throws DeadlineExceeded when no time is left.
+ * @returns its time limit in milliseconds, or Infinity.
+ * @throws DeadlineExceeded if no time is left.
  */
 export function beginStatement(): number {
   const work = currentWork();

@@ -27,6 +27,8 @@ describeInBrowser('the API reference', () => {
   test.each(SCHEMES)('%s: nothing is cut off, and accessible', async (_, options) => {
     const { page } = await open(options);
     await expectLegible(page, async () => {
+      // The page sets its theme by script.
+      await page.locator(options.dark === true ? 'body.dark-mode' : 'body.light-mode').waitFor();
       await page.getByRole('heading', { name: CANCEL.summary }).scrollIntoViewIfNeeded();
       await page.getByText('curl').first().waitFor();
     });

@@ -8,10 +8,11 @@ import { startTestService } from '../support/testService.ts';
 const service = await startTestService({ PLAYGROUND: 'true' });
 await loadDemonstration(service.databaseUrl);
 
-/** Opens the start page and waits for its items. */
+/** Opens the start page and waits for its items and its counts, which come with two requests. */
 async function open(options?: VisitOptions): Promise<Visit> {
   const visited = await visit(`${service.url}/`, options);
   await visited.page.getByRole('row').nth(20).waitFor();
+  await visited.page.locator('#statuses .count').first().waitFor();
   return visited;
 }
 

@@ -1,14 +1,37 @@
-export default {
+/** What every project shares. */
+const common = {
   testEnvironment: 'node',
-  testMatch: ['<rootDir>/test/**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/support/stripTypes.js' },
-  testSequencer: '<rootDir>/test/support/fastFirst.js',
+};
+
+/** The projects that need PostgreSQL share one server: Jest runs a global setup once, however many projects name it. */
+const withPostgres = {
+  ...common,
   globalSetup: '<rootDir>/test/support/startPostgres.ts',
   globalTeardown: '<rootDir>/test/support/stopPostgres.ts',
-  maxWorkers: 2,
-  // Of the modules of a test file, something always stays behind.
+};
+
+/**
+ * @param {string[]} folders
+ * @returns {string[]} the tests in these folders of `test`.
+ */
+function testsIn(...folders) {
+  return folders.map((folder) => `<rootDir>/test/${folder}/**/*.test.ts`);
+}
+
+export default {
+  projects: [
+    // Functions only: no process, no database.
+    { ...common, displayName: 'unit', testMatch: testsIn('unit') },
+    // The service over HTTP, on PostgreSQL.
+    { ...withPostgres, displayName: 'service', testMatch: testsIn('integration', 'contract', 'attacks', 'federation') },
+    // Browsers, second servers, service processes, faults, the compiler.
+    { ...withPostgres, displayName: 'system', testMatch: testsIn('browser', 'servers', 'lifecycle', 'faults', 'tooling') },
+  ],
+  testSequencer: '<rootDir>/test/support/fastFirst.js',
+  // Modules of finished test files stay in a worker's heap.
   workerIdleMemoryLimit: '400MB',
-  // A test that hangs fails; none fails for the machine that it runs on.
+  // A test that hangs fails. The limit is far above what a slow machine needs.
   testTimeout: 120_000,
 };

@@ -2,12 +2,18 @@ import { basename } from 'node:path';
 import TestSequencer from '@jest/test-sequencer';
 
 /**
- * Those of one rank run from Z to A: in the last, what keeps the processor busy is beside what mostly waits, and the end is
- * short.
+ * Within a rank, files run from Z to A. In the last rank, this order puts tests that load the processor beside tests that
+ * mostly wait, and no long test runs alone at the end.
  */
-const RANKS = [['unit'], ['integration'], ['contract'], ['federation'], ['browser', 'attacks', 'faults', 'lifecycle']];
+const RANKS = [
+  ['unit'],
+  ['integration'],
+  ['contract'],
+  ['federation', 'attacks'],
+  ['browser', 'servers', 'faults', 'lifecycle', 'tooling'],
+];
 
-/** Runs the fast tests first, so that a plain mistake shows at once. */
+/** Runs the fast tests first, so that a simple mistake shows at once. */
 export default class FastFirst extends TestSequencer {
   sort(tests) {
     const rank = ({ path }) =>

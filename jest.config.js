@@ -27,7 +27,11 @@ export default {
     // The service over HTTP, on PostgreSQL.
     { ...withPostgres, displayName: 'service', testMatch: testsIn('integration', 'contract', 'attacks', 'federation') },
     // Browsers, second servers, service processes, faults, the compiler.
-    { ...withPostgres, displayName: 'system', testMatch: testsIn('browser', 'servers', 'lifecycle', 'faults', 'tooling') },
+    {
+      ...withPostgres,
+      displayName: 'system',
+      testMatch: testsIn('browser', 'servers', 'lifecycle', 'faults', 'tooling'),
+    },
   ],
   testSequencer: '<rootDir>/test/support/fastFirst.js',
   // Modules of finished test files stay in a worker's heap.

@@ -1,6 +1,10 @@
 import { Gauge, type Registry } from 'prom-client';
 
-/** @param read asked whenever the metrics are. */
+/**
+ * Registers a gauge.
+ *
+ * @param read returns its value. It is called for each scrape.
+ */
 export function gauge(registry: Registry, name: string, help: string, read: () => number): void {
   new Gauge({
     name,
@@ -12,7 +16,11 @@ export function gauge(registry: Registry, name: string, help: string, read: () =
   });
 }
 
-/** @param read asked whenever the metrics are, for each value of the label. */
+/**
+ * Registers a gauge with one label.
+ *
+ * @param read returns the label's values, each with the gauge's value. It is called for each scrape.
+ */
 export function gauges(
   registry: Registry,
   name: string,

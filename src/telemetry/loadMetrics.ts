@@ -4,38 +4,42 @@ import type { PoolState } from '../database/dataSource.ts';
 import type { LockQueueState } from '../work/lockQueue.ts';
 import { gauge, gauges } from './gauges.ts';
 
-/** What the server tells of the requests that it serves at a time. */
+/** The requests that the server is serving. */
 export interface LoadState {
   underWay: number;
-  /** Is told of whoever is turned away because there are too many. */
+  /** Called for each request that load shedding turns away. */
   readonly observeShed: () => void;
 }
 
-/** What is told of the places where load gathers. */
+/** The metrics of the places where load gathers. */
 export interface LoadMetrics {
-  /** What the server keeps up to date. @param limit how many requests there may be at a time. */
+  /**
+   * Creates the state that the server updates.
+   *
+   * @param limit how many requests can run at the same time.
+   */
   readonly load: (limit: number) => LoadState;
-  /** What a queue of this name, of which there is one, keeps up to date. */
+  /** Creates the state that the queue of this name updates. Each name has one queue. */
   readonly queue: (name: string) => QueueState;
-  /** The same for the lock queue. */
+  /** Creates the state that the lock queue updates. */
   readonly lockQueue: () => LockQueueState;
-  /** @param read asked whenever the metrics are. */
+  /** @param read is called for each scrape. */
   readonly watchPool: (read: () => PoolState) => void;
 }
 
-/** Requests that one statement or commit served. */
+/** The bounds of a histogram of requests per batch. */
 const BATCH_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200];
 
 /** @param durationBuckets in seconds. */
 export function createLoadMetrics(registry: Registry, durationBuckets: number[]): LoadMetrics {
   const sheds = new Counter({
     name: 'order_items_sheds_total',
-    help: 'What was turned away because too much was under way already, by what was full.',
+    help: 'Requests turned away by load shedding, by what was full.',
     labelNames: ['full'],
     registers: [registry],
   });
   const countSheds = (full: string): (() => void) => {
-    // There from the start, so that the first one shows as an increase.
+    // A counter that starts at 0 shows its first event as an increase.
     sheds.inc({ full }, 0);
     return () => {
       sheds.inc({ full });
@@ -53,9 +57,9 @@ export function createLoadMetrics(registry: Registry, durationBuckets: number[])
 
 function watchLoad(registry: Registry, limit: number, observeShed: () => void): LoadState {
   const state: LoadState = { underWay: 0, observeShed };
-  const help = 'Requests that are being served, but for probes and questions for metrics.';
+  const help = 'Requests in flight, without probes and scrapes.';
   gauge(registry, 'order_items_requests_under_way', help, () => state.underWay);
-  const limitHelp = 'Requests that may be served at a time (MAX_CONCURRENT_REQUESTS).';
+  const limitHelp = 'Limit of requests in flight (MAX_CONCURRENT_REQUESTS).';
   gauge(registry, 'order_items_requests_limit', limitHelp, () => limit);
   return state;
 }
@@ -67,19 +71,15 @@ function watchQueues(registry: Registry, countSheds: (full: string) => () => voi
   };
   const sizes = new Histogram({
     name: 'order_items_batch_size',
-    help: 'Requests that were served together, by queue.',
+    help: 'Requests per batch, by queue.',
     labelNames: ['queue'],
     buckets: BATCH_BUCKETS,
     registers: [registry],
   });
-  watch(
-    'order_items_queue_waiting',
-    'Requests that wait for a batch to take them, by queue.',
-    (state) => state.waiting,
-  );
-  watch('order_items_queue_limit', 'Requests that may wait, by queue.', (state) => state.maxWaiting);
-  watch('order_items_batches_under_way', 'Batches that the database works on, by queue.', (state) => state.underWay);
-  watch('order_items_batches_limit', 'Batches that may be under way at a time, by queue.', (state) => state.slots);
+  watch('order_items_queue_waiting', 'Requests that wait for a batch, by queue.', (state) => state.waiting);
+  watch('order_items_queue_limit', 'Limit of waiting requests, by queue.', (state) => state.maxWaiting);
+  watch('order_items_batches_under_way', 'Batches in progress, by queue.', (state) => state.underWay);
+  watch('order_items_batches_limit', 'Limit of batches in progress, by queue.', (state) => state.slots);
   return (queue) => {
     const state: QueueState = {
       slots: 0,
@@ -100,7 +100,7 @@ function watchQueues(registry: Registry, countSheds: (full: string) => () => voi
 function watchLockQueue(registry: Registry, buckets: number[], observeShed: () => void): LockQueueState {
   const waits = new Histogram({
     name: 'order_items_lock_wait_seconds',
-    help: 'How long cancels waited for items or keys that another transaction had locked, until they were served or given up.',
+    help: 'Time that cancels waited for items or keys locked by another transaction, whether or not they got them.',
     buckets,
     registers: [registry],
   });
@@ -111,19 +111,19 @@ function watchLockQueue(registry: Registry, buckets: number[], observeShed: () =
     },
     observeShed,
   };
-  const help = 'Cancels that wait for what another transaction has locked.';
+  const help = 'Cancels that wait for items or keys locked by another transaction.';
   gauge(registry, 'order_items_lock_waiting', help, () => state.waiting);
   return state;
 }
 
 function watchPool(registry: Registry, read: () => PoolState): void {
-  const help = 'Connections to the database, by whether they are busy or idle.';
+  const help = 'Connections to the database, busy or idle.';
   gauges(registry, 'order_items_database_connections', help, 'state', () => {
     const { busy, idle } = read();
     return Object.entries({ busy, idle });
   });
-  const limitHelp = 'Connections that there may be to the database (DATABASE_POOL_SIZE).';
+  const limitHelp = 'Limit of connections to the database (DATABASE_POOL_SIZE).';
   gauge(registry, 'order_items_database_connections_limit', limitHelp, () => read().size);
-  const waitingHelp = 'Who waits for a connection to the database.';
+  const waitingHelp = 'Tasks that wait for a connection to the database.';
   gauge(registry, 'order_items_database_waiting', waitingHelp, () => read().waiting);
 }

@@ -6,7 +6,10 @@ export type LogLevel = LevelWithSilent;
 const BUFFER_BYTES = 4_096;
 const FLUSH_MS = 100;
 
-/** Lines of JSON on standard output. Whoever logs names the values one by one: never a token, a reason or a note. */
+/**
+ * Creates a logger that writes JSON lines to standard output. Callers name each value that they log: never a token, a reason or
+ * a note.
+ */
 export function createLogger(level: LogLevel): Logger {
   const options: LoggerOptions = {
     level,
@@ -16,11 +19,14 @@ export function createLogger(level: LogLevel): Logger {
     serializers: { err: describeError },
     hooks: { streamWrite: escapeControls },
   };
-  // Written when there is enough of it or a tenth of a second has passed, and whole at the end of the process.
+  // Writes a full buffer, or whatever it holds after 100 ms. The end of the process flushes it.
   return pino(options, pino.destination({ sync: false, minLength: BUFFER_BYTES, periodicFlush: FLUSH_MS }));
 }
 
-/** JSON escapes the control characters of ASCII only; a terminal obeys others, and some readers break lines at them. */
+/**
+ * Prevents log injection. JSON escapes only ASCII control characters, but terminals obey others and some readers split lines at
+ * them.
+ */
 function escapeControls(line: string): string {
   return line.replace(
     /[\u007f-\u009f\u2028\u2029]/g,
@@ -28,7 +34,7 @@ function escapeControls(line: string): string {
   );
 }
 
-/** What a log may say of an error. Not its other members: those of a driver repeat the row, notes and all. */
+/** Returns what a log can say about an error. A database driver's other members can repeat a row with its note. */
 function describeError(error: unknown): unknown {
   if (!Error.isError(error)) return { type: typeof error };
   return {

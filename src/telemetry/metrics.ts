@@ -3,48 +3,48 @@ import { READ_SERVERS, type ReadServer } from '../database/reader.ts';
 import { gauge } from './gauges.ts';
 import { createLoadMetrics, type LoadMetrics } from './loadMetrics.ts';
 
-/** What is counted of a request. Every value but the client's name comes from a list of our own. */
+/** A request, as the metrics count it. Only the client's name can have values that this code does not list. */
 export interface RequestObservation {
   /** The route's pattern. */
   readonly route: string;
-  /** The one field at the top of a GraphQL operation, or `several`; null where there is none. */
+  /** The root field of a GraphQL operation, or `several`. Null for other requests. */
   readonly operation: string | null;
   readonly outcomes: ReadonlySet<string>;
-  /** As the client calls itself; null where it does not. */
+  /** The name that the client sends, or null. */
   readonly client: string | null;
   readonly durationMs: number;
 }
 
-/** What came of a cancel of one item. */
+/** The outcome of cancelling one item. */
 export interface CancelObservation {
   readonly channel: string;
   readonly outcome: string;
-  /** The first one; null where there is none. */
+  /** The first blocker, or null. */
   readonly blocker: string | null;
 }
 
 export interface Metrics extends LoadMetrics {
   readonly observeRequest: (request: RequestObservation) => void;
   readonly observeCancel: (cancel: CancelObservation) => void;
-  /** Where there are standbys. */
+  /** Called only if there are standbys. */
   readonly observeRead: (server: ReadServer) => void;
   readonly observeToken: (isRemembered: boolean) => void;
-  /** @param count how many tokens are remembered; asked whenever the metrics are. */
+  /** @param count returns the number of cached tokens. It is called for each scrape. */
   readonly watchTokens: (count: () => number) => void;
-  /** Everything in the text format of Prometheus. */
+  /** Returns all metrics in the text format of Prometheus. */
   readonly read: () => Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
-/** Clients choose their names, so that a hostile one could choose a new one each time; these many are told apart. */
+/** Clients choose their names, so a bound keeps a hostile client from exhausting memory with new label values. */
 const MAX_CLIENTS = 50;
 
-/** Seconds; from a lookup by key to the request timeout. */
+/** From the time of a lookup by key to the request timeout. */
 const DURATION_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** What a request is counted as when it had several outcomes: a fault must not hide among them. */
+/** A request with several outcomes counts as its fault, so that a fault does not hide among them. */
 const FAULTS = ['internal_server_error', 'service_unavailable'];
 
-/** The metrics of one service, apart from those of any other in the process. */
+/** Creates the metrics of one service. Services in the same process do not share them. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -56,26 +56,26 @@ export function createMetrics(): Metrics {
   });
   const durations = new Histogram({
     name: 'order_items_request_duration_seconds',
-    help: 'How long requests took, by route and operation.',
+    help: 'Duration of requests, by route and operation.',
     labelNames: ['route', 'operation'],
     buckets: DURATION_BUCKETS_S,
     registers: [registry],
   });
   const cancels = new Counter({
     name: 'order_items_cancels_total',
-    help: 'Order items that were asked to be cancelled, by channel, outcome and first blocker.',
+    help: 'Order items in cancel requests, by channel, outcome and first blocker.',
     labelNames: ['channel', 'outcome', 'blocker'],
     registers: [registry],
   });
   const tokens = new Counter({
     name: 'order_items_tokens_total',
-    help: 'Tokens that came, by whether they were remembered; the others had their signature checked.',
+    help: 'Tokens received, by whether the token cache had them. Other tokens have their signature checked.',
     labelNames: ['remembered'],
     registers: [registry],
   });
   const reads = new Counter({
     name: 'order_items_reads_total',
-    help: 'Statements that read, by the server that answered; none are counted without standbys.',
+    help: 'Read statements, by the server that answered. Not counted without standbys.',
     labelNames: ['server'],
     registers: [registry],
   });
@@ -103,7 +103,7 @@ export function createMetrics(): Metrics {
       tokens.inc({ remembered: String(isRemembered) });
     },
     watchTokens: (count) => {
-      gauge(registry, 'order_items_tokens_remembered', 'Tokens whose signature need not be checked again.', count);
+      gauge(registry, 'order_items_tokens_remembered', 'Tokens in the token cache.', count);
     },
     ...createLoadMetrics(registry, DURATION_BUCKETS_S),
     read: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),

@@ -21,22 +21,22 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
-import { tellDiagnostics } from './diagnostics.ts';
+import { logDiagnostics } from './diagnostics.ts';
 import type { Logger } from './logger.ts';
 import { RecordedSpan } from './recordedSpan.ts';
 import type { TracedRequest, Tracing } from '../work/span.ts';
 import type { SamplerName, TracingConfig } from './tracingConfig.ts';
 
-/** How long the end of the service waits for the collector. */
+/** How long the shutdown waits for the collector. */
 const FLUSH_TIMEOUT_MS = 2_000;
 
-/** A batch links to as many requests as the lock queue takes. */
+/** A batch can link to every request in the lock queue. */
 const MAX_LINKS = 1_000;
 
-/** What a client chooses, such as the name of an operation, is bounded before it gets here; this is for the SQL. */
+/** Bounds the SQL. Values that clients choose, such as operation names, are bounded before they get here. */
 const MAX_ATTRIBUTE_LENGTH = 8_192;
 
-/** As the conventions have it, so that nobody makes up names. */
+/** The semantic conventions for HTTP spans list these methods, so a client cannot invent attribute values. */
 const KNOWN_METHODS: ReadonlySet<string> = new Set(
   'CONNECT DELETE GET HEAD OPTIONS PATCH POST PUT QUERY TRACE'.split(' '),
 );
@@ -51,17 +51,17 @@ const SAMPLERS: Record<SamplerName, (ratio: number) => Sampler> = {
 };
 
 /**
- * Sends spans to a collector, in the background: OTLP over HTTP, in Protocol Buffers. What a collector does not take in time
- * is thrown away beyond the 2,048 spans that the SDK keeps.
+ * Sends spans to a collector in the background, as Protocol Buffers with OTLP over HTTP. The SDK buffers 2,048 spans and drops
+ * further ones.
  */
 export function startTracing({ endpoint, sampler, ratio }: TracingConfig, logger: Logger): Tracing {
-  tellDiagnostics(logger);
+  logDiagnostics(logger);
   const ids = new RequestIds();
   const provider = new TracerProvider({
     resource: defaultResource()
       .merge(resourceFromAttributes({ 'service.name': 'order-items' }))
       .merge(detectResources({ detectors: [envDetector] })),
-    sampler: samplerOfRequests(SAMPLERS[sampler](ratio)),
+    sampler: sampleRequests(SAMPLERS[sampler](ratio)),
     idGenerator: ids,
     spanLimits: { linkCountLimit: MAX_LINKS, attributeValueLengthLimit: MAX_ATTRIBUTE_LENGTH },
     spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url: endpoint }) })],
@@ -69,10 +69,10 @@ export function startTracing({ endpoint, sampler, ratio }: TracingConfig, logger
   const tracer = provider.getTracer('order-items');
   return {
     startRequest: (request) => {
-      const parent = parentOf(request);
+      const parent = readParent(request);
       const context = parent === null ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
       const span = ids.withTraceId(request.id, () =>
-        tracer.startSpan(nameOf(request), { kind: SpanKind.SERVER, attributes: attributesOf(request) }, context),
+        tracer.startSpan(nameSpan(request), { kind: SpanKind.SERVER, attributes: describeRequest(request) }, context),
       );
       return span.isRecording() ? new RecordedSpan(tracer, span) : null;
     },
@@ -80,11 +80,11 @@ export function startTracing({ endpoint, sampler, ratio }: TracingConfig, logger
   };
 }
 
-/** Sends what is left, but does not wait for a collector that does not answer. */
+/** Sends the remaining spans, and gives up on a collector that does not answer. */
 function flush(provider: TracerProvider, logger: Logger): Promise<void> {
   return new Promise((resolve) => {
     const giveUp = (details: object): void => {
-      logger.warn(details, 'the collector did not take the last spans');
+      logger.warn(details, 'the collector did not accept the last spans');
       resolve();
     };
     const timer = setTimeout(giveUp, FLUSH_TIMEOUT_MS, {});
@@ -99,13 +99,13 @@ function flush(provider: TracerProvider, logger: Logger): Promise<void> {
   });
 }
 
-function nameOf({ method, route }: TracedRequest): string {
+function nameSpan({ method, route }: TracedRequest): string {
   const known = KNOWN_METHODS.has(method) ? method : 'HTTP';
   return route === null ? known : `${known} ${route}`;
 }
 
-/** Not the path, though the conventions want it: what a path names, and what else somebody puts there, is nobody's business. */
-function attributesOf({ method, route }: TracedRequest): Attributes {
+/** Omits `url.path`, which the semantic conventions require, because a path can hold ids and whatever a client puts there. */
+function describeRequest({ method, route }: TracedRequest): Attributes {
   return {
     'http.request.method': KNOWN_METHODS.has(method) ? method : '_OTHER',
     'url.scheme': 'http',
@@ -113,7 +113,7 @@ function attributesOf({ method, route }: TracedRequest): Attributes {
   };
 }
 
-/** The id of a request is that of its trace, in every log, answer and row; so the SDK must not make up another. */
+/** Gives a trace the id of its request, so that one id finds the request in logs, answers, rows and traces. */
 class RequestIds implements IdGenerator {
   private readonly random = new RandomIdGenerator();
   private traceId: string | null = null;
@@ -136,8 +136,8 @@ class RequestIds implements IdGenerator {
   }
 }
 
-/** The sampler judges requests. What is done for one that is traced is traced, in its trace or in that of a batch. */
-function samplerOfRequests(sampler: Sampler): Sampler {
+/** Applies the sampler to requests only. Spans below a traced request are always recorded. */
+function sampleRequests(sampler: Sampler): Sampler {
   return {
     shouldSample: (context, traceId, name, kind, attributes, links) =>
       kind === SpanKind.SERVER
@@ -147,7 +147,7 @@ function samplerOfRequests(sampler: Sampler): Sampler {
   };
 }
 
-function parentOf({ id, parent, traceState }: TracedRequest): SpanContext | null {
+function readParent({ id, parent, traceState }: TracedRequest): SpanContext | null {
   if (parent === null) return null;
   return {
     traceId: id,

@@ -11,14 +11,14 @@ import {
 } from '@opentelemetry/api';
 import type { RequestSpan, ServedRequest, Span, TracedBatch, TracedStatement } from '../work/span.ts';
 
-/** Of a request to the batches that served it: one that waits for a lock is in a new batch 50 times a second. */
+/** Bounds the links of a request to its batches. A request that waits for a lock joins 50 batches per second. */
 const MAX_LINKS_TO_BATCHES = 100;
 
-/** A span that is recorded, and what is recorded below it. The names are those of the semantic conventions. */
+/** A recorded span. Its attributes have the names of OpenTelemetry's semantic conventions. */
 export class RecordedSpan implements RequestSpan {
   private readonly tracer: Tracer;
   private readonly span: OpenTelemetrySpan;
-  /** In which what is below begins; made when something does. */
+  /** The context of child spans, created for the first one. */
   private context: Context | null = null;
   private batches = 0;
 
@@ -43,8 +43,8 @@ export class RecordedSpan implements RequestSpan {
   }
 
   /**
-   * A batch of one belongs to its request's trace. One of several belongs to none of theirs more than to the others: it
-   * begins a trace of its own, and each knows the other by a link.
+   * Starts the span of a batch. A batch that serves one traced request belongs to that request's trace. A batch that serves
+   * several starts a new trace, and links connect it with each request.
    */
   startBatch({ name, served, size }: TracedBatch): Span {
     const recorded = served.filter((span) => span instanceof RecordedSpan);
@@ -61,7 +61,7 @@ export class RecordedSpan implements RequestSpan {
   }
 
   end(error?: unknown): void {
-    if (error !== undefined) this.fail(kindOf(error));
+    if (error !== undefined) this.fail(classifyError(error));
     this.span.end();
   }
 
@@ -87,7 +87,7 @@ export class RecordedSpan implements RequestSpan {
     return (this.context ??= trace.setSpan(ROOT_CONTEXT, this.span));
   }
 
-  /** Not once the request has its answer: it may have given up before its batch. */
+  /** Adds no link after the request has ended. A request can give up before its batch ends. */
   private linkTo(batch: RecordedSpan): void {
     this.batches += 1;
     if (this.batches > MAX_LINKS_TO_BATCHES || !this.span.isRecording()) return;
@@ -99,8 +99,8 @@ export class RecordedSpan implements RequestSpan {
   }
 }
 
-/** Not its message: a driver's repeats the row, notes and all. */
-function kindOf(error: unknown): string {
+/** Omits the error's message, because a database driver's message can repeat a row with its note. */
+function classifyError(error: unknown): string {
   if (!Error.isError(error)) return typeof error;
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }

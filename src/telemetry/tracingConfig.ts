@@ -1,11 +1,11 @@
 import { z } from 'zod';
 
-/** How requests are traced. */
+/** The configuration of tracing. */
 export interface TracingConfig {
-  /** Where spans are sent. */
+  /** The URL that receives spans. */
   readonly endpoint: string;
   readonly sampler: SamplerName;
-  /** Which part of the requests a sampler with a ratio takes, 0 to 1. */
+  /** The part of the requests that a sampler with a ratio takes, 0 to 1. */
   readonly ratio: number;
 }
 
@@ -19,7 +19,11 @@ const SAMPLERS = [
 ] as const;
 export type SamplerName = (typeof SAMPLERS)[number];
 
-/** Below the endpoint of all signals, as the OTLP exporter's specification has it. */
+/**
+ * The path below the endpoint of all signals.
+ *
+ * @see https://opentelemetry.io/docs/specs/otel/protocol/exporter/
+ */
 const TRACES_PATH = 'v1/traces';
 
 const PROTOCOL = 'http/protobuf';
@@ -38,8 +42,7 @@ const environment = z.object({
 });
 
 /**
- * Reads the variables of OpenTelemetry that tell whether and how to trace. They are not looked at where there is nothing to
- * trace to: a machine may have them for its other services.
+ * Reads OpenTelemetry's variables. It ignores them if there is no endpoint, because a machine can have them for other services.
  *
  * @param given the variables that are set.
  */

@@ -19,7 +19,7 @@ await varyLoad(service);
 await readMetrics(service.url);
 const { families, samples } = await readMetrics(service.url);
 const own = families.filter(({ name }) => name.startsWith('order_items_'));
-const readme = readFileSync(path.join(import.meta.dirname, '../../README.md'), 'utf8');
+const operations = readFileSync(path.join(import.meta.dirname, '../../docs/operations.md'), 'utf8');
 
 const SCRAPE_LABELS = ['job', 'instance'];
 
@@ -109,7 +109,7 @@ test('every panel says what it shows and what to look for, and lies beside the o
   }
 });
 
-test('README’s table of metrics is what /metrics says', () => {
+test('docs/operations.md has the metrics of /metrics, with their labels and help texts', () => {
   const labelsIn = (name: string): string[] => {
     const [sample] = samples.filter((candidate) => [name, `${name}_count`].includes(candidate.name));
     return Object.keys(sample?.labels ?? {});
@@ -118,14 +118,14 @@ test('README’s table of metrics is what /metrics says', () => {
     const labels = labelsIn(name).map((label) => `\`${label}\``);
     return `| \`${name}\` | ${labels.join(', ')} | ${help} |`.replaceAll('|  |', '| |');
   });
-  const told = readme.split('\n').filter((line) => line.startsWith('| `order_items_'));
-  expect([...told].sort()).toEqual(rows.sort());
+  const documented = operations.split('\n').filter((line) => line.startsWith('| `order_items_'));
+  expect([...documented].sort()).toEqual(rows.sort());
 });
 
-test('README’s table of alerts is that of alerts.yaml', () => {
+test('docs/operations.md has the alerts of alerts.yaml', () => {
   const rows = readAlerts().map(
     ({ alert, annotations: { summary, description } }) => `| ${alert} | ${summary} | ${description} |`,
   );
-  const [, table = ''] = /\n\| alert \|.*\n\| --- .*\n((?:\|.*\n)+)/.exec(readme) ?? [];
+  const [, table = ''] = /\n\| alert \|.*\n\| --- .*\n((?:\|.*\n)+)/.exec(operations) ?? [];
   expect(table.trimEnd().split('\n')).toEqual(rows);
 });

@@ -15,7 +15,11 @@ const HEADS = [
   'recovery, s',
 ];
 
-/** Prints the table of README. @param only runs the faults whose names contain this. */
+/**
+ * Prints the table of docs/failures.md.
+ *
+ * @param only runs the faults whose names contain this.
+ */
 async function main(only = ''): Promise<void> {
   await using site = await openSite();
   printRow(HEADS);

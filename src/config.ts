@@ -6,7 +6,7 @@ import type { CacheScope } from './order-items/graphql/cacheTags.ts';
 import type { LogLevel } from './telemetry/logger.ts';
 import { readTracing, type TracingConfig } from './telemetry/tracingConfig.ts';
 
-/** What the service is told from outside. README has the table of every variable, its default and its meaning. */
+/** The configuration. docs/configuration.md describes each variable with its default. */
 export interface Config {
   readonly port: number;
   readonly host: string;

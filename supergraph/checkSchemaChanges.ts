@@ -11,7 +11,7 @@ for (const change of changes) {
   console.log(`${isBreaking(change) ? 'BREAKING' : change.criticality.level}: ${change.message}`);
 }
 if (changes.some(isBreaking) && !process.argv.includes('--breaking')) {
-  console.error('The schema breaks clients of the last release. Deprecate first; README says how long.');
+  console.error('The schema breaks clients of the last release. Deprecate first. docs/supergraph.md says how long.');
   process.exitCode = 1;
 } else if (process.argv.includes('--release')) {
   writeFileSync(RELEASED_FILE, current);

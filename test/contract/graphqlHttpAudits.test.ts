@@ -17,7 +17,7 @@ const audits = serverAudits({
 const EXPLAINED: Readonly<Record<string, { status: 'warn' | 'notice'; why: string }>> = {
   '572B': {
     status: 'warn',
-    why: 'A document that does not parse is 400 whatever the client accepts: Apollo Server answers so, and the README promises it for documents beyond the limits.',
+    why: 'A document that does not parse is 400 whatever the client accepts: Apollo Server answers so, and docs/operations.md promises it for documents beyond the limits.',
   },
   FDE2: {
     status: 'warn',

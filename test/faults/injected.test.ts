@@ -11,7 +11,7 @@ describe('in the middle of a load', () => {
   test.each(POSSIBLE.map((fault) => [fault.name, fault] as const))(
     '%s: nothing is lost, nothing is doubled, and it goes on afterwards',
     async (_, fault) => {
-      // Half as long as in the table of README, and not all that the machine can do: other tests run beside this one.
+      // Half the load of docs/failures.md, because other tests run at the same time.
       const short = { ...fault, durationMs: fault.durationMs / 2 };
       const result = await runFault(short, site, { aroundMs: 500, items: 20_000, load: { restMs: 30 } });
       const { answers, acknowledged, lost, doubled, halved, unresolved, ready, live } = result;

@@ -19,7 +19,7 @@ export const hasPooler = existsSync(FILE);
 /** Sessions of the database, which all connections share. */
 export const SESSIONS = 3;
 
-/** As README says: what a session cannot be told when it begins, its role has. */
+/** The settings of docs/scaling.md, which a pooler does not let a session set at its start. */
 const LIMITS: readonly (readonly [string, string])[] = [
   ['statement_timeout', '10s'],
   ['lock_timeout', '2s'],

@@ -85,7 +85,7 @@ describe('the documentation', () => {
         if (page.endsWith('.md') && existsSync(path.join(ROOT, page))) found.add(path.normalize(page));
       }
     }
-    expect([...found].sort()).toEqual(documents.map(({ file }) => file).sort());
+    expect([...found]).toEqual(expect.arrayContaining(documents.map(({ file }) => file)));
   });
 
   test('README is short enough to be read', () => {

@@ -1,0 +1,65 @@
+import pg from 'pg';
+import { findCodeBlocks, readDocument } from '../support/documents.ts';
+import { findCancellations } from '../support/orderItems.ts';
+import { createTestDatabase, queryServer } from '../support/testDatabase.ts';
+import { startTestService } from '../support/testService.ts';
+
+/* The service as a role that has the documented rights and settings, and no others. */
+
+const database = await createTestDatabase();
+const owner = new pg.Client(database.url);
+await owner.connect();
+for (const file of ['docs/operations.md', 'docs/scaling.md']) {
+  for (const { language, code } of findCodeBlocks(readDocument(file))) if (language === 'sql') await owner.query(code);
+}
+const url = new URL(database.url);
+[url.username, url.password] = ['order_items', 'change-me'];
+const role = new pg.Client(url.href);
+await role.connect();
+const service = await startTestService({ DATABASE_URL: url.href });
+afterAll(async () => {
+  await role.end();
+  await owner.end();
+  await database.drop();
+  await queryServer('DROP ROLE order_items');
+});
+
+/** Inserts an item as another service does. */
+async function insertItem(): Promise<string> {
+  const { rows } = await owner.query<{ id: string }>(
+    `INSERT INTO order_item (id, order_id, product_id, is_pre_order, price_amount, price_currency)
+     VALUES (gen_random_uuid(), 'order', 'product', true, 1, 'EUR') RETURNING id`,
+  );
+  return rows[0]?.id ?? '';
+}
+
+test('cancels through both doors, and repeats a key', async () => {
+  const [one, other] = [await insertItem(), await insertItem()];
+  const request = { headers: { 'idempotency-key': 'rights' } };
+  const first = await service.cancelByRest(one, request);
+  expect(first.status).toBe(200);
+  expect((await service.cancelByRest(one, request)).body).toEqual(first.body);
+  const answer = await service.graphql(
+    'mutation($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) { __typename } }',
+    { input: { id: other, reason: 'Delivered too late' } },
+  );
+  expect(answer).toMatchObject({ data: { cancelOrderItem: { __typename: 'CancelOrderItemSuccess' } }, errors: [] });
+  expect(await findCancellations(service.dataSource, [one, other])).toHaveLength(2);
+});
+
+test('reads, and is ready', async () => {
+  const answer = await service.graphql('{ orderItems(first: 1) { edges { node { id cancellation { reason } } } } }');
+  expect(answer).toMatchObject({ status: 200, errors: [] });
+  expect((await fetch(`${service.url}/health/ready`)).status).toBe(200);
+});
+
+test.each([
+  'ALTER TABLE order_item ADD COLUMN extra int',
+  'DELETE FROM order_item',
+  'UPDATE order_item SET price_amount = 0',
+  'UPDATE order_item_cancellation SET reason = null',
+  'DELETE FROM order_item_cancellation',
+  'SELECT FROM order_item_event',
+])('refuses: %s', async (statement) => {
+  await expect(role.query(statement)).rejects.toMatchObject({ code: '42501' });
+});

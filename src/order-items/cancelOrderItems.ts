@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { isDatabaseUnavailable } from '../database/errors.ts';
+import { type Clock, systemClock } from '../work/clock.ts';
 import { coalesce, type CoalesceOptions, type QueueState } from '../work/coalesce.ts';
 import { type Attempt, createLockQueue, type LockQueueState } from '../work/lockQueue.ts';
 import { cancelInTransaction, type CancelOutcomes } from './cancelTransaction.ts';
@@ -37,13 +38,14 @@ export function createCancelOrderItems(
   dataSource: DataSource,
   lockTimeoutMs: number,
   observer: CancelObserver,
+  clock: Clock = systemClock,
 ): CancelOrderItems {
   const attemptAll = (requests: readonly CancelRequest[]): Promise<Attempt<CancelOutcomes>[]> =>
     attemptBatch(dataSource, requests);
-  const attempt = coalesce(attemptAll, BATCHES, observer.queue);
-  const waitForLocks = createLockQueue(attemptAll, observer.lockQueue);
+  const attempt = coalesce(attemptAll, BATCHES, observer.queue, clock);
+  const waitForLocks = createLockQueue(attemptAll, observer.lockQueue, clock);
   return async (request) => {
-    const lockDeadline = performance.now() + lockTimeoutMs;
+    const lockDeadline = clock.now() + lockTimeoutMs;
     const first = await attempt(request);
     if (first.state === 'failed') throw first.error;
     const outcomes = first.state === 'locked' ? await waitForLocks(request, lockDeadline) : first.value;

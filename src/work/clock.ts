@@ -23,3 +23,10 @@ export const systemClock: Clock = {
     };
   },
 };
+
+/** Waits on a clock. */
+export function sleep(clock: Clock, durationMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.setTimer(resolve, durationMs);
+  });
+}

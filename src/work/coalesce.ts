@@ -1,6 +1,7 @@
 import DataLoader from 'dataloader';
-import type { Span } from './span.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { currentWork, DeadlineExceeded, doWork, type Work, withinDeadline } from './deadline.ts';
+import type { Span } from './span.ts';
 
 /** The queue is at its bound, so load shedding turns the request away. */
 export class Overloaded extends Error {
@@ -66,14 +67,15 @@ interface Asked<Key> {
  * was running. A key that arrives at an idle queue starts a batch at once. The oldest keys go first. Keys whose deadline has
  * passed are not served.
  *
- * @param load serves a batch. It returns one value, or the error of that key, for each key, in order.
+ * @param load serves a batch. It returns one value for each key, in order. If it throws, every key of the batch fails.
  * @param state is kept up to date.
  * @returns a function that loads one key. It throws DeadlineExceeded, or Overloaded if the queue is at its bound.
  */
 export function coalesce<Key, Value>(
-  load: (keys: readonly Key[]) => Promise<readonly (Value | Error)[]>,
+  load: (keys: readonly Key[]) => Promise<readonly Value[]>,
   { slots, maxBatchSize, maxWaiting, deadline }: CoalesceOptions,
   state: QueueState = unwatchedQueue('unnamed'),
+  clock: Clock = systemClock,
 ): (key: Key) => Promise<Value> {
   Object.assign(state, { slots, maxWaiting });
   const batches: (() => void)[] = [];
@@ -88,7 +90,7 @@ export function coalesce<Key, Value>(
       state.waiting -= asked.length;
       state.observeBatch(asked.length);
       try {
-        return await loadInTime(load, asked, { deadline, name: state.name });
+        return await loadInTime(load, asked, { deadline, name: state.name, now: clock.now() });
       } finally {
         state.underWay -= 1;
         dispatch();
@@ -110,16 +112,16 @@ export function coalesce<Key, Value>(
       return Promise.reject(new Overloaded());
     }
     state.waiting += 1;
-    return withinDeadline(loader.load({ key, work: currentWork() }));
+    return withinDeadline(loader.load({ key, work: currentWork() }), clock);
   };
 }
 
+/** Loads the keys whose deadline is ahead. The others get a DeadlineExceeded, in the form that DataLoader expects. */
 async function loadInTime<Key, Value>(
-  load: (keys: readonly Key[]) => Promise<readonly (Value | Error)[]>,
+  load: (keys: readonly Key[]) => Promise<readonly Value[]>,
   asked: readonly Asked<Key>[],
-  { deadline, name }: Pick<CoalesceOptions, 'deadline'> & { readonly name: string },
-): Promise<readonly (Value | Error)[]> {
-  const now = performance.now();
+  { deadline, name, now }: Pick<CoalesceOptions, 'deadline'> & { readonly name: string; readonly now: number },
+): Promise<readonly (Value | DeadlineExceeded)[]> {
   const inTime = asked.filter(({ work }) => work.deadline > now + MIN_REMAINING_MS);
   if (inTime.length === 0) return asked.map(() => new DeadlineExceeded());
   const deadlines = inTime.map(({ work }) => work.deadline);
@@ -130,8 +132,8 @@ async function loadInTime<Key, Value>(
     () => load(inTime.map(({ key }) => key)),
   );
   if (inTime.length === asked.length) return values;
-  const valueOf = new Map(inTime.map((one, position) => [one, values[position] as Value | Error]));
-  return asked.map((one) => (valueOf.has(one) ? (valueOf.get(one) as Value | Error) : new DeadlineExceeded()));
+  const loaded = new Map(inTime.map((one, position) => [one, values[position] as Value]));
+  return asked.map((one) => (loaded.has(one) ? (loaded.get(one) as Value) : new DeadlineExceeded()));
 }
 
 /** Runs one action for several works until a deadline. The statements of the action count for each of them. */

@@ -1,9 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { type Clock, systemClock } from './clock.ts';
 import type { Span } from './span.ts';
 
 /** The work for one request, or for a batch of them. */
 export interface Work {
-  /** The time limit for using the database, on the clock of `performance.now()`. Infinity means no limit. */
+  /** The time limit for using the database, as a time of {@link Clock.now}. Infinity means no limit. */
   readonly deadline: number;
   /** The statements so far. A statement that serves a batch counts for each of its requests. */
   statements: number;
@@ -41,7 +42,7 @@ export function currentSpan(): Span | null {
  * Runs an action with a deadline for all of its statements. A statement that is running at the deadline is given up, and none
  * starts after it.
  *
- * @param time the deadline, on the clock of `performance.now()`.
+ * @param time the deadline, as a time of {@link Clock.now}.
  */
 export function withDeadline<T>(time: number, act: () => T): T {
   return doWork({ deadline: time, statements: 0, span: null }, act);
@@ -57,16 +58,14 @@ export function doWork<T>(work: Work, act: () => T): T {
  *
  * @throws DeadlineExceeded 500 ms after the deadline, if the producer did not give up.
  */
-export function withinDeadline<T>(result: Promise<T>): Promise<T> {
-  const leftMs = currentWork().deadline - performance.now();
+export function withinDeadline<T>(result: Promise<T>, clock: Clock = systemClock): Promise<T> {
+  const leftMs = currentWork().deadline - clock.now();
   if (leftMs === Infinity) return result;
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
+    const cancelTimer = clock.setTimer(() => {
       reject(new DeadlineExceeded());
     }, leftMs + GIVING_UP_MS);
-    result.then(resolve, reject).finally(() => {
-      clearTimeout(timer);
-    });
+    result.then(resolve, reject).finally(cancelTimer);
   });
 }
 
@@ -76,9 +75,9 @@ export function withinDeadline<T>(result: Promise<T>): Promise<T> {
  * @returns its time limit in milliseconds, or Infinity.
  * @throws DeadlineExceeded if no time is left.
  */
-export function beginStatement(): number {
+export function beginStatement(clock: Clock = systemClock): number {
   const work = currentWork();
-  const leftMs = work.deadline - performance.now();
+  const leftMs = work.deadline - clock.now();
   if (leftMs <= 0) throw new DeadlineExceeded();
   work.statements += 1;
   return leftMs;

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { type Clock, sleep, systemClock } from './clock.ts';
 import { MIN_REMAINING_MS, Overloaded, runForAll } from './coalesce.ts';
 import { currentWork, DeadlineExceeded, type Work, withinDeadline } from './deadline.ts';
 
@@ -21,7 +21,7 @@ export class LockTimeout extends Error {
 
 interface Waiter<Key, Value> {
   readonly key: Key;
-  /** When the waiter gives up waiting for locks, on the clock of `performance.now()`. */
+  /** When the waiter gives up waiting for locks, as a time of {@link Clock.now}. */
   readonly lockDeadline: number;
   readonly work: Work;
   readonly since: number;
@@ -54,14 +54,15 @@ const MAX_WAITERS = 1_000;
 export function createLockQueue<Key, Value>(
   tryAll: (keys: readonly Key[]) => Promise<readonly Attempt<Value>[]>,
   state: LockQueueState,
+  clock: Clock = systemClock,
 ): (key: Key, lockDeadline: number) => Promise<Value> {
   const waiters = new Set<Waiter<Key, Value>>();
 
   const settle = (waiter: Waiter<Key, Value>, attempt: Attempt<Value>): void => {
-    if (attempt.state === 'locked' && performance.now() < waiter.lockDeadline) return;
+    if (attempt.state === 'locked' && clock.now() < waiter.lockDeadline) return;
     waiters.delete(waiter);
     state.waiting = waiters.size;
-    state.observeWait(performance.now() - waiter.since);
+    state.observeWait(clock.now() - waiter.since);
     switch (attempt.state) {
       case 'done':
         waiter.resolve(attempt.value);
@@ -76,9 +77,9 @@ export function createLockQueue<Key, Value>(
 
   const run = async (): Promise<void> => {
     while (waiters.size > 0) {
-      await sleep(RETRY_PAUSE_MS);
+      await sleep(clock, RETRY_PAUSE_MS);
       for (const waiter of waiters) {
-        if (waiter.work.deadline > performance.now() + MIN_REMAINING_MS) continue;
+        if (waiter.work.deadline > clock.now() + MIN_REMAINING_MS) continue;
         settle(waiter, { state: 'failed', error: new DeadlineExceeded() });
       }
       const tried = [...waiters];
@@ -102,11 +103,11 @@ export function createLockQueue<Key, Value>(
     }
     const work = currentWork();
     const waiting = new Promise<Value>((resolve, reject) => {
-      const since = performance.now();
+      const since = clock.now();
       waiters.add({ key, lockDeadline: Math.min(lockDeadline, work.deadline), work, since, resolve, reject });
     });
     state.waiting = waiters.size;
     if (waiters.size === 1) void run();
-    return withinDeadline(waiting);
+    return withinDeadline(waiting, clock);
   };
 }

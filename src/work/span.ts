@@ -1,27 +1,27 @@
-/** Something that takes time, as a trace shows it. Where nothing is traced there is null in its place. */
+/** A span of a trace. Code that can run untraced holds `Span | null`. */
 export interface Span {
   /** 16 hex digits. */
   readonly id: string;
-  /** Begins the span of a statement that is carried out for this. */
+  /** Starts the span of a statement below this span. */
   readonly startStatement: (statement: TracedStatement) => Span;
-  /** Begins the span of a batch that serves this and others. */
+  /** Starts the span of a batch that serves this span's request and others. */
   readonly startBatch: (batch: TracedBatch) => Span;
-  /** @param error what went wrong, if something did; only its kind is told. */
+  /** @param error what failed, if anything did. The span shows only its kind. */
   readonly end: (error?: unknown) => void;
 }
 
 export interface TracedStatement {
-  /** Parameters have no place in it. */
+  /** The SQL, without parameters. */
   readonly text: string;
-  /** Null where it has none. */
+  /** Null if the statement has none. */
   readonly name: string | null;
 }
 
 export interface TracedBatch {
   readonly name: string;
-  /** The requests in it that are traced, each once. */
+  /** The traced requests of the batch, each once. */
   readonly served: readonly Span[];
-  /** How much was asked for in it, traced or not. */
+  /** The number of keys in the batch, traced or not. */
   readonly size: number;
 }
 
@@ -30,16 +30,16 @@ export interface RequestSpan extends Span {
   readonly endRequest: (request: ServedRequest) => void;
 }
 
-/** A request when it comes. */
+/** A request that has arrived. */
 export interface TracedRequest {
-  /** Becomes the id of the trace, where no other service has begun one; it is that of the trace then. */
+  /** The trace id: that of the incoming trace, or a new one. */
   readonly id: string;
   readonly method: string;
-  /** The pattern of its path; null where there is none. */
+  /** The route's pattern, or null if no route matches. */
   readonly route: string | null;
-  /** Null where the trace begins here. */
+  /** Null if the trace starts here. */
   readonly parent: RemoteSpan | null;
-  /** What other services on the way have noted for themselves (W3C `tracestate`); null where there is nothing. */
+  /** The header `tracestate` (W3C Trace Context), or null. */
   readonly traceState: string | null;
 }
 
@@ -49,19 +49,19 @@ export interface RemoteSpan {
   readonly isSampled: boolean;
 }
 
-/** A request when it is done. Every text but the operation's name comes from a list of our own. */
+/** A request that has its answer. Only the operation's name is a text that the client chose. */
 export interface ServedRequest {
   readonly status: number;
   readonly outcome: string;
   readonly operation: { readonly name: string | null; readonly type: string | null } | null;
-  /** What kind of fault of ours it met; null where it met none. */
+  /** The kind of the fault that ended the request, or null. */
   readonly fault: string | null;
 }
 
-/** Makes traces of what a service does. */
+/** Records the traces of a service. */
 export interface Tracing {
-  /** @returns null where the request is not to be traced. */
+  /** @returns null if the request is not traced. */
   readonly startRequest: (request: TracedRequest) => RequestSpan | null;
-  /** Sends what is left, in a time that is bounded. */
+  /** Sends the remaining spans, in bounded time. */
   readonly stop: () => Promise<void>;
 }

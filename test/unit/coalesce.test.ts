@@ -1,129 +1,125 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { coalesce, Overloaded } from '../../src/work/coalesce.ts';
+import { coalesce, Overloaded, unwatchedQueue } from '../../src/work/coalesce.ts';
 import { currentWork, DeadlineExceeded, withDeadline } from '../../src/work/deadline.ts';
+import { createManualClock } from '../support/manualClock.ts';
 
-/** A load whose batches end when the test lets them. */
-function heldLoads(): {
-  batches: number[][];
-  load: (keys: readonly number[]) => Promise<(number | Error)[]>;
-  release: () => void;
-} {
-  const batches: number[][] = [];
-  const held: (() => void)[] = [];
-  return {
-    batches,
-    load: async (keys) => {
-      batches.push([...keys]);
-      await new Promise<void>((resolve) => held.push(resolve));
-      return keys.map((key) => (key < 0 ? new Error(`no ${key}`) : key * 2));
-    },
-    release: () => held.shift()?.(),
+/** A load whose batches end when the test releases them. */
+class HeldLoads {
+  readonly batches: number[][] = [];
+  private readonly releases: (() => void)[] = [];
+  private readonly watchers = new Map<number, () => void>();
+
+  readonly load = async (keys: readonly number[]): Promise<number[]> => {
+    this.batches.push([...keys]);
+    const released = new Promise<void>((resolve) => this.releases.push(resolve));
+    this.watchers.get(this.batches.length)?.();
+    await released;
+    return keys.map((key) => key * 2);
   };
+
+  /** Waits until this many batches have started. */
+  async untilStarted(count: number): Promise<void> {
+    if (this.batches.length < count) await new Promise<void>((resolve) => this.watchers.set(count, resolve));
+  }
+
+  /** Ends the oldest batch that is running. */
+  release(): void {
+    this.releases.shift()?.();
+  }
 }
 
 const OPTIONS = { slots: 1, maxBatchSize: 3, maxWaiting: 5, deadline: 'latest' } as const;
 
-describe('what is asked for together', () => {
-  test('gathers while a batch is under way, oldest first, at most so many at a time', async () => {
-    const { batches, load, release } = heldLoads();
-    const ask = coalesce(load, OPTIONS);
+describe('coalesce', () => {
+  test('gathers keys while a batch runs, oldest first, up to the size of a batch', async () => {
+    const loads = new HeldLoads();
+    const ask = coalesce(loads.load, OPTIONS);
     const first = ask(1);
-    await sleep(5);
+    await loads.untilStarted(1);
     const others = [2, 3, 4, 5].map((key) => ask(key));
-    await sleep(5);
-    expect(batches).toEqual([[1]]);
-    release();
+    loads.release();
     expect(await first).toBe(2);
-    await sleep(5);
-    expect(batches).toEqual([[1], [2, 3, 4]]);
-    release();
-    await sleep(5);
-    release();
+    await loads.untilStarted(2);
+    expect(loads.batches).toEqual([[1], [2, 3, 4]]);
+    loads.release();
+    await loads.untilStarted(3);
+    loads.release();
     expect(await Promise.all(others)).toEqual([4, 6, 8, 10]);
-    expect(batches).toEqual([[1], [2, 3, 4], [5]]);
+    expect(loads.batches).toEqual([[1], [2, 3, 4], [5]]);
   });
 
-  test('has each its own error, and all the same where the batch fails', async () => {
-    const { load, release } = heldLoads();
-    const ask = coalesce(load, OPTIONS);
-    const results = Promise.allSettled([ask(1), ask(-2)]);
-    await sleep(5);
-    release();
-    expect(await results).toEqual([
-      { status: 'fulfilled', value: 2 },
-      { status: 'rejected', reason: new Error('no -2') },
-    ]);
-    const failing = coalesce<number, number>(() => Promise.reject(new Error('away')), OPTIONS);
-    await expect(failing(1)).rejects.toThrow('away');
-    await expect(failing(2)).rejects.toThrow('away');
+  test('fails every key of a batch that fails, and starts the next batch', async () => {
+    let batches = 0;
+    const ask = coalesce<number, number>(async (keys) => {
+      batches += 1;
+      if (batches === 1) throw new Error('away');
+      return keys;
+    }, OPTIONS);
+    const [one, other] = [ask(1), ask(2)];
+    await expect(one).rejects.toThrow('away');
+    await expect(other).rejects.toThrow('away');
+    expect(await ask(3)).toBe(3);
   });
 
-  test('is turned away beyond what may wait, and counted', async () => {
-    const { load, release } = heldLoads();
+  test('sheds and counts the keys beyond its bound, and serves again afterwards', async () => {
+    const loads = new HeldLoads();
     let sheds = 0;
     const observeShed = (): void => {
       sheds += 1;
     };
-    const state = {
-      name: 'tested',
-      slots: 0,
-      maxWaiting: 0,
-      waiting: 0,
-      underWay: 0,
-      observeBatch: () => undefined,
-      observeShed,
-    };
-    const ask = coalesce(load, OPTIONS, state);
+    const state = { ...unwatchedQueue('tested'), observeShed };
+    const ask = coalesce(loads.load, OPTIONS, state);
     expect(state).toMatchObject({ slots: 1, maxWaiting: 5 });
     const first = ask(0);
-    await sleep(5);
+    await loads.untilStarted(1);
     const waiting = [1, 2, 3, 4, 5].map((key) => ask(key));
     await expect(ask(6)).rejects.toThrow(Overloaded);
     expect([state.waiting, sheds]).toEqual([5, 1]);
-    for (let batch = 0; batch < 3; batch += 1) {
-      release();
-      await sleep(5);
+    for (let batch = 1; batch <= 3; batch += 1) {
+      await loads.untilStarted(batch);
+      loads.release();
     }
     expect(await Promise.all([first, ...waiting])).toEqual([0, 2, 4, 6, 8, 10]);
     const again = ask(7);
-    await sleep(5);
-    release();
+    await loads.untilStarted(4);
+    loads.release();
     expect(await again).toBe(14);
   });
 
   test.each([
     ['earliest', 1_000],
     ['latest', 2_000],
-  ] as const)('a batch with the %s deadline of its requests ends after %d ms', async (deadline, afterMs) => {
-    const ends: number[] = [];
+  ] as const)('runs a batch until the %s deadline of its requests, %d ms ahead', async (deadline, expected) => {
+    const deadlines: number[] = [];
     const ask = coalesce(
       async (keys: readonly number[]) => {
-        ends.push(currentWork().deadline);
+        deadlines.push(currentWork().deadline);
         return keys;
       },
       { ...OPTIONS, deadline },
+      unwatchedQueue('tested'),
+      createManualClock(),
     );
-    const start = performance.now();
-    const deadlines = [start + 1_000, start + 2_000];
-    expect(await Promise.all(deadlines.map((end, key) => withDeadline(end, () => ask(key))))).toEqual([0, 1]);
-    expect(ends).toEqual([start + afterMs]);
+    const asked = [1_000, 2_000].map((time, key) => withDeadline(time, () => ask(key)));
+    expect(await Promise.all(asked)).toEqual([0, 1]);
+    expect(deadlines).toEqual([expected]);
   });
 
-  test('is not asked for whoever has no time left, and leaves the others unharmed', async () => {
-    const { batches, load, release } = heldLoads();
-    const ask = coalesce(load, OPTIONS);
+  test('refuses a key whose deadline has passed, and serves the other keys', async () => {
+    const clock = createManualClock();
+    const loads = new HeldLoads();
+    const ask = coalesce(loads.load, OPTIONS, unwatchedQueue('tested'), clock);
     const first = ask(1);
-    await sleep(5);
-    const hasty = withDeadline(performance.now() + 1, () => ask(2));
-    const patient = withDeadline(performance.now() + 60_000, () => ask(3));
-    const told = expect(hasty).rejects.toThrow(DeadlineExceeded);
-    await sleep(20);
-    release();
+    await loads.untilStarted(1);
+    const late = withDeadline(100, () => ask(2));
+    const refused = expect(late).rejects.toThrow(DeadlineExceeded);
+    const inTime = withDeadline(60_000, () => ask(3));
+    await clock.advance(100);
+    loads.release();
     await first;
-    await sleep(5);
-    release();
-    await told;
-    expect(await patient).toBe(6);
-    expect(batches).toEqual([[1], [3]]);
+    await loads.untilStarted(2);
+    loads.release();
+    await refused;
+    expect(await inTime).toBe(6);
+    expect(loads.batches).toEqual([[1], [3]]);
   });
 });

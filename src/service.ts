@@ -9,7 +9,7 @@ import type { DataSource } from 'typeorm';
 import { type DevelopmentIssuer, openDevelopmentIssuer } from './auth/developmentIssuer.ts';
 import { createDevelopmentTokenVerifier, createTokenVerifier, type TokenVerifier } from './auth/tokenVerifier.ts';
 import type { Config } from './config.ts';
-import { createDataSource, type DataSourceOptions, poolOf } from './database/dataSource.ts';
+import { createDataSource, type DataSourceOptions, readPoolState } from './database/dataSource.ts';
 import { retryAbsence } from './database/errors.ts';
 import { migrateDatabase } from './database/migrateDatabase.ts';
 import { isMigrated } from './database/migrations.ts';
@@ -102,7 +102,7 @@ export async function startService(config: Config, dependencies: ServiceDependen
   });
   opened.defer(() => close(server));
   addMetricsRoute(server, metrics);
-  metrics.watchPool(() => poolOf(dataSource));
+  metrics.watchPool(() => readPoolState(dataSource));
   const reader = createReader(dataSource, standbys.dataSources, metrics.observeRead);
   await addRoutes(server, { config, dataSource, reader, developmentIssuer, apollo, metrics });
   await server.listen({ port: config.port, host: config.host }).catch((error: unknown) => {

@@ -2,34 +2,34 @@ import pg from 'pg';
 import type { Span } from '../work/span.ts';
 import { beginStatement, currentSpan } from '../work/deadline.ts';
 import { isOutOfConnections, isReadOnly, isSilence, isStalePlan } from './errors.ts';
-import { NoServer, READ_ONLY, type Server, type Servers, socketOf } from './servers.ts';
+import { NoServer, READ_ONLY, type Server, type Servers, readSocket } from './servers.ts';
 import type { SilenceWatch } from './silenceWatch.ts';
 
-/** What the connections of a data source have in common. */
-export interface Surroundings {
+/** What the connections of a data source share. */
+export interface SharedState {
   readonly servers: Servers;
   readonly watch: SilenceWatch;
-  /** Whether the session is another one in each transaction, so that it knows no prepared statement. */
+  /** Whether each transaction can use another session. Such a session knows no prepared statement. */
   readonly pooled: boolean;
 }
 
-/** Room for the server, which limits each statement by itself, to cancel one first: that spares the connection. */
+/** Lets the server cancel a statement first, by its own limit, which saves the connection. */
 const DEADLINE_GRACE_MS = 200;
 
 /**
- * A connection that keeps deadlines, and ends itself when it gives up on a statement: the statement may still be
- * running, in a transaction that whoever gets the connection next would find open. It goes to the server that takes writes.
+ * A connection to the server that accepts writes. It enforces deadlines. It closes when it gives up on a statement, because the
+ * statement can still be running, in a transaction that the next user of the connection would find open.
  */
 export class Connection extends pg.Client {
-  constructor(surroundings: Surroundings, config?: pg.ClientConfig) {
+  constructor(shared: SharedState, config?: pg.ClientConfig) {
     super(config);
-    const { servers, watch, pooled } = surroundings;
-    // Between the pool's listener and TypeORM's there is a moment without one, and an error then would end the process.
-    // Whoever uses the connection hears of it through the statement that fails.
+    const { servers, watch, pooled } = shared;
+    // Without this listener, an error between the pool's listener and TypeORM's would end the process. The statement that
+    // fails reports the error.
     this.on('error', () => undefined);
     const session = {
       destroy: () => {
-        socketOf(this).destroy();
+        readSocket(this).destroy();
       },
     };
     watch.open(session);
@@ -44,15 +44,15 @@ export class Connection extends pg.Client {
       try {
         if (watch.isSilent()) throw new DatabaseSilent();
         server = await servers.find();
-        // While it was looked for, the pool may have given up.
-        if (socketOf(this).destroyed) throw new DatabaseSilent();
+        // The pool can have given up during the search.
+        if (readSocket(this).destroyed) throw new DatabaseSilent();
         Object.assign(this, server === null ? {} : { host: server.host, port: server.port });
         await connect();
         if (server !== null) await this.requireWrites(query);
       } catch (error) {
         if (!isOutOfConnections(error)) servers.forget(server);
         watch.close(session);
-        socketOf(this).destroy();
+        readSocket(this).destroy();
         throw error;
       }
     };
@@ -66,7 +66,7 @@ export class Connection extends pg.Client {
     }) as typeof this.connect;
 
     this.query = ((...request: unknown[]) => {
-      const result = query(...limited(request, pooled, config));
+      const result = query(...addLimits(request, pooled, config));
       if (result instanceof Promise) {
         watch.begin(session);
         const span = startSpan(request[0]);
@@ -88,14 +88,14 @@ export class Connection extends pg.Client {
     }) as typeof this.query;
   }
 
-  /** It may have become a standby since it was found. */
+  /** Throws if the server has become a standby since it was found. */
   private async requireWrites(query: (...request: unknown[]) => unknown): Promise<void> {
     const { rows } = (await query(READ_ONLY)) as pg.QueryResult<{ readOnly: boolean }>;
     if (rows[0]?.readOnly === true) throw new NoServer();
   }
 }
 
-/** The database does not answer anything, and was not asked. */
+/** The database is silent, so no connection was tried. */
 class DatabaseSilent extends Error {
   readonly code = 'ETIMEDOUT';
 
@@ -105,18 +105,22 @@ class DatabaseSilent extends Error {
   }
 }
 
-/** A statement that begins with its name, as `/* read_order_items *\/ SELECT …`, is planned once on each connection. */
+/** A statement that begins with its name, such as `/* read_order_items *\/ SELECT …`, is prepared on each connection. */
 const NAME = /^\/\* (\w+) \*\//;
 
-/** @returns null where the statement is not traced. */
+/** @returns null if the statement is not traced. */
 function startSpan(statement: unknown): Span | null {
   const span = currentSpan();
   if (span === null || typeof statement !== 'string') return null;
   return span.startStatement({ text: statement, name: NAME.exec(statement)?.[1] ?? null });
 }
 
-/** Gives a statement its name and the time that is left. Taking a transaction back is never too late. @throws DeadlineExceeded */
-function limited([statement, ...values]: unknown[], pooled: boolean, config?: pg.ClientConfig): unknown[] {
+/**
+ * Adds its name and its time limit to a statement. A rollback has no limit.
+ *
+ * @throws DeadlineExceeded
+ */
+function addLimits([statement, ...values]: unknown[], pooled: boolean, config?: pg.ClientConfig): unknown[] {
   if (typeof statement !== 'string' || statement.startsWith('ROLLBACK')) return [statement, ...values];
   const limitMs = Math.min(beginStatement() + DEADLINE_GRACE_MS, config?.query_timeout ?? Infinity);
   const name = pooled ? undefined : NAME.exec(statement)?.[1];

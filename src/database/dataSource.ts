@@ -2,34 +2,34 @@ import pg from 'pg';
 import { DataSource, type EntitySchema } from 'typeorm';
 import { Connection } from './connection.ts';
 import { migrations, MIGRATIONS_TABLE } from './migrations.ts';
-import { serversOf } from './servers.ts';
+import { createServers } from './servers.ts';
 import { watchSilence } from './silenceWatch.ts';
 
 export interface DataSourceOptions {
   readonly url: string;
   readonly entities: EntitySchema[];
   readonly poolSize: number;
-  /** How long a statement may wait for a lock, in milliseconds; 0 is for ever. */
+  /** How long a statement waits for a lock. 0 means without limit. */
   readonly lockTimeoutMs: number;
-  /** How long a statement may take, in milliseconds; 0 is for ever. */
+  /** How long a statement can run. 0 means without limit. */
   readonly statementTimeoutMs: number;
-  /** Whether a pooler stands between that gives each transaction another session of the server. */
+  /** Whether a pooler gives each transaction another session of the server. */
   readonly pooled?: boolean;
 }
 
-/** How long a request may wait for a connection, so that it hears of a database that is away instead of hanging. */
+/** How long a request waits for a connection. Then it fails instead of hanging on an unreachable database. */
 const CONNECT_TIMEOUT_MS = 1_400;
 
 const SILENCE_GRACE_MS = 1_000;
 
-/** How soon the server notices that nobody waits for a statement any more, and cancels it. */
+/** The server checks twice a second whether the client is still there, and cancels the statement of a lost client. */
 const CHECK_ABANDONED = '-c client_connection_check_interval=500';
 
 const TIMESTAMPTZ = pg.types.builtins.TIMESTAMPTZ;
 
 const parseTimestamp = pg.types.getTypeParser(TIMESTAMPTZ) as (text: string) => unknown;
 
-/** What JavaScript can read itself is not left to the driver's parser, which takes several times as long. */
+/** Parses ISO times in UTC with JavaScript's own parser, which is several times as fast as the driver's. */
 function parseInstant(text: string): unknown {
   const isIso = text.charAt(4) === '-' && text.charAt(10) === ' ' && text.endsWith('+00');
   return isIso ? new Date(`${text.slice(0, 10)}T${text.slice(11, -3)}Z`) : parseTimestamp(text);
@@ -40,21 +40,21 @@ const getTypeParser = ((oid, format) =>
     ? parseInstant
     : (pg.types.getTypeParser(oid, format) as unknown)) as typeof pg.types.getTypeParser;
 
-/** Describes the database to TypeORM; `initialize` on the result connects. */
+/** Creates a data source for TypeORM. Its `initialize` connects. */
 export function createDataSource(options: DataSourceOptions): DataSource {
   const { pooled = false } = options;
-  const servers = serversOf(options.url, pooled);
-  const surroundings = { servers, watch: watchSilence(servers.isThere), pooled };
+  const servers = createServers(options.url, pooled);
+  const shared = { servers, watch: watchSilence(servers.isThere), pooled };
   return new DataSource({
     type: 'postgres',
-    // The driver takes options of the URL in the place of ours; the last of them that says something counts.
+    // Options in the URL replace those below, so this adds ours before them. The last value of a setting counts.
     url: pooled ? servers.url : servers.url.replace(/[?&]options=/, `$&${encodeURIComponent(`${CHECK_ABANDONED} `)}`),
     entities: options.entities,
     migrations: [...migrations],
     migrationsTransactionMode: 'each',
     migrationsTableName: MIGRATIONS_TABLE,
     installExtensions: false,
-    // Silent unless DEBUG asks: the others print statements and their parameters, reasons and notes among them.
+    // TypeORM's other loggers print parameters, which hold reasons and notes. This one is silent unless DEBUG is set.
     logger: 'debug',
     applicationName: 'order-items',
     poolSize: options.poolSize,
@@ -62,11 +62,11 @@ export function createDataSource(options: DataSourceOptions): DataSource {
     extra: {
       Client: class extends Connection {
         constructor(config?: pg.ClientConfig) {
-          super(surroundings, config);
+          super(shared, config);
         }
       },
       types: { getTypeParser },
-      // For a server, or a network, that has gone silent and will not keep the limit itself.
+      // A limit on the client's side, for a server or a network that has gone silent.
       ...(options.statementTimeoutMs === 0 ? {} : { query_timeout: options.statementTimeoutMs + SILENCE_GRACE_MS }),
       keepAlive: true,
       ...(pooled ? {} : sessionSettings(options)),
@@ -74,12 +74,12 @@ export function createDataSource(options: DataSourceOptions): DataSource {
   });
 }
 
-/** What a session of the server is told when it begins. Behind a pooler it is whoever else's: there, the role has them. */
+/** Returns the settings of a session. Behind a pooler, sessions are shared, so the role has the settings instead. */
 function sessionSettings({ lockTimeoutMs, statementTimeoutMs }: DataSourceOptions): pg.ClientConfig {
   return {
     lock_timeout: lockTimeoutMs,
     statement_timeout: statementTimeoutMs,
-    // For a transaction whose own end got lost on the way: it must not keep its locks.
+    // A transaction whose end was lost on the network must not keep its locks.
     idle_in_transaction_session_timeout: statementTimeoutMs,
     options: CHECK_ABANDONED,
   };
@@ -89,14 +89,14 @@ function sessionSettings({ lockTimeoutMs, statementTimeoutMs }: DataSourceOption
 export interface PoolState {
   readonly busy: number;
   readonly idle: number;
-  /** Who waits for one. */
+  /** Tasks that wait for a connection. */
   readonly waiting: number;
-  /** How many there may be. */
+  /** The limit of connections. */
   readonly size: number;
 }
 
-/** TypeORM does not declare the pool that it keeps. */
-export function poolOf({ driver }: DataSource): PoolState {
+/** Reads the state of the pool, which TypeORM does not declare. */
+export function readPoolState({ driver }: DataSource): PoolState {
   const { totalCount, idleCount, waitingCount, options } = (driver as unknown as { master: pg.Pool }).master;
   return { busy: totalCount - idleCount, idle: idleCount, waiting: waitingCount, size: options.max };
 }

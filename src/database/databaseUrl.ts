@@ -1,8 +1,8 @@
 /** The servers that a URL names. */
 export interface ServerUrls {
-  /** One for each server, as a driver takes it. */
+  /** One URL per server, in the form that the driver accepts. */
   readonly urls: readonly [string, ...string[]];
-  /** Whether only a server that takes writes will do. */
+  /** Whether connections must go to a server that accepts writes. */
   readonly mustTakeWrites: boolean;
 }
 
@@ -11,11 +11,11 @@ const DATABASE_URL = /^(postgres(?:ql)?:\/\/(?:[^@/?#]*@)?)([^/?#]*)([^?#]*)(\?[
 const TARGET = 'target_session_attrs';
 
 /**
- * Reads the URL of a database as libpq does: it may name several servers, separated by commas, of which
- * `target_session_attrs=read-write` chooses the one that takes writes.
+ * Parses a database URL as libpq does. It can name several servers, separated by commas. `target_session_attrs=read-write`
+ * selects the one that accepts writes.
  *
  * @see https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS
- * @returns what is wrong with it, where it is no such URL.
+ * @returns a description of the defect if the URL is invalid.
  */
 export function parseDatabaseUrl(text: string): ServerUrls | string {
   const [, start = '', hosts = '', path = '', query = ''] = DATABASE_URL.exec(text) ?? [];
@@ -28,16 +28,16 @@ export function parseDatabaseUrl(text: string): ServerUrls | string {
   if (parameters.getAll('host').some((host) => host.includes(','))) {
     return 'must name several servers before the name of the database, not in host=';
   }
-  // The driver would not know it. What it does know stays as it was written.
+  // The driver does not know this parameter. All others stay as written.
   const rest = path + query.replace(/([?&])target_session_attrs=[^&]*(?:&|$)/, '$1').replace(/[?&]$/, '');
-  const urlOf = (host: string): string => `${start}${host}${rest}`;
-  const urls = [urlOf(first), ...others.map(urlOf)] as const;
+  const buildUrl = (host: string): string => `${start}${host}${rest}`;
+  const urls = [buildUrl(first), ...others.map(buildUrl)] as const;
   return urls.every(isUrl)
     ? { urls, mustTakeWrites: target !== null }
     : 'must name servers as host or host:port, with what is special in a password percent-encoded';
 }
 
-/** A socket that is a file has no host before its credentials, which URL does not know. */
+/** Whether a URL is well-formed. A URL for a Unix-domain socket has no host after its credentials, which `URL` rejects. */
 function isUrl(url: string): boolean {
   const parsed = URL.parse(url.replace(/^([^/]+:\/\/[^/?#]*@)(?=[/?#]|$)/, '$1localhost'));
   if (parsed === null) return false;

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Clock, systemClock } from '../work/clock.ts';
 
 /** SQLSTATEs: https://www.postgresql.org/docs/18/errcodes-appendix.html */
 const LOCK_NOT_AVAILABLE = '55P03';
@@ -49,27 +50,27 @@ const ABSENCE_PAUSE_MS = 250;
 
 /** Whether a lock wait exceeded the lock timeout. */
 export function isLockTimeout(error: unknown): boolean {
-  return codeOf(error) === LOCK_NOT_AVAILABLE;
+  return readCode(error) === LOCK_NOT_AVAILABLE;
 }
 
 /** Whether a statement timeout or a request deadline has passed. */
 export function isOutOfTime(error: unknown): boolean {
-  return codeOf(error) === QUERY_CANCELED || isSilence(error);
+  return readCode(error) === QUERY_CANCELED || isSilence(error);
 }
 
 /** Whether the server rejects writes, as a standby does. */
 export function isReadOnly(error: unknown): boolean {
-  return codeOf(error) === READ_ONLY_SQL_TRANSACTION;
+  return readCode(error) === READ_ONLY_SQL_TRANSACTION;
 }
 
 /** Whether the server has no free connection slot. The server itself is up. */
 export function isOutOfConnections(error: unknown): boolean {
-  return codeOf(error)?.startsWith(INSUFFICIENT_RESOURCES_CLASS) === true;
+  return readCode(error)?.startsWith(INSUFFICIENT_RESOURCES_CLASS) === true;
 }
 
 /** Whether a schema change invalidated a prepared statement. The statement fails in that session from then on. */
 export function isStalePlan(error: unknown): boolean {
-  return codeOf(error) === FEATURE_NOT_SUPPORTED && Error.isError(error) && error.message.includes('cached plan');
+  return readCode(error) === FEATURE_NOT_SUPPORTED && Error.isError(error) && error.message.includes('cached plan');
 }
 
 /** Whether no pooled connection became free in time. pg throws this without a code. */
@@ -84,7 +85,7 @@ export function isSilence(error: unknown): boolean {
 
 /** Whether the database was unavailable, as opposed to a defect in the statement. */
 export function isDatabaseUnavailable(error: unknown): boolean {
-  const code = codeOf(error);
+  const code = readCode(error);
   if (code === null) return isSilence(error) || (Error.isError(error) && CONNECTION_MESSAGES.test(error.message));
   return (
     code === LOCK_NOT_AVAILABLE ||
@@ -137,13 +138,14 @@ export async function retryAbsence<T>(
   act: () => Promise<T>,
   onAbsent: (error: unknown) => void,
   signal?: AbortSignal,
+  clock: Clock = systemClock,
 ): Promise<T> {
-  const end = performance.now() + ABSENCE_MS;
+  const end = clock.now() + ABSENCE_MS;
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await act();
     } catch (error) {
-      if (!isDatabaseUnavailable(error) || isRefusal(error) || performance.now() > end) throw error;
+      if (!isDatabaseUnavailable(error) || isRefusal(error) || clock.now() > end) throw error;
       if (attempt === 1) onAbsent(error);
       await sleep(ABSENCE_PAUSE_MS, null, { signal });
     }
@@ -151,16 +153,16 @@ export async function retryAbsence<T>(
 }
 
 function isRefusal(error: unknown): boolean {
-  const code = codeOf(error);
+  const code = readCode(error);
   return code === INVALID_CATALOG_NAME || code?.startsWith(INVALID_AUTHORIZATION_CLASS) === true;
 }
 
 function isConflict(error: unknown): boolean {
-  const code = codeOf(error);
+  const code = readCode(error);
   return code === DEADLOCK_DETECTED || code === SERIALIZATION_FAILURE;
 }
 
 /** Reads the code, which TypeORM copies from the driver's error onto its own. */
-function codeOf(error: unknown): string | null {
+function readCode(error: unknown): string | null {
   return Error.isError(error) && 'code' in error && typeof error.code === 'string' ? error.code : null;
 }

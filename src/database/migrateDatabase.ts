@@ -2,11 +2,12 @@ import { createDataSource } from './dataSource.ts';
 import { migrateDown, migrateUp } from './migrations.ts';
 
 /**
- * Migrates a database over a connection of its own, without time limits: a migration takes as long as it takes.
+ * Migrates a database over a separate connection without time limits.
  *
- * @param pooled whether a pooler stands between; then the role's time limits are kept.
- * @param direction `up` runs what has not run yet, `down` takes the newest back.
- * @returns the names of the migrations that ran or were taken back.
+ * @param pooled whether a pooler answers. The role's time limits then apply.
+ * @param direction `up` runs pending migrations, `down` reverts the newest one.
+ * @returns the names of the migrations that ran or were reverted.
+ * @throws an error that names DATABASE_POOLING if it is wrong for a pooler.
  */
 export async function migrateDatabase(
   url: string,
@@ -15,10 +16,10 @@ export async function migrateDatabase(
   const limits = { lockTimeoutMs: 0, statementTimeoutMs: 0 };
   const dataSource = createDataSource({ url, entities: [], poolSize: 2, ...limits, pooled });
   await dataSource.initialize().catch((error: unknown) => {
-    // PgBouncer's words.
+    // PgBouncer's message.
     const isPooler = Error.isError(error) && error.message.startsWith('unsupported startup parameter');
     throw isPooler
-      ? new Error('Before the database is a pooler: set DATABASE_POOLING=transaction.', { cause: error })
+      ? new Error('DATABASE_URL points to a pooler. Set DATABASE_POOLING=transaction.', { cause: error })
       : error;
   });
   try {

@@ -11,45 +11,49 @@ export const migrations = [
   OrderItemEvent1764000002000,
 ] as const;
 
-/** Of its own name: the database may be somebody's who keeps a table `migrations` already. */
+/** A specific name, because a shared database can already have a table `migrations`. */
 export const MIGRATIONS_TABLE = 'order_item_migration';
 
-/** An arbitrary number that every instance of the service shares. */
+/** The advisory lock of migrations, an arbitrary number that all instances share. */
 const MIGRATION_LOCK = 4_001_776_401;
 
-/** How often whoever waits for a turn looks, in milliseconds. */
-const TURN_MS = 100;
+/** How often an instance retries the lock. */
+const LOCK_RETRY_MS = 100;
 
 /**
  * Runs the migrations that have not run yet. Instances that start at the same time take turns.
  *
- * @param dataSource connected, without time limits: a turn can take as long as a migration does.
+ * @param dataSource is connected, without time limits, because another instance's migration can take long.
  * @returns the names of the migrations that ran.
  */
 export async function migrateUp(dataSource: DataSource): Promise<string[]> {
-  const run = await namesOfRun(dataSource);
+  const run = await findCompleted(dataSource);
   if (migrations.every(({ name }) => run.includes(name))) return [];
-  return inTurn(dataSource, async () => {
+  return runExclusively(dataSource, async () => {
     const ran = await dataSource.runMigrations();
     return ran.map(({ name }) => name);
   });
 }
 
 /**
- * Takes back the newest migration that has run.
+ * Reverts the newest migration that has run.
  *
- * @returns its name, or nothing when none has run.
+ * @returns its name, or an empty list if none has run.
  */
 export async function migrateDown(dataSource: DataSource): Promise<string[]> {
-  return inTurn(dataSource, async () => {
-    const before = await namesOfRun(dataSource);
+  return runExclusively(dataSource, async () => {
+    const before = await findCompleted(dataSource);
     await dataSource.undoLastMigration();
-    const after = await namesOfRun(dataSource);
+    const after = await findCompleted(dataSource);
     return before.filter((name) => !after.includes(name));
   });
 }
 
-/** Whether the database is reachable and every migration has run. @throws when the database cannot be asked. */
+/**
+ * Whether every migration has run.
+ *
+ * @throws if the database is unreachable.
+ */
 export async function isMigrated(dataSource: DataSource): Promise<boolean> {
   const [row] = await dataSource.query<{ missing: number }[]>(
     'SELECT count(*)::int AS missing FROM unnest($1::text[]) AS name WHERE name NOT IN (SELECT name FROM order_item_migration)',
@@ -58,7 +62,7 @@ export async function isMigrated(dataSource: DataSource): Promise<boolean> {
   return row?.missing === 0;
 }
 
-async function namesOfRun(dataSource: DataSource): Promise<string[]> {
+async function findCompleted(dataSource: DataSource): Promise<string[]> {
   const [table] = await dataSource.query<{ exists: boolean }[]>(
     `SELECT to_regclass('order_item_migration') IS NOT NULL AS exists`,
   );
@@ -68,21 +72,21 @@ async function namesOfRun(dataSource: DataSource): Promise<string[]> {
 }
 
 /**
- * The lock lasts as long as a transaction, not a session, so that it holds behind a pooler too. Nobody waits in a session for
- * his turn: the pooler may have no other for whoever has it.
+ * Runs an action under the migration lock. The lock belongs to a transaction instead of a session, so it works behind a pooler.
+ * Waiting instances hold no session, because a pooler can have too few for the one that migrates.
  */
-async function inTurn<T>(dataSource: DataSource, act: () => Promise<T>): Promise<T> {
+async function runExclusively<T>(dataSource: DataSource, act: () => Promise<T>): Promise<T> {
   for (;;) {
-    const turn = await dataSource.transaction(async (manager) => {
-      const [row] = await manager.query<{ taken: boolean }[]>('SELECT pg_try_advisory_xact_lock($1) AS taken', [
+    const done = await dataSource.transaction(async (manager) => {
+      const [row] = await manager.query<{ isLocked: boolean }[]>('SELECT pg_try_advisory_xact_lock($1) AS "isLocked"', [
         MIGRATION_LOCK,
       ]);
-      if (row?.taken !== true) return null;
-      // A migration takes as long as it takes.
+      if (row?.isLocked !== true) return null;
+      // A migration can take longer than an idle session is allowed.
       await manager.query('SET LOCAL idle_in_transaction_session_timeout = 0');
       return { result: await act() };
     });
-    if (turn !== null) return turn.result;
-    await sleep(TURN_MS);
+    if (done !== null) return done.result;
+    await sleep(LOCK_RETRY_MS);
   }
 }

@@ -1,17 +1,17 @@
 import { startEmbeddedPostgres } from '../embedded-postgres/embeddedPostgres.ts';
 
-/** Where the data is. */
+/** The database that the service uses. */
 export interface Database {
   readonly url: string;
-  /** Whether it is the PostgreSQL that this project brings along. */
+  /** Whether it is the embedded PostgreSQL. */
   readonly embedded: boolean;
-  /** Leaves it: an embedded one stops with the last who uses it. */
+  /** Leaves the database. An embedded one stops when its last user leaves. */
   readonly stop: () => Promise<void>;
-  /** Stops an embedded one without waiting, whoever else uses it. */
+  /** Stops an embedded database without waiting, even if others use it. */
   readonly stopWithoutWaiting: () => void;
 }
 
-/** Opens the database that is configured, or an embedded one in the data directory where none is. */
+/** Opens the configured database, or an embedded one in the data directory. */
 export async function openDatabase({
   databaseUrl,
   dataDir,

@@ -1,32 +1,33 @@
 import type { DataSource } from 'typeorm';
+import { type Clock, systemClock } from '../work/clock.ts';
 import { coalesce, type CoalesceOptions, unwatchedQueue } from '../work/coalesce.ts';
 import { isDatabaseUnavailable, isOutOfTime } from './errors.ts';
 
-/** What runs statements that change nothing. */
+/** Runs statements that change nothing. */
 export type Reader = Pick<DataSource, 'query'>;
 
-/** Which server has answered a read. */
+/** The kinds of servers that answer reads. */
 export const READ_SERVERS = ['primary', 'standby'] as const;
 export type ReadServer = (typeof READ_SERVERS)[number];
 
-/** How far the log of the primary is flushed: with it, whatever a cancel has acknowledged. */
+/** Reads how far the primary has flushed its log. Every acknowledged cancel is before this position. */
 const FLUSHED = `/* flushed_position */ SELECT pg_current_wal_flush_lsn() AS position,
   ('x' || left(pg_walfile_name(pg_current_wal_flush_lsn()), 8))::bit(32)::int AS timeline`;
 
 /**
- * How far a standby has replayed it; no row where the server is not, or no longer, a standby. The timeline is that of its last
- * restart point: for some time after a failover an older one, so that the primary is asked rather too often than too seldom.
+ * Reads how far a standby has replayed the log. A server that is not a standby returns no row. The timeline is that of the last
+ * restart point. After a failover it is too old for a while, and the primary answers instead, which is safe.
  */
 const REPLAYED = `/* replayed_position */ SELECT pg_last_wal_replay_lsn() AS position,
   min_recovery_end_timeline AS timeline FROM pg_control_recovery() WHERE pg_is_in_recovery()`;
 
-/** An answer must not be older than its question: who asks while another question is under way waits for the next one. */
+/** A position must not be older than the question, so a question that arrives during a statement waits for the next statement. */
 const POSITIONS: CoalesceOptions = { slots: 1, maxBatchSize: 1_000, maxWaiting: 10_000, deadline: 'latest' };
 
-/** A standby that failed is left alone for so long, in milliseconds. */
+/** How long a failed standby gets no reads (circuit breaker). */
 const REST_MS = 1_000;
 
-/** A place in the write-ahead log. After a failover the log goes on in another timeline, where the same offset is another place. */
+/** A place in the write-ahead log. A failover starts a new timeline, where the same offset is a different place. */
 interface Position {
   readonly timeline: number;
   readonly offset: bigint;
@@ -34,28 +35,29 @@ interface Position {
 
 interface Standby {
   readonly isResting: () => boolean;
-  /** Whether it has whatever was written up to a position. */
+  /** Whether the standby has replayed the log up to a position. */
   readonly hasReplayed: (position: Position) => Promise<boolean>;
   readonly query: Reader['query'];
 }
 
 /**
- * Reads from standbys what they know as well as the primary does: one that has replayed all that the primary had
- * acknowledged when the read came, whichever instance of the service wrote it. The primary answers the others.
+ * Creates a reader that uses standbys without stale reads. A standby answers if it has replayed everything that the primary had
+ * acknowledged when the read arrived. Otherwise the primary answers.
  *
- * @param standbys in turn; without any, the primary answers all.
- * @param observe told of each statement.
+ * @param standbys take turns. Without any, the primary answers everything.
+ * @param observe is called for each statement.
  */
 export function createReader(
   primary: DataSource,
   standbys: readonly DataSource[],
   observe: (server: ReadServer) => void = () => undefined,
+  clock: Clock = systemClock,
 ): Reader {
   if (standbys.length === 0) return primary;
-  const watched = standbys.map(watchStandby);
+  const watched = standbys.map((standby) => watchStandby(standby, clock));
   const written = askPosition(primary, FLUSHED);
   let turn = 0;
-  const current = async (): Promise<Standby | null> => {
+  const chooseStandby = async (): Promise<Standby | null> => {
     const available = watched.filter((standby) => !standby.isResting());
     const standby = available[(turn += 1) % available.length];
     if (standby === undefined) return null;
@@ -64,7 +66,7 @@ export function createReader(
   };
   return {
     query: async <Rows>(statement: string, parameters?: unknown[]): Promise<Rows> => {
-      const standby = await current();
+      const standby = await chooseStandby();
       try {
         if (standby !== null) {
           const rows = await standby.query<Rows>(statement, parameters);
@@ -80,28 +82,28 @@ export function createReader(
   };
 }
 
-function watchStandby(dataSource: DataSource): Standby {
+function watchStandby(dataSource: DataSource, clock: Clock): Standby {
   const askReplayed = askPosition(dataSource, REPLAYED);
   let restsUntil = 0;
-  const resting = async <T>(act: () => Promise<T>): Promise<T> => {
+  const restAfterFailure = async <T>(act: () => Promise<T>): Promise<T> => {
     try {
       return await act();
     } catch (error) {
-      if (isDatabaseUnavailable(error) && !isOutOfTime(error)) restsUntil = performance.now() + REST_MS;
+      if (isDatabaseUnavailable(error) && !isOutOfTime(error)) restsUntil = clock.now() + REST_MS;
       throw error;
     }
   };
   return {
-    isResting: () => !dataSource.isInitialized || performance.now() < restsUntil,
+    isResting: () => !dataSource.isInitialized || clock.now() < restsUntil,
     hasReplayed: async ({ timeline, offset }) => {
-      const replayed = await resting(askReplayed).catch(() => null);
+      const replayed = await restAfterFailure(askReplayed).catch(() => null);
       return replayed !== null && replayed.timeline === timeline && replayed.offset >= offset;
     },
-    query: (statement, parameters) => resting(() => dataSource.query(statement, parameters)),
+    query: (statement, parameters) => restAfterFailure(() => dataSource.query(statement, parameters)),
   };
 }
 
-/** Asks for a position; those who ask at the same time are told together. */
+/** Asks for a position. Questions that arrive together share a statement. */
 function askPosition(dataSource: DataSource, statement: string): () => Promise<Position | null> {
   const ask = coalesce<null, Position | null>(
     async (asked) => {
@@ -115,7 +117,7 @@ function askPosition(dataSource: DataSource, statement: string): () => Promise<P
   return () => ask(null);
 }
 
-/** @param text two numbers of 32 bits in hexadecimal digits, as in `16/B374D848`. */
+/** @param text is two 32-bit numbers in hexadecimal digits, such as `16/B374D848`. */
 function parseOffset(text: string): bigint {
   const [high = '', low = ''] = text.split('/');
   return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);

@@ -2,61 +2,65 @@ import type { Socket } from 'node:net';
 import pg from 'pg';
 import { parseDatabaseUrl } from './databaseUrl.ts';
 
-/** One server. */
+/** A PostgreSQL server. */
 export interface Server {
   readonly url: string;
   readonly host: string;
   readonly port: number;
 }
 
-/** The servers of a database, of which one takes writes. That may become another one. */
+/** The servers of a database. One of them accepts writes, and a failover changes which. */
 export interface Servers {
-  /** Of one of them, for the driver: what the others have in common with it. */
+  /** The URL of one server, from which the driver takes what all servers share. */
   readonly url: string;
   readonly mustTakeWrites: boolean;
   /**
-   * @returns the server to connect to, which is looked for where it is not known; null where there is but the one of the URL.
+   * Finds the server that accepts writes, or returns the one found before.
+   *
+   * @returns null if the URL names a single server without a condition.
    * @throws NoServer
    */
   readonly find: () => Promise<Server | null>;
-  /** It is not, or no longer, the server to connect to. */
+  /** Marks a server as not the one that accepts writes. */
   readonly forget: (server: Server | null) => void;
-  /** Whether the server that was found answers, if only that it takes no more connections. If not, it is forgotten. */
+  /** Whether the found server answers at all, even with a refusal of the connection. If not, it is forgotten. */
   readonly isThere: () => Promise<boolean>;
 }
 
-/** How long a server may take to let a session in, and to answer in it, in milliseconds. */
+/** How long a server can take to open a session, and to answer in it. */
 const PROBE_TIMEOUT_MS = 600;
 
-/** No server of the database takes writes, for the moment. */
+/** At the moment, no server of the database accepts writes. */
 export class NoServer extends Error {
-  /** As for a server that is not there. */
+  /** The code of an unreachable server, so that callers treat both alike. */
   readonly code = 'ECONNREFUSED';
 
   constructor(options?: ErrorOptions) {
-    super('No server of the database takes writes.', options);
+    super('No server of the database accepts writes.', options);
     this.name = 'NoServer';
   }
 }
 
-/** Whether the session it is asked in takes writes; that of a standby does not. */
+/** Asks whether the session refuses writes, as that of a standby does. */
 export const READ_ONLY = "SELECT current_setting('transaction_read_only') = 'on' AS \"readOnly\"";
 
 /**
- * @param text as {@link parseDatabaseUrl} reads it.
- * @param pooled whether what answers is a pooler, where a statement may have to wait for a session of the database.
- * @throws for another text.
+ * Creates the servers that a database URL names.
+ *
+ * @param text is a URL that {@link parseDatabaseUrl} accepts.
+ * @param pooled whether a pooler answers. A statement can then wait for a session of the database.
+ * @throws if the URL is invalid.
  */
-export function serversOf(text: string, pooled = false): Servers {
+export function createServers(text: string, pooled = false): Servers {
   const parsed = parseDatabaseUrl(text);
-  if (typeof parsed === 'string') throw new Error(`The URL of the database ${parsed}.`);
+  if (typeof parsed === 'string') throw new Error(`The database URL ${parsed}.`);
   const { urls, mustTakeWrites } = parsed;
   let known: Server | null = null;
   let looking: Promise<Server> | null = null;
 
   const look = async (): Promise<Server> => {
     try {
-      known = await Promise.any(urls.map(takingWrites));
+      known = await Promise.any(urls.map(requireWritable));
       return known;
     } catch (error) {
       throw new NoServer({ cause: error });
@@ -78,9 +82,9 @@ export function serversOf(text: string, pooled = false): Servers {
       if (server === known) known = null;
     },
     isThere: async () => {
-      if (mustTakeWrites && known === null) return isAnswer(find());
+      if (mustTakeWrites && known === null) return hasAnswered(find());
       const asked = known;
-      const isThere = await isAnswer(
+      const isThere = await hasAnswered(
         withProbeSession(asked?.url ?? urls[0], (client) => (pooled ? null : client.query('SELECT'))),
       );
       if (!isThere && asked === known) known = null;
@@ -89,27 +93,39 @@ export function serversOf(text: string, pooled = false): Servers {
   };
 }
 
-/** The URL of the server that takes writes. @throws where there is none. */
+/**
+ * Returns the URL of the server that accepts writes.
+ *
+ * @throws NoServer
+ */
 export async function writableUrl(text: string): Promise<string> {
-  const { url, find } = serversOf(text);
+  const { url, find } = createServers(text);
   return (await find())?.url ?? url;
 }
 
-async function takingWrites(url: string): Promise<Server> {
-  const { readOnly, ...server } = await ask(url);
-  if (readOnly) throw new Error(`${server.host}:${server.port} takes no writes.`);
+async function requireWritable(url: string): Promise<Server> {
+  const { readOnly, ...server } = await probe(url);
+  if (readOnly) throw new Error(`${server.host}:${server.port} accepts no writes.`);
   return server;
 }
 
-/** Asks a server. @throws soon, when it does not answer. */
-function ask(url: string): Promise<Server & { readonly readOnly: boolean }> {
+/**
+ * Asks a server whether it accepts writes.
+ *
+ * @throws within {@link PROBE_TIMEOUT_MS} if it does not answer.
+ */
+function probe(url: string): Promise<Server & { readonly readOnly: boolean }> {
   return withProbeSession(url, async (client) => {
     const { rows } = await client.query<{ readOnly: boolean }>(READ_ONLY);
     return { url, host: client.host, port: client.port, readOnly: rows[0]?.readOnly !== false };
   });
 }
 
-/** Does something in a session of its own. @throws soon, when the server does not answer. */
+/**
+ * Runs an action in a separate session.
+ *
+ * @throws within {@link PROBE_TIMEOUT_MS} if the server does not answer.
+ */
 async function withProbeSession<T>(url: string, act: (client: pg.Client) => T | Promise<T>): Promise<T> {
   const client = new pg.Client({
     connectionString: url,
@@ -121,16 +137,16 @@ async function withProbeSession<T>(url: string, act: (client: pg.Client) => T | 
     await client.connect();
     return await act(client);
   } finally {
-    // It would wait for a server that does not answer.
+    // An awaited end would hang on a server that does not answer.
     void client.end().catch(() => undefined);
     setTimeout(() => {
-      socketOf(client).destroy();
+      readSocket(client).destroy();
     }, PROBE_TIMEOUT_MS).unref();
   }
 }
 
-/** Whether a server said something, if only that it takes no more sessions. */
-async function isAnswer(asked: Promise<unknown>): Promise<boolean> {
+/** Whether a server answered, even with a refusal of the session. */
+async function hasAnswered(asked: Promise<unknown>): Promise<boolean> {
   try {
     await asked;
     return true;
@@ -140,7 +156,7 @@ async function isAnswer(asked: Promise<unknown>): Promise<boolean> {
   }
 }
 
-/** pg does not declare the socket of a client. */
-export function socketOf(client: pg.Client): Socket {
+/** Returns the socket of a client, which pg does not declare. */
+export function readSocket(client: pg.Client): Socket {
   return (client as unknown as { connection: { stream: Socket } }).connection.stream;
 }

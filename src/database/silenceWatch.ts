@@ -1,64 +1,73 @@
-/** A session with the database, as far as it is watched. */
+import { type Clock, systemClock } from '../work/clock.ts';
+
+/** A watched session with the database. */
 interface Session {
-  /** Ends it at once: whoever waits for it is told that the connection is gone. */
+  /** Closes the connection at once. Whoever waits for its answer gets an error. */
   readonly destroy: () => void;
 }
 
 export interface SilenceWatch {
-  /** Whether the database has gone silent, and a new session need not be tried. */
+  /** Whether the database is silent. New sessions are then pointless. */
   readonly isSilent: () => boolean;
   readonly open: (session: Session) => void;
   readonly close: (session: Session) => void;
-  /** A statement begins. Each session has one at a time. */
+  /** Records that a statement starts. Each session runs one at a time. */
   readonly begin: (session: Session) => void;
-  /** It has ended. @param isAnswer whether the database said so. */
+  /**
+   * Records that a statement ended.
+   *
+   * @param isAnswer whether the database answered it, even with an error.
+   */
   readonly end: (session: Session, isAnswer: boolean) => void;
 }
 
-/** A database that has said nothing for so long is asked whether it is there, in milliseconds. */
+/** After this time without an answer, the watch probes the database. */
 const SILENT_AFTER_MS = 600;
 
-/** How often that is looked at as long as statements are under way or the database is silent, in milliseconds. */
+/** How often the watch looks while statements run or the database is silent. */
 const LOOK_MS = 100;
 
-/** Whoever looks so much later than intended was held up, in milliseconds. */
+/** A look this much too late means that the process itself was stalled. */
 const LATE_MS = 200;
 
+type Phase = 'answering' | 'silent';
+
 /**
- * Notices that the database, or the network to it, has gone silent: no statement is answered, and neither is one that
- * anything could answer at once. What waits then would wait until its time is over, and what comes would wait behind it; so
- * all sessions are given up, and none is opened until it answers again. A statement that only takes its time is left alone.
+ * Detects a silent database: no statement gets an answer, and neither does a probe. Waiting statements would block until their
+ * time limits, and new ones would queue behind them. So the watch destroys all sessions, and none should be opened until the
+ * database answers again. A slow statement is not a silence, because the database answers others.
  *
- * @param isThere asks the database something, in a session of its own; resolves soon, whatever comes of it.
+ * @param isThere probes the database in a separate session. It resolves soon in any case.
  */
-export function watchSilence(isThere: () => Promise<boolean>): SilenceWatch {
+export function watchSilence(isThere: () => Promise<boolean>, clock: Clock = systemClock): SilenceWatch {
   const sessions = new Set<Session>();
+  /** The start of each session's running statement. */
   const waiting = new Map<Session, number>();
-  let heardAt = performance.now();
-  let silent = false;
-  let timer: NodeJS.Timeout | null = null;
+  let heardAt = clock.now();
+  let phase: Phase = 'answering';
+  let isScheduled = false;
 
   const look = async (dueAt: number): Promise<void> => {
-    const askedAt = performance.now();
-    // A process that was held up itself has not read yet what was answered.
-    const isLate = askedAt - dueAt > LATE_MS;
-    const isDoubtful = askedAt - Math.max(heardAt, Math.min(...waiting.values())) >= SILENT_AFTER_MS;
-    if (silent || (waiting.size > 0 && isDoubtful && !isLate)) {
-      silent = !(await isThere()) && heardAt < askedAt;
-      if (silent) for (const session of sessions) session.destroy();
+    const lookedAt = clock.now();
+    // A stalled process has not yet read answers that arrived.
+    const isLate = lookedAt - dueAt > LATE_MS;
+    const isDoubtful = lookedAt - Math.max(heardAt, Math.min(...waiting.values())) >= SILENT_AFTER_MS;
+    if (phase === 'silent' || (waiting.size > 0 && isDoubtful && !isLate)) {
+      phase = !(await isThere()) && heardAt < lookedAt ? 'silent' : 'answering';
+      if (phase === 'silent') for (const session of sessions) session.destroy();
     }
-    timer = null;
+    isScheduled = false;
     schedule();
   };
   const schedule = (): void => {
-    if (timer !== null || (waiting.size === 0 && !silent)) return;
-    const dueAt = performance.now() + LOOK_MS;
-    timer = setTimeout(() => void look(dueAt), LOOK_MS);
-    timer.unref();
+    if (isScheduled || (waiting.size === 0 && phase === 'answering')) return;
+    isScheduled = true;
+    const dueAt = clock.now() + LOOK_MS;
+    clock.setTimer(() => void look(dueAt), LOOK_MS, 'does not keep the process running');
   };
 
   return {
-    isSilent: () => silent,
+    isSilent: () => phase === 'silent',
     open: (session) => {
       sessions.add(session);
     },
@@ -67,12 +76,12 @@ export function watchSilence(isThere: () => Promise<boolean>): SilenceWatch {
       waiting.delete(session);
     },
     begin: (session) => {
-      waiting.set(session, performance.now());
+      waiting.set(session, clock.now());
       schedule();
     },
     end: (session, isAnswer) => {
       waiting.delete(session);
-      if (isAnswer) heardAt = performance.now();
+      if (isAnswer) heardAt = clock.now();
     },
   };
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { createDataSource, type DataSourceOptions } from './dataSource.ts';
 
-/** Connections to standbys, of which some may not be there. */
+/** Connections to standbys. Some of the standbys can be unreachable. */
 export interface Standbys extends AsyncDisposable {
   readonly dataSources: readonly DataSource[];
 }
@@ -10,11 +10,11 @@ export interface Standbys extends AsyncDisposable {
 const RETRY_MS = 1_000;
 
 /**
- * Connects to standbys. A start does not wait for them: one that cannot be reached is tried again once a second, and until
- * then its data source is not initialized.
+ * Connects to standbys in the background, so that a start does not wait for them. It retries an unreachable standby once a
+ * second. The data source of a standby is initialized once it is connected.
  *
- * @param urls of one server each.
- * @param report told when one cannot be reached, the first time.
+ * @param urls name one server each.
+ * @param report is called with the first failure of each standby.
  */
 export function openStandbys(
   urls: readonly string[],

@@ -1,3 +1,5 @@
+export type TimerExit = 'keeps the process running' | 'does not keep the process running';
+
 /** The time, passed as an argument so that a test can turn it. */
 export interface Clock {
   /** Milliseconds on a clock that never goes back, for durations and deadlines. The origin has no meaning. */
@@ -7,17 +9,19 @@ export interface Clock {
   /**
    * Calls an action once, after a delay.
    *
+   * @param exit whether the pending timer keeps the process running. By default it does.
    * @returns a function that cancels the call.
    */
-  readonly setTimer: (action: () => void, delayMs: number) => () => void;
+  readonly setTimer: (action: () => void, delayMs: number, exit?: TimerExit) => () => void;
 }
 
 /** The clock of the machine. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   epochMs: () => Date.now(),
-  setTimer: (action, delayMs) => {
+  setTimer: (action, delayMs, exit) => {
     const timer = setTimeout(action, delayMs);
+    if (exit === 'does not keep the process running') timer.unref();
     return () => {
       clearTimeout(timer);
     };

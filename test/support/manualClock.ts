@@ -4,6 +4,8 @@ import type { Clock } from '../../src/work/clock.ts';
 export interface ManualClock extends Clock {
   /** Moves the clock forward. Timers that fall due run in order, and promises settle between them. */
   readonly advance: (durationMs: number) => Promise<void>;
+  /** Moves the clock forward without running anything, as a stalled process sees it. */
+  readonly stall: (durationMs: number) => void;
 }
 
 interface Timer {
@@ -32,11 +34,14 @@ export function createManualClock(epochMs = 0): ManualClock {
       await settlePromises();
       for (let timer = findNextTimer(until); timer !== undefined; timer = findNextTimer(until)) {
         timers.delete(timer);
-        now = timer.dueAt;
+        now = Math.max(now, timer.dueAt);
         timer.action();
         await settlePromises();
       }
-      now = until;
+      now = Math.max(now, until);
+    },
+    stall: (durationMs) => {
+      now += durationMs;
     },
   };
 }

@@ -1,84 +1,86 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { watchSilence } from '../../src/database/silenceWatch.ts';
+import { createManualClock } from '../support/manualClock.ts';
 
-/** A session that tells whether it was given up. */
-function aSession(): { isAbandoned: boolean; destroy: () => void } {
+/** A session that records whether the watch destroyed it. */
+function createSession(): { isDestroyed: boolean; destroy: () => void } {
   const session = {
-    isAbandoned: false,
+    isDestroyed: false,
     destroy: () => {
-      session.isAbandoned = true;
+      session.isDestroyed = true;
     },
   };
   return session;
 }
 
-describe('a database that goes silent', () => {
-  test('has all its sessions given up, idle ones, too, until it answers again', async () => {
+describe('the watch for a silent database', () => {
+  test('destroys all sessions of a silent database, and ends when the database answers again', async () => {
+    const clock = createManualClock();
     let isThere = false;
-    const watch = watchSilence(() => Promise.resolve(isThere));
-    const [waiting, idle] = [aSession(), aSession()];
+    const watch = watchSilence(() => Promise.resolve(isThere), clock);
+    const [waiting, idle] = [createSession(), createSession()];
     watch.open(waiting);
     watch.open(idle);
     watch.begin(waiting);
-    await sleep(300);
-    expect([waiting.isAbandoned, watch.isSilent()]).toEqual([false, false]);
-    await sleep(1_000);
-    expect([waiting.isAbandoned, idle.isAbandoned, watch.isSilent()]).toEqual([true, true, true]);
+    await clock.advance(500);
+    expect([waiting.isDestroyed, idle.isDestroyed, watch.isSilent()]).toEqual([false, false, false]);
+    await clock.advance(200);
+    expect([waiting.isDestroyed, idle.isDestroyed, watch.isSilent()]).toEqual([true, true, true]);
     watch.close(waiting);
     watch.close(idle);
     isThere = true;
-    await sleep(500);
+    await clock.advance(200);
     expect(watch.isSilent()).toBe(false);
   });
 
-  test('is not one whose answers a process that was held up has not read yet', async () => {
-    let asked = 0;
+  test('does not probe after a stall of the process, because answers can be unread', async () => {
+    const clock = createManualClock();
+    let probes = 0;
     const watch = watchSilence(() => {
-      asked += 1;
+      probes += 1;
       return Promise.resolve(false);
-    });
-    const session = aSession();
+    }, clock);
+    const session = createSession();
     watch.open(session);
     watch.begin(session);
-    const until = performance.now() + 1_500;
-    while (performance.now() < until);
-    setImmediate(() => {
-      watch.end(session, true);
-    });
-    await sleep(100);
-    expect([asked, session.isAbandoned]).toEqual([0, false]);
+    clock.stall(1_500);
+    await clock.advance(50);
+    watch.end(session, true);
+    await clock.advance(1_000);
+    expect([probes, session.isDestroyed]).toEqual([0, false]);
   });
 
-  test('is not one whose statement takes its time while it answers others', async () => {
-    let asked = 0;
+  test('leaves a slow statement alone while the database answers others, or a probe', async () => {
+    const clock = createManualClock();
+    let probes = 0;
     const watch = watchSilence(() => {
-      asked += 1;
+      probes += 1;
       return Promise.resolve(true);
-    });
-    const [slow, busy] = [aSession(), aSession()];
+    }, clock);
+    const [slow, busy] = [createSession(), createSession()];
     watch.open(slow);
     watch.begin(slow);
     for (let time = 0; time < 15; time += 1) {
       watch.begin(busy);
       watch.end(busy, true);
-      await sleep(100);
+      await clock.advance(100);
     }
-    expect([slow.isAbandoned, asked]).toEqual([false, 0]);
-    await sleep(1_200);
-    expect(slow.isAbandoned).toBe(false);
-    expect(asked).toBeGreaterThan(0);
+    expect([slow.isDestroyed, probes]).toEqual([false, 0]);
+    await clock.advance(1_200);
+    expect(slow.isDestroyed).toBe(false);
+    expect(probes).toBeGreaterThan(0);
   });
 
-  test('is not one that answers anything while it is asked', async () => {
-    const slow = aSession();
+  test('keeps the sessions if an answer arrives during a probe that fails', async () => {
+    const clock = createManualClock();
+    const slow = createSession();
     const watch = watchSilence(async () => {
-      watch.end(aSession(), true);
-      await sleep(50);
+      await clock.advance(50);
+      watch.end(createSession(), true);
       return false;
-    });
+    }, clock);
     watch.open(slow);
     watch.begin(slow);
-    await sleep(1_300);
-    expect([slow.isAbandoned, watch.isSilent()]).toEqual([false, false]);
+    await clock.advance(1_300);
+    expect([slow.isDestroyed, watch.isSilent()]).toEqual([false, false]);
   });
 });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { open, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../src/embedded-postgres/postgresProcesses.ts';
+import { findFreePort } from '../src/embedded-postgres/postgresProcesses.ts';
 import { POOL_SIZE } from './contenders/orderItems.ts';
 import type { Served } from './contenders/serve.ts';
 import type { Issuer } from './issuer.ts';
@@ -62,7 +62,7 @@ export async function startContender(name: ContenderName, start: ContenderStart)
 
 /** The service as `npm start` runs it in production. */
 async function startService({ databaseUrl, issuer, folder, environment = {} }: ContenderStart): Promise<Contender> {
-  const port = await freePort();
+  const port = await findFreePort();
   const logFile = path.join(folder, `service-${port}.log`);
   await using log = await open(logFile, 'w');
   const child = keep(

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import {
-  freePort,
+  findFreePort,
   isAlive,
   launchPostmaster,
   type LaunchedPostmaster,
@@ -134,7 +134,7 @@ export async function openCluster(folder: string, settings: Readonly<Record<stri
 }
 
 async function serverIn(folder: string, name: string, password: string): Promise<Server> {
-  const port = String(await freePort());
+  const port = String(await findFreePort());
   return {
     folder: path.join(folder, name),
     log: path.join(folder, `${name}.log`),

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../src/embedded-postgres/postgresProcesses.ts';
+import { findFreePort } from '../src/embedded-postgres/postgresProcesses.ts';
 
 const ROOT = path.join(import.meta.dirname, '..');
 const START_TIMEOUT_MS = 60_000;
@@ -23,7 +23,7 @@ export interface Instance {
 }
 
 export async function openInstance(environment: Readonly<Record<string, string>>): Promise<Instance> {
-  const port = String(await freePort());
+  const port = String(await findFreePort());
   const url = `http://127.0.0.1:${port}`;
   let child: ChildProcess | null = null;
   return {

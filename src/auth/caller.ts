@@ -1,21 +1,21 @@
-/** What a token may be good for. */
+/** What a token allows. */
 export type Scope = 'order-items:read' | 'order-items:cancel';
 
 export const SCOPES: readonly Scope[] = ['order-items:read', 'order-items:cancel'];
 
-/** Whoever sent a request, as a verified token names them. */
+/** The sender of a request, as a verified token names them. */
 export interface Caller {
   /** The token's `sub`. */
   readonly subject: string;
   readonly scopes: ReadonlySet<string>;
 }
 
-/** There is no valid token: none, a malformed one, an expired one, or one that is not of our issuer. */
+/** The token is missing, malformed, expired, or from another issuer. */
 export class Unauthenticated extends Error {
   /** The value of `WWW-Authenticate`, RFC 6750 section 3. */
   readonly challenge: string;
 
-  /** @param defect what is wrong with the token, for its sender; null when no token came at all. */
+  /** @param defect tells the sender what is wrong with the token. Null if there is none. */
   constructor(defect: string | null, options?: ErrorOptions) {
     super(defect ?? 'A bearer token is required.', options);
     this.name = 'Unauthenticated';
@@ -27,7 +27,7 @@ export class Unauthenticated extends Error {
   }
 }
 
-/** The token is valid and lacks a scope. */
+/** The token is valid but lacks a scope. */
 export class ScopeMissing extends Error {
   /** The value of `WWW-Authenticate`, RFC 6750 section 3. */
   readonly challenge: string;
@@ -39,7 +39,7 @@ export class ScopeMissing extends Error {
   }
 }
 
-/** The issuer cannot be asked for its keys, and the token's key is not known here. */
+/** The issuer does not answer, and the cache lacks the token's key. */
 export class IssuerUnavailable extends Error {
   constructor(options?: ErrorOptions) {
     super('The token cannot be checked, because its issuer does not answer.', options);
@@ -47,7 +47,11 @@ export class IssuerUnavailable extends Error {
   }
 }
 
-/** @throws ScopeMissing */
+/**
+ * Requires a scope.
+ *
+ * @throws ScopeMissing
+ */
 export function requireScope(caller: Caller, scope: Scope): void {
   if (!caller.scopes.has(scope)) throw new ScopeMissing(scope);
 }

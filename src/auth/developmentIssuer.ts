@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { exportJWK, generateKeyPair, importJWK, type JSONWebKeySet, type JWK, SignJWT } from 'jose';
+import { type Clock, systemClock } from '../work/clock.ts';
 import { SCOPES } from './caller.ts';
 
-/** The service as its own issuer of tokens, for development on this machine. */
+/** An issuer of tokens inside the service, for development on one machine. */
 export interface DevelopmentIssuer {
   readonly issuer: string;
   readonly audience: string;
@@ -15,9 +16,9 @@ export interface DevelopmentIssuer {
 export interface TokenClaims {
   /** Default `developer`. */
   readonly subject?: string;
-  /** Space-separated; default every scope. */
+  /** Scopes, separated by spaces. The default is every scope. */
   readonly scope?: string;
-  /** In seconds; default 8 hours, a working day. */
+  /** The default is 8 hours, a working day. */
   readonly expiresInSeconds?: number;
 }
 
@@ -26,9 +27,9 @@ const AUDIENCE = 'order-items';
 const ALGORITHM = 'ES256';
 const WORKING_DAY_S = 8 * 60 * 60;
 
-/** Opens the issuer whose private key lies in the data directory; makes the key when there is none. */
-export async function openDevelopmentIssuer(dataDir: string): Promise<DevelopmentIssuer> {
-  const privateJwk = await readOrMakeKey(dataDir);
+/** Opens the issuer whose private key is in the data directory. Creates the key if it is missing. */
+export async function openDevelopmentIssuer(dataDir: string, clock: Clock = systemClock): Promise<DevelopmentIssuer> {
+  const privateJwk = await readOrCreateKey(dataDir);
   const { d: _private, ...publicJwk } = privateJwk;
   const key = await importJWK(privateJwk, ALGORITHM);
   return {
@@ -41,18 +42,22 @@ export async function openDevelopmentIssuer(dataDir: string): Promise<Developmen
         .setIssuer(ISSUER)
         .setAudience(AUDIENCE)
         .setSubject(subject)
-        .setIssuedAt()
-        .setExpirationTime(Math.floor(Date.now() / 1_000) + expiresInSeconds)
+        .setIssuedAt(toSeconds(clock.epochMs()))
+        .setExpirationTime(toSeconds(clock.epochMs()) + expiresInSeconds)
         .sign(key),
   };
 }
 
-async function readOrMakeKey(dataDir: string): Promise<JWK> {
+function toSeconds(epochMs: number): number {
+  return Math.floor(epochMs / 1_000);
+}
+
+async function readOrCreateKey(dataDir: string): Promise<JWK> {
   const file = path.join(dataDir, 'development-issuer.jwk.json');
   if (existsSync(file)) return JSON.parse(await readFile(file, 'utf8')) as JWK;
   const { privateKey } = await generateKeyPair(ALGORITHM, { extractable: true });
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  // Linked into place whole and never over another: a service and a command that start together agree on one key.
+  // A link never replaces an existing file, so a service and a command that start together agree on one key.
   const draft = `${file}.${process.pid}`;
   await writeFile(draft, JSON.stringify(await exportJWK(privateKey)), { mode: 0o600 });
   await link(draft, file).catch((error: unknown) => {

@@ -12,6 +12,7 @@ import {
   jwtVerify,
 } from 'jose';
 import { LRUCache } from 'lru-cache';
+import { type Clock, systemClock } from '../work/clock.ts';
 import { type Caller, IssuerUnavailable, Unauthenticated } from './caller.ts';
 import type { DevelopmentIssuer } from './developmentIssuer.ts';
 
@@ -19,22 +20,29 @@ import type { DevelopmentIssuer } from './developmentIssuer.ts';
 export interface AuthConfig {
   readonly issuer: string;
   readonly audience: string;
-  /** Null: the issuer's OpenID configuration names it. */
+  /** The URL of the issuer's keys. Null to read it from the issuer's OpenID configuration. */
   readonly jwksUrl: string | null;
 }
 
-/** What is told of the tokens that come. */
+/** Receives what the metrics show of tokens. */
 interface TokenObserver {
-  /** Is told of each whether it was remembered; where not, its signature is checked. */
+  /** Called for each token, with whether the cache had it. If not, its signature is checked. */
   readonly observeToken: (isRemembered: boolean) => void;
-  /** @param count says how many are remembered. */
+  /** @param count returns the number of cached tokens. */
   readonly watchTokens: (count: () => number) => void;
 }
 
-/** Turns the `Authorization` header of a request into its caller. */
+/**
+ * Turns the `Authorization` header of a request into its caller.
+ *
+ * @throws Unauthenticated or IssuerUnavailable
+ */
 export type TokenVerifier = (authorization: string | undefined) => Promise<Caller>;
 
-/** Asymmetric only: with a symmetric one, whoever can check a token can make one. RFC 9068 section 2.1 rules out `none`. */
+/**
+ * Asymmetric algorithms only. With a symmetric one, anyone who can check a token can forge one. RFC 9068 section 2.1 rules out
+ * `none`.
+ */
 const ALGORITHMS = [
   'RS256',
   'RS384',
@@ -49,87 +57,103 @@ const ALGORITHMS = [
   'Ed25519',
 ];
 
-/** RFC 9068 wants `at+jwt`; many issuers still say `JWT` or nothing. Other kinds of token are no access tokens. */
+/** RFC 9068 requires `at+jwt`, but many issuers send `JWT` or nothing. Tokens of other types are not access tokens. */
 const TYPES: readonly (string | undefined)[] = [undefined, 'at+jwt', 'application/at+jwt', 'jwt'];
 
-/** OpenID Connect Core, section 2: a subject has at most 255 ASCII characters. */
+/** OpenID Connect Core, section 2, limits a subject to 255 ASCII characters. */
 const MAX_SUBJECT_LENGTH = 255;
 
 const CLOCK_TOLERANCE_S = 5;
 
-/** Real ones have 1,000 to 2,000 characters, and each costs time and memory before it is known to be good. */
+/** Real tokens have 1,000 to 2,000 characters. The bound limits the work for a token that is not verified yet. */
 const MAX_TOKEN_LENGTH = 8_192;
 
-/** Of all tokens that are remembered together, in characters: some 10,000 of them. */
-const MAX_REMEMBERED_LENGTH = 10_000_000;
+/** The total length of all cached tokens, in characters: about 10,000 tokens. */
+const MAX_CACHED_LENGTH = 10_000_000;
 
-/** So that a key that the issuer withdraws does not count for as long as its tokens would; jose keeps keys as long. */
-const REMEMBERED_MS = 10 * 60_000;
+/** Bounds how long a token outlives a key that the issuer withdraws. jose caches keys for the same time. */
+const CACHED_MS = 10 * 60_000;
 const ISSUER_TIMEOUT_MS = 2_000;
 
-/** An issuer that did not answer is left alone for this long, so that requests do not each wait for it. */
+/** How long a silent issuer is not asked again (circuit breaker), so that not every request waits for it. */
 const ISSUER_PAUSE_MS = 30_000;
 
-/** The same before any key is known, when nobody can be served until it answers. */
+/** The same pause before the first key is known, when no request can be served. */
 const FIRST_ISSUER_PAUSE_MS = 1_000;
 
-/** RFC 6750 section 2.1, without padding: a JWT has none, and would be another text with each number of signs. */
+/** RFC 6750 section 2.1, without padding. A JWT has none, and padded variants of a token would multiply cache entries. */
 const BEARER = /^Bearer +([\w.~+/-]+)$/i;
 
-/** Verifies the tokens of an issuer elsewhere; its keys are fetched when first needed and follow its rotation. */
-export function createTokenVerifier(auth: AuthConfig, observer?: TokenObserver): TokenVerifier {
-  return verifierFor(auth.issuer, auth.audience, remoteKeys(auth), observer);
+/** Creates a verifier for an external issuer. It fetches the keys on first use and follows their rotation. */
+export function createTokenVerifier(
+  auth: AuthConfig,
+  observer?: TokenObserver,
+  clock: Clock = systemClock,
+): TokenVerifier {
+  return createVerifier(auth, followKeys(auth, clock), observer, clock);
 }
 
-/** Verifies the tokens of the service's own issuer. */
-export function createDevelopmentTokenVerifier(issuer: DevelopmentIssuer, observer?: TokenObserver): TokenVerifier {
-  return verifierFor(issuer.issuer, issuer.audience, createLocalJWKSet(issuer.publicKeys), observer);
+/** Creates a verifier for the tokens of the development issuer. */
+export function createDevelopmentTokenVerifier(
+  issuer: DevelopmentIssuer,
+  observer?: TokenObserver,
+  clock: Clock = systemClock,
+): TokenVerifier {
+  return createVerifier(issuer, createLocalJWKSet(issuer.publicKeys), observer, clock);
 }
 
-/** A token that was found to be good. */
+/** The cache entry of a verified token. */
 interface Verified {
   readonly caller: Caller;
   /** The token's `exp`, in seconds since 1970. */
   readonly expiresAtS: number;
 }
 
-function verifierFor(issuer: string, audience: string, keys: JWTVerifyGetKey, observer?: TokenObserver): TokenVerifier {
-  const remembered = new LRUCache<string, Verified>({
-    maxSize: MAX_REMEMBERED_LENGTH,
+function createVerifier(
+  { issuer, audience }: Pick<AuthConfig, 'issuer' | 'audience'>,
+  keys: JWTVerifyGetKey,
+  observer: TokenObserver | undefined,
+  clock: Clock,
+): TokenVerifier {
+  const cache = new LRUCache<string, Verified>({
+    maxSize: MAX_CACHED_LENGTH,
     sizeCalculation: (_verified, token) => token.length,
-    ttl: REMEMBERED_MS,
+    ttl: CACHED_MS,
   });
-  observer?.watchTokens(() => remembered.size);
+  observer?.watchTokens(() => cache.size);
   return async (authorization) => {
     if (authorization === undefined) throw new Unauthenticated(null);
     const token = BEARER.exec(authorization)?.[1];
     if (token === undefined) throw new Unauthenticated('The Authorization header does not hold a bearer token');
     if (token.length > MAX_TOKEN_LENGTH) throw new Unauthenticated('The token is too long');
-    const known = remembered.get(token);
+    const known = cache.get(token);
     observer?.observeToken(known !== undefined);
     if (known !== undefined) {
-      if (isExpired(known)) throw new Unauthenticated(EXPIRED);
+      if (isExpired(known, clock.epochMs())) throw new Unauthenticated(EXPIRED);
       return known.caller;
     }
-    const payload = await verify(token, issuer, audience, keys);
-    const caller = { subject: subjectOf(payload), scopes: scopesOf(payload) };
-    remembered.set(token, { caller, expiresAtS: payload.exp ?? 0 });
+    const payload = await verify(token, keys, { issuer, audience, currentDate: new Date(clock.epochMs()) });
+    const caller = { subject: readSubject(payload), scopes: readScopes(payload) };
+    cache.set(token, { caller, expiresAtS: payload.exp ?? 0 });
     return caller;
   };
 }
 
 const EXPIRED = 'The token has expired';
 
-/** To the second, as jose has it. */
-function isExpired({ expiresAtS }: Verified): boolean {
-  return expiresAtS <= Math.floor(Date.now() / 1_000) - CLOCK_TOLERANCE_S;
+/** Compares whole seconds, as jose does. */
+function isExpired({ expiresAtS }: Verified, epochMs: number): boolean {
+  return expiresAtS <= Math.floor(epochMs / 1_000) - CLOCK_TOLERANCE_S;
 }
 
-async function verify(token: string, issuer: string, audience: string, keys: JWTVerifyGetKey): Promise<JWTPayload> {
+async function verify(
+  token: string,
+  keys: JWTVerifyGetKey,
+  expected: Pick<JWTVerifyOptions, 'issuer' | 'audience' | 'currentDate'>,
+): Promise<JWTPayload> {
   try {
     const { payload, protectedHeader } = await verifyWithAnyKey(token, keys, {
-      issuer,
-      audience,
+      ...expected,
       algorithms: ALGORITHMS,
       clockTolerance: CLOCK_TOLERANCE_S,
       requiredClaims: ['exp', 'sub'],
@@ -140,11 +164,11 @@ async function verify(token: string, issuer: string, audience: string, keys: JWT
     return payload;
   } catch (error) {
     if (error instanceof Unauthenticated || error instanceof IssuerUnavailable) throw error;
-    throw new Unauthenticated(defectOf(error), { cause: error });
+    throw new Unauthenticated(describeDefect(error), { cause: error });
   }
 }
 
-/** A token that names no key is tried with each that fits: while an issuer changes keys, there are two. */
+/** Tries each fitting key on a token that names none. While an issuer rotates keys, there are two. */
 async function verifyWithAnyKey(
   token: string,
   keys: JWTVerifyGetKey,
@@ -165,8 +189,8 @@ async function verifyWithAnyKey(
   }
 }
 
-/** Says what is wrong without repeating anything from the token, which goes into a header. */
-function defectOf(error: unknown): string {
+/** Describes a defect without text from the token, because the description goes into a header (header injection). */
+function describeDefect(error: unknown): string {
   if (error instanceof errors.JWTExpired) return EXPIRED;
   if (error instanceof errors.JWTClaimValidationFailed)
     return `The token has a claim that does not fit: ${error.claim}`;
@@ -175,28 +199,28 @@ function defectOf(error: unknown): string {
   return 'The token is not valid';
 }
 
-/** Keys that are fetched when first needed, follow the issuer's rotation, and outlast its absence. */
-function remoteKeys(auth: AuthConfig): JWTVerifyGetKey {
+/** Fetches an issuer's keys on first use, follows their rotation, and keeps known keys while the issuer is unreachable. */
+function followKeys(auth: AuthConfig, clock: Clock): JWTVerifyGetKey {
   let published: Promise<ReturnType<typeof createRemoteJWKSet>> | null = null;
   let known: JSONWebKeySet | undefined;
   let askAgainAt = 0;
   return async (header, token) => {
-    if (performance.now() < askAgainAt) return keyKnownBefore(known, header, token);
+    if (clock.now() < askAgainAt) return findKnownKey(known, header, token);
     try {
       published ??= openKeys(auth);
       const keys = await published;
       try {
         return await keys(header, token);
       } finally {
-        // One that publishes none for a moment has not withdrawn those that it had.
+        // An issuer that publishes no key for a moment has not withdrawn its keys.
         if (!hasNoKeys(keys.jwks())) known = keys.jwks();
       }
     } catch (error) {
       if (isAboutToken(error) && !hasNoKeys(known)) throw error;
-      // It is asked again from the start: it may have moved its keys.
+      // The next question starts with discovery again, because the issuer can have moved its keys.
       published = null;
-      askAgainAt = performance.now() + (hasNoKeys(known) ? FIRST_ISSUER_PAUSE_MS : ISSUER_PAUSE_MS);
-      return keyKnownBefore(known, header, token, error);
+      askAgainAt = clock.now() + (hasNoKeys(known) ? FIRST_ISSUER_PAUSE_MS : ISSUER_PAUSE_MS);
+      return findKnownKey(known, header, token, error);
     }
   };
 }
@@ -206,8 +230,8 @@ async function openKeys(auth: AuthConfig): Promise<ReturnType<typeof createRemot
   return createRemoteJWKSet(jwksUrl, { timeoutDuration: ISSUER_TIMEOUT_MS, [customFetch]: fetchFromIssuer });
 }
 
-/** The issuer does not answer: a key that it published before is still good. */
-async function keyKnownBefore(
+/** Finds a key that the issuer published before it became unreachable. */
+async function findKnownKey(
   known: JSONWebKeySet | undefined,
   ...[header, token, cause]: [...Parameters<JWTVerifyGetKey>, cause?: unknown]
 ): Promise<CryptoKey> {
@@ -219,7 +243,7 @@ async function keyKnownBefore(
   throw new IssuerUnavailable({ cause });
 }
 
-/** An issuer that publishes no key has not started yet, or is broken: no token can be held against that. */
+/** An issuer that publishes no key is starting or broken. Tokens cannot be judged by that. */
 function hasNoKeys(known: JSONWebKeySet | undefined): boolean {
   return known === undefined || known.keys.length === 0;
 }
@@ -256,9 +280,9 @@ function fetchFromIssuer(url: string, init: RequestInit): Promise<Response> {
   return fetch(url, { ...init, redirect: 'error' });
 }
 
-/** Bounded and storable, because it goes into the record of a cancellation and into an index. */
-function subjectOf({ sub }: JWTPayload): string {
-  // A token is what its issuer made of it: the type says what it should be.
+/** Reads the subject, bounded and storable, because it goes into the record of a cancellation and into an index. */
+function readSubject({ sub }: JWTPayload): string {
+  // The issuer controls the payload, so the declared type of `sub` proves nothing.
   if (typeof sub !== 'string' || sub === '' || !sub.isWellFormed() || sub.includes('\0')) {
     throw new Unauthenticated('The token names no subject');
   }
@@ -266,8 +290,8 @@ function subjectOf({ sub }: JWTPayload): string {
   return sub;
 }
 
-/** `scope` is space-separated (RFC 9068 section 2.2.3); some issuers write `scp`, an array, instead. */
-function scopesOf(payload: JWTPayload): ReadonlySet<string> {
+/** Reads the scopes. `scope` is space-separated (RFC 9068 section 2.2.3). Some issuers send the array `scp` instead. */
+function readScopes(payload: JWTPayload): ReadonlySet<string> {
   const scope = payload['scope'];
   const scp = payload['scp'];
   return new Set([

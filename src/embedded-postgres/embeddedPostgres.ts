@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { type Clock, sleep, systemClock } from '../work/clock.ts';
 import {
-  freePort,
+  findFreePort,
   isAlive,
   isPostmasterOf,
   launchPostmaster,
@@ -13,19 +13,19 @@ import {
   runInitdb,
 } from './postgresProcesses.ts';
 
-/** A PostgreSQL that this project brings along, for development and tests. */
+/** A PostgreSQL from npm's packages, for development and tests. */
 export interface EmbeddedPostgres {
   readonly url: string;
-  /** Leaves it; the last to leave stops it and waits for its end. Twice is once. */
+  /** Leaves the server. The last user to leave stops it and waits for its end. A second call does nothing more. */
   readonly stop: () => Promise<void>;
-  /** Asks it to stop and does not wait, whoever else uses it: for a process that is about to end. */
+  /** Stops the server without waiting, even if others use it, for a process that is about to exit. */
   readonly stopWithoutWaiting: () => void;
 }
 
 export interface EmbeddedPostgresOptions {
-  /** Holds the cluster, its log and its password. Made when missing. */
+  /** The folder of the cluster, its log and its password. Created if missing. */
   readonly dataDir: string;
-  /** Further settings, such as `{ fsync: 'off' }`. */
+  /** Additional settings, such as `{ fsync: 'off' }`. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
@@ -34,7 +34,10 @@ interface Postmaster {
   readonly port: number;
 }
 
-/** Shared by all who use the cluster: the last to leave stops it. Unlike a process id, a lock cannot outlive its holder. */
+/**
+ * An advisory lock that all users of the cluster share. The last one stops the server. A lock cannot outlive its holder, unlike a
+ * process id in a file.
+ */
 const USER_LOCK = 4_001_777_701;
 
 const DRAFT_PREFIX = 'postgres.draft-';
@@ -45,35 +48,37 @@ const POLL_INTERVAL_MS = 20;
 const MAX_LAUNCHES = 5;
 
 /**
- * Starts the cluster of a data directory, or joins it where it runs already: beside others who use it, or after they
- * were killed and left it behind.
+ * Starts the cluster of a data directory, or joins it if it runs: beside other users, or after they were killed.
  *
- * @throws with PostgreSQL's own last words when it does not start.
+ * @throws an error with the end of PostgreSQL's log if the server does not start within 20 s.
  */
-export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres(
+  options: EmbeddedPostgresOptions,
+  clock: Clock = systemClock,
+): Promise<EmbeddedPostgres> {
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
   const dataDir = await realpath(options.dataDir);
   const cluster = path.join(dataDir, 'postgres');
   await createCluster(dataDir, cluster);
-  const password = await readFile(passwordFileOf(cluster), 'utf8');
+  const password = await readFile(passwordPath(cluster), 'utf8');
 
-  const deadline = Date.now() + START_TIMEOUT_MS;
+  const deadline = clock.now() + START_TIMEOUT_MS;
   let launched: LaunchedPostmaster | null = null;
   let launches = 0;
-  while (Date.now() < deadline) {
+  while (clock.now() < deadline) {
     const postmaster = await readPostmaster(cluster);
     if (postmaster !== null && isPostmasterOf(cluster, postmaster.pid)) {
-      const joined = await join(cluster, postmaster, password);
+      const joined = await join(cluster, postmaster, password, clock);
       if (joined !== null) return joined;
     } else if (launched === null || launched.hasEnded()) {
-      // One that has ended may have met another process's postmaster, which has left since.
+      // A launch also ends if another process's server was running. That server can have stopped since, so this tries again.
       if (launches === MAX_LAUNCHES) {
-        throw new Error(`The embedded PostgreSQL in ${cluster} did not start.${await lastWords(dataDir)}`);
+        throw new Error(`The embedded PostgreSQL in ${cluster} did not start.${await readLogEnd(dataDir)}`);
       }
       launches += 1;
       await removeForeignLockFile(cluster);
       launched = await launchPostmaster(cluster, path.join(dataDir, 'postgres.log'), {
-        port: String(await freePort()),
+        port: String(await findFreePort()),
         listen_addresses: '127.0.0.1',
         unix_socket_directories: '',
         log_min_messages: 'warning',
@@ -81,24 +86,24 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
         ...options.settings,
       });
     }
-    await sleep(POLL_INTERVAL_MS);
+    await sleep(clock, POLL_INTERVAL_MS);
   }
   launched?.kill();
-  throw new Error(`The embedded PostgreSQL in ${cluster} does not answer.${await lastWords(dataDir)}`);
+  throw new Error(`The embedded PostgreSQL in ${cluster} does not answer.${await readLogEnd(dataDir)}`);
 }
 
 /**
- * PostgreSQL itself clears away the lock file of a dead process. It cannot when another program has got the number
- * since, and then it must not be us who take the file of a postmaster that has just started: hence the second look.
+ * Removes a lock file whose process id now belongs to another program. PostgreSQL removes the lock file of a dead process, but
+ * not in this case. The file is read again here, so that this never removes the file of a server that has just started.
  */
 async function removeForeignLockFile(cluster: string): Promise<void> {
   const postmaster = await readPostmaster(cluster);
   if (postmaster !== null && isAlive(postmaster.pid) && !isPostmasterOf(cluster, postmaster.pid)) {
-    await rm(lockFileOf(cluster), { force: true });
+    await rm(lockFilePath(cluster), { force: true });
   }
 }
 
-/** Made aside and moved into place whole: a kill in the middle, or a second process, leaves no half of one. */
+/** Creates the cluster in a draft folder and renames it, so that a kill or a second process leaves no partial cluster. */
 async function createCluster(dataDir: string, cluster: string): Promise<void> {
   if (existsSync(cluster)) return;
   await removeAbandonedDrafts(dataDir);
@@ -107,7 +112,7 @@ async function createCluster(dataDir: string, cluster: string): Promise<void> {
   try {
     await writeFile(passwordFile, randomBytes(24).toString('base64url'), { mode: 0o600 });
     await runInitdb(draft, passwordFile);
-    await rename(passwordFile, passwordFileOf(draft));
+    await rename(passwordFile, passwordPath(draft));
     await rename(draft, cluster);
   } catch (error) {
     if (!existsSync(cluster)) throw error;
@@ -117,7 +122,7 @@ async function createCluster(dataDir: string, cluster: string): Promise<void> {
   }
 }
 
-/** What a kill in the middle of {@link createCluster} left behind. */
+/** Removes the drafts of processes that were killed during {@link createCluster}. */
 async function removeAbandonedDrafts(dataDir: string): Promise<void> {
   for (const name of await readdir(dataDir)) {
     const pid = Number(/^postgres\.draft-(\d+)/.exec(name)?.[1]);
@@ -125,29 +130,34 @@ async function removeAbandonedDrafts(dataDir: string): Promise<void> {
   }
 }
 
-/** @returns null where the postmaster does not answer: it is starting, or about to end. */
-async function join(cluster: string, { pid, port }: Postmaster, password: string): Promise<EmbeddedPostgres | null> {
-  const url = urlOf(port, password);
+/** @returns null if the server does not answer, because it is starting or stopping. */
+async function join(
+  cluster: string,
+  { pid, port }: Postmaster,
+  password: string,
+  clock: Clock,
+): Promise<EmbeddedPostgres | null> {
+  const url = buildUrl(port, password);
   const session = await connect(url);
   if (session === null) return null;
   if (!(await ask(session, 'pg_try_advisory_lock_shared'))) {
     await session.end().catch(() => undefined);
     return null;
   }
-  // SIGINT is PostgreSQL's fast shutdown: it ends sessions, writes a checkpoint and leaves nothing to recover.
+  // SIGINT is PostgreSQL's fast shutdown. It ends sessions and writes a checkpoint, so the next start needs no recovery.
   const stopWithoutWaiting = (): void => {
     if (isPostmasterOf(cluster, pid)) process.kill(pid, 'SIGINT');
   };
   const stop = async (): Promise<void> => {
     await ask(session, 'pg_advisory_unlock_shared');
-    // A session of its own, because the first may have been lost. Whoever gets the lock alone is the last.
+    // A new session, because the first one can be lost. The user who gets the exclusive lock is the last one.
     const last = await connect(url);
     if (last !== null && (await ask(last, 'pg_try_advisory_lock'))) {
       stopWithoutWaiting();
-      const deadline = Date.now() + STOP_TIMEOUT_MS;
+      const deadline = clock.now() + STOP_TIMEOUT_MS;
       while (isPostmasterOf(cluster, pid)) {
-        if (Date.now() > deadline) process.kill(pid, 'SIGKILL');
-        await sleep(POLL_INTERVAL_MS);
+        if (clock.now() > deadline) process.kill(pid, 'SIGKILL');
+        await sleep(clock, POLL_INTERVAL_MS);
       }
     }
     await Promise.allSettled([session.end(), last?.end()]);
@@ -156,7 +166,7 @@ async function join(cluster: string, { pid, port }: Postmaster, password: string
   return { url, stop: () => (stopped ??= stop()), stopWithoutWaiting };
 }
 
-/** @returns the answer of a function that takes the lock's number; false where the session has ended. */
+/** Calls a lock function. @returns its answer, or false if the session has ended. */
 function ask(session: pg.Client, question: string): Promise<boolean> {
   return session.query<{ answer: boolean }>(`SELECT ${question}($1) AS answer`, [USER_LOCK]).then(
     ({ rows }) => rows[0]?.answer === true,
@@ -164,10 +174,10 @@ function ask(session: pg.Client, question: string): Promise<boolean> {
   );
 }
 
-/** A session, or null when nothing that knows the password answers there. */
+/** Opens a session. @returns null if no server with this password answers. */
 async function connect(url: string): Promise<pg.Client | null> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
-  // The session only holds a lock: when the cluster goes, those who use it hear of it through their own connections.
+  // This session only holds a lock. Users notice a stopped server through their own connections.
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -178,28 +188,28 @@ async function connect(url: string): Promise<pg.Client | null> {
   }
 }
 
-function urlOf(port: number, password: string): string {
+function buildUrl(port: number, password: string): string {
   return `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
 }
 
-function passwordFileOf(cluster: string): string {
+function passwordPath(cluster: string): string {
   return path.join(cluster, 'order-items.password');
 }
 
-function lockFileOf(cluster: string): string {
+function lockFilePath(cluster: string): string {
   return path.join(cluster, 'postmaster.pid');
 }
 
 /** @see https://www.postgresql.org/docs/18/storage-file-layout.html: line 1 is the process id, line 4 the port. */
 async function readPostmaster(cluster: string): Promise<Postmaster | null> {
-  const lines = (await readFile(lockFileOf(cluster), 'utf8').catch(() => '')).split('\n');
+  const lines = (await readFile(lockFilePath(cluster), 'utf8').catch(() => '')).split('\n');
   const pid = Number(lines[0]);
   const port = Number(lines[3]);
   return pid > 0 && port > 0 ? { pid, port } : null;
 }
 
-async function lastWords(dataDir: string): Promise<string> {
+async function readLogEnd(dataDir: string): Promise<string> {
   const log = await readFile(path.join(dataDir, 'postgres.log'), 'utf8').catch(() => '');
-  const words = log.trim().split('\n').slice(-5).join('\n');
-  return words === '' ? '' : ` Its last words:\n${words}`;
+  const end = log.trim().split('\n').slice(-5).join('\n');
+  return end === '' ? '' : ` The end of its log:\n${end}`;
 }

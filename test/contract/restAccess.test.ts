@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
-import { freePort } from '../../src/embedded-postgres/postgresProcesses.ts';
+import { findFreePort } from '../../src/embedded-postgres/postgresProcesses.ts';
 import { documentedExample, expectDocumented } from '../support/openApi.ts';
 import { anOrderItem, findCancellations } from '../support/orderItems.ts';
 import { expectNothingWritten } from '../support/nothingWritten.ts';
@@ -11,7 +11,7 @@ import { startTokenIssuer } from '../support/tokenIssuer.ts';
 const issuer = await startTokenIssuer();
 const service = await startTestService(issuer.environment);
 const { dataSource } = service;
-const nowhere = `http://127.0.0.1:${await freePort()}`;
+const nowhere = `http://127.0.0.1:${await findFreePort()}`;
 const orphaned = await startTestService({ ...issuer.environment, AUTH_ISSUER: nowhere });
 const stranger = await generateKeyPair('ES256');
 

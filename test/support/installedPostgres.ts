@@ -4,7 +4,7 @@ import { chmod, chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { freePort } from '../../src/embedded-postgres/postgresProcesses.ts';
+import { findFreePort } from '../../src/embedded-postgres/postgresProcesses.ts';
 
 /** The folder of a PostgreSQL that the machine has with its client programs, or undefined. */
 export const INSTALLED_POSTGRES = globSync('/usr/lib/postgresql/*/bin/pg_dump').sort().map(path.dirname).at(-1);
@@ -33,7 +33,7 @@ export async function startInstalledPostgres(programs: string): Promise<Installe
     });
     return stdout;
   };
-  const port = await freePort();
+  const port = await findFreePort();
   await run('initdb --pgdata=cluster --username=postgres --auth=trust --encoding=UTF8 --locale=C');
   await run(
     `pg_ctl start --wait --pgdata=cluster --log=log --options="-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''"`,

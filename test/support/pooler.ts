@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../../src/embedded-postgres/postgresProcesses.ts';
+import { findFreePort } from '../../src/embedded-postgres/postgresProcesses.ts';
 import { createTestDatabase, queryServer } from './testDatabase.ts';
 
 /** Debian's PgBouncer. */
@@ -47,7 +47,7 @@ export async function startPooler(): Promise<Pooler> {
   for (const [setting, value] of LIMITS) await queryServer(`ALTER ROLE ${role} SET ${setting} = '${value}'`);
 
   const folder = await mkdtemp(path.join(tmpdir(), 'order-items-pooler-'));
-  const port = await freePort();
+  const port = await findFreePort();
   const configuration = path.join(folder, 'pgbouncer.ini');
   await writeFile(
     configuration,

@@ -69,7 +69,11 @@ export interface LoadAccount extends Account {
 export interface Load {
   /** The longest that a caller has waited for a 503 so far, in milliseconds. */
   readonly longestRefusalMs: () => number;
-  /** Until each instance has acknowledged a cancel that was begun after now. @returns how long that took, in milliseconds. */
+  /**
+   * Until each instance has acknowledged a cancel that was begun after now.
+   *
+   * @returns how long that took, in milliseconds.
+   */
   readonly untilServed: () => Promise<number>;
   /** Ends the load and looks at everything that was done. */
   readonly stop: (database: Pick<Cluster, 'query'>) => Promise<LoadAccount>;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { AuthConfig } from './auth/tokenVerifier.ts';
+import type { AuthConfig } from './auth/issuerKeys.ts';
 import { parseDatabaseUrl } from './database/databaseUrl.ts';
 import type { DocumentLimits } from './graphql/documentLimits.ts';
 import type { CacheScope } from './order-items/graphql/cacheTags.ts';

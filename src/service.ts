@@ -17,10 +17,10 @@ import { type Database, openDatabase } from './database/openDatabase.ts';
 import { createReader, type Reader } from './database/reader.ts';
 import { openStandbys } from './database/standbys.ts';
 import { loadDemonstration } from './demonstration/loadDemonstration.ts';
-import { addAccess, callerOf } from './http/access.ts';
+import { addAccess, getCaller } from './http/access.ts';
 import { compiledExecution } from './graphql/compiledExecution.ts';
-import { documentLimits, limitCost } from './graphql/documentLimits.ts';
-import { errorFormatter, reportGraphQL } from './graphql/errors.ts';
+import { createDocumentRules, limitCost } from './graphql/documentLimits.ts';
+import { createErrorFormatter, reportGraphQL } from './graphql/errors.ts';
 import { addGraphQLRoute, requireRouterSecret } from './graphql/graphqlRoute.ts';
 import { addHealthRoutes } from './http/health.ts';
 import { inlineTrace } from './graphql/inlineTrace.ts';
@@ -167,7 +167,7 @@ async function demonstrate(
 }
 
 async function startApollo(config: Config, logger: Logger): Promise<ApolloServer<GraphQLContext>> {
-  const formatError = errorFormatter(config);
+  const formatError = createErrorFormatter(config);
   const apollo = new ApolloServer<GraphQLContext>({
     schema: await buildSchema(config),
     introspection: config.introspection,
@@ -177,7 +177,7 @@ async function startApollo(config: Config, logger: Logger): Promise<ApolloServer
     persistedQueries: false,
     allowBatchedHttpRequests: config.limits.batchedOperations > 0,
     parseOptions: { maxLexicalTokens: config.limits.documentTokens },
-    validationRules: documentLimits(config.limits),
+    validationRules: createDocumentRules(config.limits),
     logger: logger.child({}, { level: logger.isLevelEnabled('warn') ? 'warn' : logger.level }),
     stopOnTerminationSignals: false,
     plugins: [
@@ -242,8 +242,8 @@ async function addRoutes(
       ...(playground === null ? [] : [playground]),
       access.requireCaller,
     ],
-    contextOf: (request) => ({
-      caller: callerOf(request),
+    createContext: (request) => ({
+      caller: getCaller(request),
       cancel,
       limits: config.limits,
       loaders: new Loaders(reader, reads),

@@ -1,10 +1,6 @@
 import {
   createLocalJWKSet,
-  createRemoteJWKSet,
-  type CryptoKey,
-  customFetch,
   errors,
-  type JSONWebKeySet,
   type JWTPayload,
   type JWTVerifyGetKey,
   type JWTVerifyOptions,
@@ -14,15 +10,8 @@ import {
 import { LRUCache } from 'lru-cache';
 import { type Clock, systemClock } from '../work/clock.ts';
 import { type Caller, IssuerUnavailable, Unauthenticated } from './caller.ts';
+import { type AuthConfig, followKeys } from './issuerKeys.ts';
 import type { DevelopmentIssuer } from './developmentIssuer.ts';
-
-/** The issuer of the tokens that the service accepts. */
-export interface AuthConfig {
-  readonly issuer: string;
-  readonly audience: string;
-  /** The URL of the issuer's keys. Null to read it from the issuer's OpenID configuration. */
-  readonly jwksUrl: string | null;
-}
 
 /** Receives what the metrics show of tokens. */
 interface TokenObserver {
@@ -40,8 +29,8 @@ interface TokenObserver {
 export type TokenVerifier = (authorization: string | undefined) => Promise<Caller>;
 
 /**
- * Asymmetric algorithms only. With a symmetric one, anyone who can check a token can forge one. RFC 9068 section 2.1 rules out
- * `none`.
+ * Asymmetric algorithms only. With a symmetric one, anyone who can check a token can forge one. RFC 9068 section 2.1 rules
+ * out `none`.
  */
 const ALGORITHMS = [
   'RS256',
@@ -73,13 +62,6 @@ const MAX_CACHED_LENGTH = 10_000_000;
 
 /** Bounds how long a token outlives a key that the issuer withdraws. jose caches keys for the same time. */
 const CACHED_MS = 10 * 60_000;
-const ISSUER_TIMEOUT_MS = 2_000;
-
-/** How long a silent issuer is not asked again (circuit breaker), so that not every request waits for it. */
-const ISSUER_PAUSE_MS = 30_000;
-
-/** The same pause before the first key is known, when no request can be served. */
-const FIRST_ISSUER_PAUSE_MS = 1_000;
 
 /** RFC 6750 section 2.1, without padding. A JWT has none, and padded variants of a token would multiply cache entries. */
 const BEARER = /^Bearer +([\w.~+/-]+)$/i;
@@ -197,87 +179,6 @@ function describeDefect(error: unknown): string {
   if (error instanceof errors.JWKSNoMatchingKey)
     return 'The token is signed with a key that its issuer does not publish';
   return 'The token is not valid';
-}
-
-/** Fetches an issuer's keys on first use, follows their rotation, and keeps known keys while the issuer is unreachable. */
-function followKeys(auth: AuthConfig, clock: Clock): JWTVerifyGetKey {
-  let published: Promise<ReturnType<typeof createRemoteJWKSet>> | null = null;
-  let known: JSONWebKeySet | undefined;
-  let askAgainAt = 0;
-  return async (header, token) => {
-    if (clock.now() < askAgainAt) return findKnownKey(known, header, token);
-    try {
-      published ??= openKeys(auth);
-      const keys = await published;
-      try {
-        return await keys(header, token);
-      } finally {
-        // An issuer that publishes no key for a moment has not withdrawn its keys.
-        if (!hasNoKeys(keys.jwks())) known = keys.jwks();
-      }
-    } catch (error) {
-      if (isAboutToken(error) && !hasNoKeys(known)) throw error;
-      // The next question starts with discovery again, because the issuer can have moved its keys.
-      published = null;
-      askAgainAt = clock.now() + (hasNoKeys(known) ? FIRST_ISSUER_PAUSE_MS : ISSUER_PAUSE_MS);
-      return findKnownKey(known, header, token, error);
-    }
-  };
-}
-
-async function openKeys(auth: AuthConfig): Promise<ReturnType<typeof createRemoteJWKSet>> {
-  const jwksUrl = auth.jwksUrl === null ? await discoverJwksUrl(auth.issuer) : new URL(auth.jwksUrl);
-  return createRemoteJWKSet(jwksUrl, { timeoutDuration: ISSUER_TIMEOUT_MS, [customFetch]: fetchFromIssuer });
-}
-
-/** Finds a key that the issuer published before it became unreachable. */
-async function findKnownKey(
-  known: JSONWebKeySet | undefined,
-  ...[header, token, cause]: [...Parameters<JWTVerifyGetKey>, cause?: unknown]
-): Promise<CryptoKey> {
-  try {
-    if (known !== undefined) return await createLocalJWKSet(known)(header, token);
-  } catch (error) {
-    if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
-  }
-  throw new IssuerUnavailable({ cause });
-}
-
-/** An issuer that publishes no key is starting or broken. Tokens cannot be judged by that. */
-function hasNoKeys(known: JSONWebKeySet | undefined): boolean {
-  return known === undefined || known.keys.length === 0;
-}
-
-function isAboutToken(error: unknown): boolean {
-  return (
-    error instanceof errors.JWKSNoMatchingKey ||
-    error instanceof errors.JWKSMultipleMatchingKeys ||
-    error instanceof errors.JOSENotSupported
-  );
-}
-
-/** @see https://openid.net/specs/openid-connect-discovery-1_0.html section 4 */
-async function discoverJwksUrl(issuer: string): Promise<URL> {
-  try {
-    const response = await fetchFromIssuer(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, {
-      signal: AbortSignal.timeout(ISSUER_TIMEOUT_MS),
-    });
-    if (!response.ok) throw new Error(`The issuer answers ${response.status}.`);
-    const configuration: unknown = await response.json();
-    const jwksUrl =
-      typeof configuration === 'object' && configuration !== null && 'jwks_uri' in configuration
-        ? configuration.jwks_uri
-        : null;
-    const url = typeof jwksUrl === 'string' ? URL.parse(jwksUrl) : null;
-    if (url === null || !/^https?:$/.test(url.protocol)) throw new Error('The OpenID configuration names no jwks_uri.');
-    return url;
-  } catch (error) {
-    throw new IssuerUnavailable({ cause: error });
-  }
-}
-
-function fetchFromIssuer(url: string, init: RequestInit): Promise<Response> {
-  return fetch(url, { ...init, redirect: 'error' });
 }
 
 /** Reads the subject, bounded and storable, because it goes into the record of a cancellation and into an index. */

@@ -17,8 +17,8 @@ export interface SharedState {
 const DEADLINE_GRACE_MS = 200;
 
 /**
- * A connection to the server that accepts writes. It enforces deadlines. It closes when it gives up on a statement, because the
- * statement can still be running, in a transaction that the next user of the connection would find open.
+ * A connection to the server that accepts writes. It enforces deadlines. It closes when it gives up on a statement, because
+ * the statement can still be running, in a transaction that the next user of the connection would find open.
  */
 export class Connection extends pg.Client {
   constructor(shared: SharedState, config?: pg.ClientConfig) {

@@ -72,8 +72,8 @@ async function findCompleted(dataSource: DataSource): Promise<string[]> {
 }
 
 /**
- * Runs an action under the migration lock. The lock belongs to a transaction instead of a session, so it works behind a pooler.
- * Waiting instances hold no session, because a pooler can have too few for the one that migrates.
+ * Runs an action under the migration lock. The lock belongs to a transaction instead of a session, so it works behind a
+ * pooler. Waiting instances hold no session, because a pooler can have too few for the one that migrates.
  */
 async function runExclusively<T>(dataSource: DataSource, act: () => Promise<T>): Promise<T> {
   for (;;) {

@@ -15,13 +15,16 @@ const FLUSHED = `/* flushed_position */ SELECT pg_current_wal_flush_lsn() AS pos
   ('x' || left(pg_walfile_name(pg_current_wal_flush_lsn()), 8))::bit(32)::int AS timeline`;
 
 /**
- * Reads how far a standby has replayed the log. A server that is not a standby returns no row. The timeline is that of the last
- * restart point. After a failover it is too old for a while, and the primary answers instead, which is safe.
+ * Reads how far a standby has replayed the log. A server that is not a standby returns no row. The timeline is that of the
+ * last restart point. After a failover it is too old for a while, and the primary answers instead, which is safe.
  */
 const REPLAYED = `/* replayed_position */ SELECT pg_last_wal_replay_lsn() AS position,
   min_recovery_end_timeline AS timeline FROM pg_control_recovery() WHERE pg_is_in_recovery()`;
 
-/** A position must not be older than the question, so a question that arrives during a statement waits for the next statement. */
+/**
+ * A position must not be older than the question, so a question that arrives during a statement waits for the next
+ * statement.
+ */
 const POSITIONS: CoalesceOptions = { slots: 1, maxBatchSize: 1_000, maxWaiting: 10_000, deadline: 'latest' };
 
 /** How long a failed standby gets no reads (circuit breaker). */
@@ -41,8 +44,8 @@ interface Standby {
 }
 
 /**
- * Creates a reader that uses standbys without stale reads. A standby answers if it has replayed everything that the primary had
- * acknowledged when the read arrived. Otherwise the primary answers.
+ * Creates a reader that uses standbys without stale reads. A standby answers if it has replayed everything that the primary
+ * had acknowledged when the read arrived. Otherwise the primary answers.
  *
  * @param standbys take turns. Without any, the primary answers everything.
  * @param observe is called for each statement.

@@ -33,9 +33,9 @@ const LATE_MS = 200;
 type Phase = 'answering' | 'silent';
 
 /**
- * Detects a silent database: no statement gets an answer, and neither does a probe. Waiting statements would block until their
- * time limits, and new ones would queue behind them. So the watch destroys all sessions, and none should be opened until the
- * database answers again. A slow statement is not a silence, because the database answers others.
+ * Detects a silent database: no statement gets an answer, and neither does a probe. Waiting statements would block until
+ * their time limits, and new ones would queue behind them. So the watch destroys all sessions, and none should be opened
+ * until the database answers again. A slow statement is not a silence, because the database answers others.
  *
  * @param isThere probes the database in a separate session. It resolves soon in any case.
  */

@@ -35,8 +35,8 @@ interface Postmaster {
 }
 
 /**
- * An advisory lock that all users of the cluster share. The last one stops the server. A lock cannot outlive its holder, unlike a
- * process id in a file.
+ * An advisory lock that all users of the cluster share. The last one stops the server. A lock cannot outlive its holder,
+ * unlike a process id in a file.
  */
 const USER_LOCK = 4_001_777_701;
 
@@ -93,8 +93,8 @@ export async function startEmbeddedPostgres(
 }
 
 /**
- * Removes a lock file whose process id now belongs to another program. PostgreSQL removes the lock file of a dead process, but
- * not in this case. The file is read again here, so that this never removes the file of a server that has just started.
+ * Removes a lock file whose process id now belongs to another program. PostgreSQL removes the lock file of a dead process,
+ * but not in this case. The file is read again here, so that this never removes the file of a server that has just started.
  */
 async function removeForeignLockFile(cluster: string): Promise<void> {
   const postmaster = await readPostmaster(cluster);

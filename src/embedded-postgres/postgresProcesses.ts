@@ -5,8 +5,9 @@ import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 
 /**
- * Runs a command as `nobody`, because PostgreSQL refuses to run as root. `nobody` cannot enter a checkout in root's home, so it
- * gets a capability for that. PostgreSQL calls access(2) first, and the secure bit makes access(2) respect the capability.
+ * Runs a command as `nobody`, because PostgreSQL refuses to run as root. `nobody` cannot enter a checkout in root's home, so
+ * it gets a capability for that. PostgreSQL calls access(2) first, and the secure bit makes access(2) respect the
+ * capability.
  */
 const AS_NOBODY = [
   'setpriv',
@@ -49,8 +50,8 @@ export async function runInitdb(cluster: string, passwordFile: string): Promise<
 }
 
 /**
- * Starts a server that outlives this process. It has a separate process group, so the terminal's Ctrl-C does not reach it before
- * the requests in flight have their answers.
+ * Starts a server that outlives this process. It has a separate process group, so the terminal's Ctrl-C does not reach it
+ * before the requests in flight have their answers.
  */
 export async function launchPostmaster(
   cluster: string,

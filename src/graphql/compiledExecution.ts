@@ -24,28 +24,28 @@ import {
 import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit';
 import { LRUCache } from 'lru-cache';
 import { isTraced } from './inlineTrace.ts';
-import { costOf } from './operationCost.ts';
+import { measureCost } from './operationCost.ts';
 
-/** Routers send the same few operations again and again; whatever else comes is interpreted. */
+/** Routers repeat a few operations. Beyond this many, operations are interpreted. */
 const MAX_COMPILED_OPERATIONS = 500;
 
-/** Fragments are written out for the compiler: what is short to send can be long to compile. Real operations cost tens. */
+/** The compiler inlines fragments, so a short document can take long to compile. Real operations cost tens. */
 const MAX_COMPILED_COST = 500;
 
-/** As the cache knows an operation that it has seen once, and one that it must not compile. */
+/** Cache entries of an operation that was seen once, and of one that is not compiled. */
 const SEEN = 'seen';
 const INTERPRETED = 'interpreted';
 
-/** An operation that Apollo Server is about to carry out. */
-type Asked<TContext extends BaseContext> = GraphQLRequestContextResponseForOperation<TContext>;
+/** An operation that Apollo Server is about to execute. */
+type PendingOperation<TContext extends BaseContext> = GraphQLRequestContextResponseForOperation<TContext>;
 
 /**
- * Carries out, in the place of Apollo Server, the queries that come again: compiled
- * (https://github.com/zalando-incubator/graphql-jit). All else is left to graphql-js, which is the judge of what the answer
- * must be.
+ * Executes repeated operations with graphql-jit instead of Apollo Server. graphql-js executes everything else, and it
+ * defines what the right answer is.
  *
- * @param schema of its own: Apollo Server's may be instrumented for traces.
- * @param formatError as Apollo Server has it.
+ * @param schema is separate from Apollo Server's, which can be instrumented for traces.
+ * @param formatError is the `formatError` of Apollo Server.
+ * @see https://github.com/zalando-incubator/graphql-jit
  */
 export function compiledExecution<TContext extends BaseContext>(
   schema: GraphQLSchema,
@@ -55,14 +55,14 @@ export function compiledExecution<TContext extends BaseContext>(
     max: MAX_COMPILED_OPERATIONS,
   });
 
-  const compiledOf = (asked: Asked<TContext>): CompiledQuery | null => {
+  const findCompiled = (asked: PendingOperation<TContext>): CompiledQuery | null => {
     const { queryHash, document, operation, request } = asked;
     const key = `${queryHash} ${request.operationName ?? ''}`;
     const known = operations.get(key);
     if (typeof known === 'object') return known;
     if (known === undefined) operations.set(key, SEEN);
     if (known !== SEEN) return null;
-    // Also where compiling it throws.
+    // The entry stays if compiling throws.
     operations.set(key, INTERPRETED);
     if (!canCompile(schema, document, operation)) return null;
     const compiled = compileQuery(schema, document, request.operationName);
@@ -74,22 +74,22 @@ export function compiledExecution<TContext extends BaseContext>(
   return {
     requestDidStart: async () => ({
       responseForOperation: async (asked) => {
-        // No operation has the name that was asked for, which is for graphql-js to say. For a trace, each resolver is timed.
+        // graphql-js reports an unknown operation name. A trace times each resolver, which compiled code does not run.
         if ((asked.operation as unknown) === undefined || isTraced(asked.request)) return null;
-        const compiled = compiledOf(asked);
+        const compiled = findCompiled(asked);
         if (compiled === null) return null;
         const { variables = {} } = asked.request;
-        // graphql-jit would take some values that do not fit.
+        // graphql-jit accepts some invalid values.
         const definitions = asked.operation.variableDefinitions ?? [];
         if (getVariableValues(schema, definitions, variables, { maxErrors: 1 }).errors !== undefined) return null;
         const { data, errors } = (await compiled.query(undefined, asked.contextValue, variables)) as ExecutionResult;
-        // graphql-jit has something against the variables, and nothing was done yet.
+        // graphql-jit rejected the variables and has executed nothing. graphql-js then reports the error.
         if (data === undefined) return null;
         if (errors === undefined) return answer({ data });
-        const errorsOfGraphQL = errors.map(asOfGraphQL(asked.document));
-        // As Apollo Server does where it carries out the operation.
-        Object.assign(asked, { errors: errorsOfGraphQL });
-        return answer({ data, errors: errorsOfGraphQL.map((error) => formatError(error.toJSON(), error)) });
+        const graphQLErrors = errors.map(toGraphQLError(asked.document));
+        // Apollo Server sets this after it executes an operation, and other plugins read it.
+        Object.assign(asked, { errors: graphQLErrors });
+        return answer({ data, errors: graphQLErrors.map((error) => formatError(error.toJSON(), error)) });
       },
     }),
   };
@@ -100,10 +100,10 @@ function answer(singleResult: FormattedExecutionResult): GraphQLResponse {
 }
 
 /**
- * Whether graphql-jit is known to answer as graphql-js does: for operations as routers send them. What it does otherwise: it
- * goes on with a mutation after a field that failed; it loses fields of a fragment that is spread twice, under a condition;
- * it words null for a variable with a default as a fault of ours, makes null of one that is left out of an input object, and
- * takes names of JavaScript's own objects for these.
+ * Whether graphql-jit gives the same answer as graphql-js. It differs in these cases: It continues a mutation after a failed
+ * field. It loses fields of a fragment that is spread twice under a condition. It reports null for a variable with a default
+ * as an internal error. It turns a variable that is missing in an input object into null. It confuses fields named as
+ * members of JavaScript objects with those members.
  */
 function canCompile(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode): boolean {
   if (operation.operation !== OperationTypeNode.QUERY && !isMutationOfOneField(operation)) return false;
@@ -128,27 +128,29 @@ function canCompile(schema: GraphQLSchema, document: DocumentNode, operation: Op
     VariableDefinition: ({ defaultValue }) => (defaultValue === undefined ? undefined : refuse()),
     Name: ({ value }) => (value in Object.prototype ? refuse() : undefined),
   });
-  // As if every list had one member: what is left is the operation's own size.
+  // With one member per list, the cost is the size of the operation itself.
   const limits = { pageSize: 1, representations: 1 };
-  return isPlain && costOf({ schema, document, operation, limits, variables: null }) <= MAX_COMPILED_COST;
+  return isPlain && measureCost({ schema, document, operation, limits, variables: null }) <= MAX_COMPILED_COST;
 }
 
 function isMutationOfOneField({ operation, selectionSet: { selections } }: OperationDefinitionNode): boolean {
   return operation === OperationTypeNode.MUTATION && selections.length === 1 && selections[0]?.kind === Kind.FIELD;
 }
 
-/** graphql-jit's errors look like those of graphql-js and lack some of their members. */
-function asOfGraphQL({ loc }: DocumentNode): (error: GraphQLError) => GraphQLError {
+/** Converts an error of graphql-jit, which lacks some members of a GraphQLError. */
+function toGraphQLError({ loc }: DocumentNode): (error: GraphQLError) => GraphQLError {
   return ({ message, locations = [], path, originalError }) =>
     new GraphQLError(message, {
       path: path ?? null,
       originalError: originalError ?? null,
-      ...(loc === undefined ? {} : { source: loc.source, positions: locations.map(offsetIn(loc.source.body)) }),
+      ...(loc === undefined
+        ? {}
+        : { source: loc.source, positions: locations.map(createOffsetFinder(loc.source.body)) }),
     });
 }
 
-/** Where a line and a column are in a text. */
-function offsetIn(text: string): (location: SourceLocation) => number {
+/** Returns a function from line and column to the offset in a text. */
+function createOffsetFinder(text: string): (location: SourceLocation) => number {
   const starts = [0, ...[...text.matchAll(/\r\n|[\n\r]/g)].map((end) => end.index + end[0].length)];
   return ({ line, column }) => (starts[line - 1] ?? 0) + column - 1;
 }

@@ -12,9 +12,9 @@ import {
   type ValidationContext,
   type ValidationRule,
 } from 'graphql';
-import { costOf, type ListLimits } from './operationCost.ts';
+import { measureCost, type ListLimits } from './operationCost.ts';
 
-/** How much one GraphQL document may ask for. */
+/** The bounds of a GraphQL document. */
 export interface DocumentLimits extends ListLimits {
   /** Lexical tokens of the document, fragments included. */
   readonly documentTokens: number;
@@ -27,7 +27,7 @@ export interface DocumentLimits extends ListLimits {
   readonly cost: number;
 }
 
-/** A document or an operation asks for more than one request may. The message is for the client, schema or no schema. */
+/** A document or an operation exceeds a limit. The client sees the message, even if the schema is hidden. */
 export class LimitExceeded extends GraphQLError {
   constructor(message: string) {
     super(message, { extensions: { code: ApolloServerErrorCode.GRAPHQL_VALIDATION_FAILED, http: { status: 400 } } });
@@ -35,10 +35,10 @@ export class LimitExceeded extends GraphQLError {
   }
 }
 
-/** The rules that hold a document to the limits, whatever its variables. The parser counts the tokens. */
-export function documentLimits(limits: DocumentLimits): ValidationRule[] {
+/** Creates the validation rules for the limits that do not depend on variables. The parser counts the tokens. */
+export function createDocumentRules(limits: DocumentLimits): ValidationRule[] {
   const report = {
-    // Thrown, it would pass for a fault of the validation.
+    // A thrown error would count as a fault of the validation.
     propagateOnRejection: false,
     onReject: [
       (context: ValidationContext | null, error: GraphQLError) => {
@@ -54,59 +54,59 @@ export function documentLimits(limits: DocumentLimits): ValidationRule[] {
   ];
 }
 
-function maxRootFieldsRule(most: number): ValidationRule {
+function maxRootFieldsRule(limit: number): ValidationRule {
   return (context) => ({
     OperationDefinition: ({ selectionSet }) => {
       const count = countFields(selectionSet, (name) => context.getFragment(name));
-      if (count > most) {
-        context.reportError(new LimitExceeded(`Root fields limit of ${most} exceeded, found ${count}.`));
+      if (count > limit) {
+        context.reportError(new LimitExceeded(`Root fields limit of ${limit} exceeded, found ${count}.`));
       }
     },
   });
 }
 
-/** The fields of a selection itself, those of its fragments included. Each fragment is looked at once. */
+/** Counts the fields of a selection, with those of its fragments. Visiting each fragment once defuses fragment bombs. */
 function countFields(
   selectionSet: SelectionSetNode,
-  fragmentOf: (name: string) => FragmentDefinitionNode | null | undefined,
-  ofFragments = new Map<string, number>(),
+  findFragment: (name: string) => FragmentDefinitionNode | null | undefined,
+  counted = new Map<string, number>(),
 ): number {
   let count = 0;
   for (const selection of selectionSet.selections) {
     if (selection.kind === Kind.FIELD) {
       count += 1;
     } else if (selection.kind === Kind.INLINE_FRAGMENT) {
-      count += countFields(selection.selectionSet, fragmentOf, ofFragments);
+      count += countFields(selection.selectionSet, findFragment, counted);
     } else {
       const name = selection.name.value;
-      const fragment = fragmentOf(name);
-      if (!ofFragments.has(name) && fragment != null) {
-        // For a fragment that comes back to itself, which validation refuses.
-        ofFragments.set(name, 0);
-        ofFragments.set(name, countFields(fragment.selectionSet, fragmentOf, ofFragments));
+      const fragment = findFragment(name);
+      if (!counted.has(name) && fragment != null) {
+        // A fragment that spreads itself ends here. Validation refuses it.
+        counted.set(name, 0);
+        counted.set(name, countFields(fragment.selectionSet, findFragment, counted));
       }
-      count += ofFragments.get(name) ?? 0;
+      count += counted.get(name) ?? 0;
     }
   }
   return count;
 }
 
-/** Turns away an operation that could cost more than it may, before anything of it is resolved. */
+/** Creates the plugin that refuses an operation over the cost limit before anything is resolved. */
 export function limitCost<TContext extends BaseContext>(limits: DocumentLimits): ApolloServerPlugin<TContext> {
-  /** With every variable at its most expensive: what stays below the limit then needs no look at its variables. */
-  const mostOf = new WeakMap<OperationDefinitionNode, number>();
+  /** Costs with every variable at its most expensive. Operations below the limit need no look at their variables. */
+  const maxCosts = new WeakMap<OperationDefinitionNode, number>();
   return {
     requestDidStart: async () => ({
       didResolveOperation: async ({ schema, document, operation, request }) => {
-        // No operation has the name that was asked for; the execution says so.
+        // The execution reports an unknown operation name.
         if (operation === undefined) return;
-        let most = mostOf.get(operation);
-        if (most === undefined) {
-          most = costOf({ schema, document, operation, limits, variables: null });
-          mostOf.set(operation, most);
+        let maxCost = maxCosts.get(operation);
+        if (maxCost === undefined) {
+          maxCost = measureCost({ schema, document, operation, limits, variables: null });
+          maxCosts.set(operation, maxCost);
         }
-        if (most <= limits.cost) return;
-        const cost = costOf({ schema, document, operation, limits, variables: request.variables ?? {} });
+        if (maxCost <= limits.cost) return;
+        const cost = measureCost({ schema, document, operation, limits, variables: request.variables ?? {} });
         if (cost > limits.cost) {
           throw new LimitExceeded(`Cost limit of ${limits.cost} exceeded, the operation can cost ${cost}.`);
         }

@@ -9,38 +9,38 @@ import {
   type OperationDefinitionNode,
 } from 'graphql';
 import { LimitExceeded } from './documentLimits.ts';
-import { badInput, type Failure, type FailureCode, failureOf, logFailure } from '../http/failures.ts';
+import { badInput, type Failure, type FailureCode, toFailure, logFailure } from '../http/failures.ts';
 import type { Operation } from '../http/server.ts';
 
-/** What the plugin needs of a request's context. */
+/** The members of a request's context that the plugin needs. */
 export interface ReportContext extends BaseContext {
   readonly requestId: string;
-  /** Notes what was asked, for the log and the metrics. */
+  /** Records the operation for log and metrics. */
   readonly reportOperation: (operation: Operation) => void;
-  /** Notes how the request ended, for the log and the metrics. */
+  /** Records an outcome of the request for log and metrics. */
   readonly reportOutcome: (outcome: string) => void;
 }
 
-/** What Apollo Server calls an error that nobody gave a code. */
+/** The code that Apollo Server gives to an error without a code. */
 const NO_CODE: string = ApolloServerErrorCode.INTERNAL_SERVER_ERROR;
 
 const BAD_USER_INPUT: string = ApolloServerErrorCode.BAD_USER_INPUT;
 
-/** What graphql-js says when it would have to compare too many pairs of fields. */
+/** The message of graphql-js if it would compare too many pairs of fields. */
 const VALIDATION_ABORTED = 'Validation aborted.';
 
 const MAX_MESSAGE_LENGTH = 1_000;
 
 const VARIABLES_DO_NOT_FIT = 'The variables do not fit the document.';
 
-/** What it says of documents and variables that do not fit the schema, where the schema is not to be known. */
+/** Messages that reveal no name of the schema, for services with introspection off. */
 const CLOSED_MESSAGES: ReadonlyMap<unknown, string> = new Map<unknown, string>([
   [ApolloServerErrorCode.GRAPHQL_VALIDATION_FAILED, 'The document does not fit the schema.'],
   [ApolloServerErrorCode.BAD_USER_INPUT, VARIABLES_DO_NOT_FIT],
   [ApolloServerValidationErrorCode.INTROSPECTION_DISABLED, 'Introspection is turned off.'],
 ]);
 
-/** Of an operation, in the log; a client may choose any. */
+/** Bounds an operation's name in the log, because clients choose it. */
 const MAX_NAME_LENGTH = 64;
 
 interface Wording {
@@ -48,8 +48,8 @@ interface Wording {
   readonly status: number;
 }
 
-/** How a failure reads where the whole request fails because of it. */
-const OF_REQUEST = {
+/** The code and status of a failure that fails the whole request. */
+const REQUEST_FAILURES = {
   bad_request: { code: 'BAD_REQUEST', status: 400 },
   unauthorized: { code: 'UNAUTHENTICATED', status: 401 },
   forbidden: { code: 'FORBIDDEN', status: 403 },
@@ -63,54 +63,56 @@ const OF_REQUEST = {
   service_unavailable: { code: 'SERVICE_UNAVAILABLE', status: 503 },
 } as const satisfies Record<FailureCode, Wording>;
 
-/** How it reads where one field fails: the others keep their data, so that the status stays 200 but for a 503. */
-const OF_FIELD = {
-  ...OF_REQUEST,
+/**
+ * The code and status of a failure in one field. Other fields keep their data, so the status stays 200, except for a 503.
+ */
+const FIELD_FAILURES = {
+  ...REQUEST_FAILURES,
   bad_request: { code: 'BAD_USER_INPUT', status: 200 },
   forbidden: { code: 'FORBIDDEN', status: 200 },
   internal_server_error: { code: 'INTERNAL_SERVER_ERROR', status: 200 },
 } as const satisfies Record<FailureCode, Wording>;
 
-/** What Apollo Server calls a bad request, whatever its status says. @returns the code that the status has elsewhere. */
-export function codeOfAnswer(status: number, code: unknown): unknown {
-  const wording = Object.values(OF_REQUEST).find((candidate) => candidate.status === status);
-  return code === OF_REQUEST.bad_request.code && wording !== undefined ? wording.code : code;
+/** Corrects a code of Apollo Server, which calls every refusal a bad request, to the code of the HTTP status. */
+export function correctCode(status: number, code: unknown): unknown {
+  const wording = Object.values(REQUEST_FAILURES).find((candidate) => candidate.status === status);
+  return code === REQUEST_FAILURES.bad_request.code && wording !== undefined ? wording.code : code;
 }
 
-/** The answer to a request that failed as a whole. */
-export function graphQLAnswerTo(
+/** Returns the status and body of a request that failed as a whole. */
+export function toGraphQLResponse(
   failure: Failure,
   requestId: string,
 ): { readonly status: number; readonly body: { readonly errors: readonly GraphQLFormattedError[] } } {
-  const { code, status } = OF_REQUEST[failure.code];
+  const { code, status } = REQUEST_FAILURES[failure.code];
   return { status, body: { errors: [{ message: failure.message, extensions: { code, requestId } }] } };
 }
 
 /**
- * Makes Apollo Server's `formatError`: it masks what a resolver threw unexpectedly. Errors of the document itself
- * (syntax, validation, variables) are the client's own and stay as they are, but where the schema is not to be known.
+ * Creates `formatError` for Apollo Server. It masks unexpected errors of resolvers. Errors of the document (syntax,
+ * validation, variables) stay as they are, unless introspection is off and the message would reveal the schema.
  */
-export function errorFormatter({ introspection }: { readonly introspection: boolean }) {
+export function createErrorFormatter({ introspection }: { readonly introspection: boolean }) {
   return (formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError => {
-    if (isOfDocument(error)) {
-      const message = introspection ? messageOf(error) : messageOfClosedSchema(error);
-      return { ...formatted, message, extensions: { code: codeOfDocumentError(error) } };
+    if (isDocumentError(error)) {
+      const message = introspection ? writeMessage(error) : writeClosedMessage(error);
+      return { ...formatted, message, extensions: { code: readDocumentCode(error) } };
     }
-    const failure = failureOfField(error, introspection);
-    return { ...formatted, message: failure.message, extensions: { code: OF_FIELD[failure.code].code } };
+    const failure = toFieldFailure(error, introspection);
+    return { ...formatted, message: failure.message, extensions: { code: FIELD_FAILURES[failure.code].code } };
   };
 }
 
-/** Without the schema's names: whoever guesses one hears whether it fits, and not what else would. */
-function messageOfClosedSchema(error: GraphQLError): string {
+/** Returns a message without names of the schema. It tells whether a guess fits, but suggests no other names. */
+function writeClosedMessage(error: GraphQLError): string {
   if (error instanceof LimitExceeded || error.originalError instanceof LimitExceeded) return error.message;
-  if (error.message === VALIDATION_ABORTED) return messageOf(error);
-  const reason = error.extensions['validationErrorCode'] ?? codeOfDocumentError(error);
-  return CLOSED_MESSAGES.get(reason) ?? messageOf(error);
+  if (error.message === VALIDATION_ABORTED) return writeMessage(error);
+  const reason = error.extensions['validationErrorCode'] ?? readDocumentCode(error);
+  return CLOSED_MESSAGES.get(reason) ?? writeMessage(error);
 }
 
-/** The client's own, not longer than it must be: it can repeat what the client has sent, many times over. */
-function messageOf({ message, originalError }: GraphQLError): string {
+/** Returns a message of bounded length, because graphql-js can repeat the client's text many times. */
+function writeMessage({ message, originalError }: GraphQLError): string {
   if (isRangeError(originalError)) return 'The document is nested too deeply.';
   if (message === VALIDATION_ABORTED) return 'The document has too many fields of one name to compare them.';
   return message.length > MAX_MESSAGE_LENGTH
@@ -124,8 +126,8 @@ function isRangeError(error: unknown): boolean {
 }
 
 /**
- * Gives every error the request id, the response the status and headers of its failures, and the log their causes, and
- * tells what was asked.
+ * Creates the plugin that reports operations and outcomes. It adds the request id to every error, sets the status and the
+ * headers of failures, and logs their causes.
  */
 export function reportGraphQL<TContext extends ReportContext>(logger: FastifyBaseLogger): ApolloServerPlugin<TContext> {
   return {
@@ -136,7 +138,7 @@ export function reportGraphQL<TContext extends ReportContext>(logger: FastifyBas
             reportOperation({
               name: operationName?.slice(0, MAX_NAME_LENGTH) ?? null,
               type: operation.operation,
-              field: fieldOf(operation, schema),
+              field: findRootField(operation, schema),
             });
           return Promise.resolve();
         },
@@ -145,25 +147,25 @@ export function reportGraphQL<TContext extends ReportContext>(logger: FastifyBas
           for (const formatted of response.body.singleResult.errors ?? []) {
             Object.assign(formatted, { extensions: { ...formatted.extensions, requestId } });
           }
-          // A batch that fails has one error for each of its entities, and one cause.
+          // A failed batch has one error per entity, but one cause.
           const logged = new Set<unknown>();
           for (const error of errors) {
-            if (isOfDocument(error)) {
-              const code = codeOfDocumentError(error);
+            if (isDocumentError(error)) {
+              const code = readDocumentCode(error);
               reportOutcome(code);
-              // Apollo Server would say 400 for a variable that does not fit; the contract has 200 for bad input.
+              // Apollo Server answers 400 to an invalid variable. The contract says 200.
               if (code === BAD_USER_INPUT) response.http.status = 200;
-              // It would say 200 for a subscription, which nobody here carries out.
-              if (code === OF_REQUEST.bad_request.code) {
+              // Apollo Server answers 200 to a subscription, which this schema lacks.
+              if (code === REQUEST_FAILURES.bad_request.code) {
                 response.http.status ??= 400;
                 delete response.body.singleResult.data;
               }
               continue;
             }
-            const failure = failureOfField(error, true);
+            const failure = toFieldFailure(error, true);
             if (!logged.has(failure.cause)) logFailure(logger, failure, requestId);
             logged.add(failure.cause);
-            const { code, status } = OF_FIELD[failure.code];
+            const { code, status } = FIELD_FAILURES[failure.code];
             reportOutcome(code);
             if (status === 200) continue;
             response.http.status = status;
@@ -175,28 +177,33 @@ export function reportGraphQL<TContext extends ReportContext>(logger: FastifyBas
   };
 }
 
-/** What went wrong in a field. graphql-js itself refuses a variable that turns out to be null where it must not be. */
-function failureOfField(error: unknown, introspection: boolean): Failure {
+/** Returns the failure of a field. graphql-js itself throws if a variable is null where the schema forbids it. */
+function toFieldFailure(error: unknown, introspection: boolean): Failure {
   const original = unwrapResolverError(error);
-  if (!(original instanceof GraphQLError) || original.nodes === undefined) return failureOf(original);
-  return badInput(introspection ? messageOf(original) : VARIABLES_DO_NOT_FIT);
+  if (!(original instanceof GraphQLError) || original.nodes === undefined) return toFailure(original);
+  return badInput(introspection ? writeMessage(original) : VARIABLES_DO_NOT_FIT);
 }
 
-/** Of the schema's own names, so that it can label a metric: the one field at the top, or `several`. */
-function fieldOf({ operation, selectionSet: { selections } }: OperationDefinitionNode, schema: GraphQLSchema): string {
-  // With no type to hold its fields against, the validation takes whatever a subscription names.
+/** Returns the root field, or `several`. The schema bounds the values, so they can label a metric. */
+function findRootField(
+  { operation, selectionSet: { selections } }: OperationDefinitionNode,
+  schema: GraphQLSchema,
+): string {
+  // Without a root type, validation accepts any field name.
   if (schema.getRootType(operation) === undefined) return 'none';
   const [first, ...others] = selections;
   return first?.kind === Kind.FIELD && others.length === 0 ? first.name.value : 'several';
 }
 
 /** What Apollo Server and graphql-js themselves have against a request; an error in a resolver has a path. */
-function isOfDocument(error: unknown): error is GraphQLError {
+function isDocumentError(error: unknown): error is GraphQLError {
   return error instanceof GraphQLError && unwrapResolverError(error) === error && error.path === undefined;
 }
 
 /** graphql-js refuses some things, such as a subscription or a null, only when it is to carry them out, without a code. */
-function codeOfDocumentError({ extensions: { code }, nodes: [node] = [] }: GraphQLError): string {
+function readDocumentCode({ extensions: { code }, nodes: [node] = [] }: GraphQLError): string {
   if (typeof code === 'string' && code !== NO_CODE) return code;
-  return node === undefined || node.kind === Kind.OPERATION_DEFINITION ? OF_REQUEST.bad_request.code : BAD_USER_INPUT;
+  return node === undefined || node.kind === Kind.OPERATION_DEFINITION
+    ? REQUEST_FAILURES.bad_request.code
+    : BAD_USER_INPUT;
 }

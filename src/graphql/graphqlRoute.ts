@@ -19,52 +19,52 @@ import { LRUCache } from 'lru-cache';
 import Negotiator from 'negotiator';
 import { Unauthenticated } from '../auth/caller.ts';
 import { Failure, logFailure } from '../http/failures.ts';
-import { codeOfAnswer, graphQLAnswerTo } from './errors.ts';
-import { failureOfRequest, reportOutcome } from '../http/server.ts';
+import { correctCode, toGraphQLResponse } from './errors.ts';
+import { toRequestFailure, reportOutcome } from '../http/server.ts';
 
 export interface GraphQLRouteOptions<TContext extends BaseContext> {
   readonly apollo: ApolloServer<TContext>;
-  readonly contextOf: (request: FastifyRequest) => TContext;
-  /** More operations than this in one request are turned away; 0: it must not be a batch at all. */
+  readonly createContext: (request: FastifyRequest) => TContext;
+  /** The limit of operations in one HTTP request. 0 refuses batches. */
   readonly maxBatchedOperations: number;
-  /** Run before the body is read. */
+  /** Hooks that run before the body is read. */
   readonly onRequest: (onRequestAsyncHookHandler | onRequestHookHandler)[];
 }
 
-/** Serves GraphQL over HTTP at `/graphql`. Whatever fails before Apollo Server has the request fails in its format. */
+/** Serves GraphQL over HTTP at `/graphql`. Failures before Apollo Server runs have the format of GraphQL, too. */
 export async function addGraphQLRoute<TContext extends BaseContext>(
   server: FastifyInstance,
-  { apollo, contextOf, maxBatchedOperations, onRequest }: GraphQLRouteOptions<TContext>,
+  { apollo, createContext, maxBatchedOperations, onRequest }: GraphQLRouteOptions<TContext>,
 ): Promise<void> {
   await server.register(async (scope) => {
     scope.setErrorHandler(sendGraphQLFailure);
-    takeJsonInUtf8(scope);
+    requireUtf8Json(scope);
     scope.route({
-      // Apollo Server answers for the methods that GraphQL over HTTP does not know.
+      // Apollo Server answers 405 to methods that GraphQL over HTTP does not define.
       method: scope.supportedMethods,
       url: '/graphql',
       onRequest,
       handler: async (request, reply) => {
-        const mediaType = mediaTypeFor(request);
+        const mediaType = negotiateMediaType(request);
         if (Array.isArray(request.body) && request.body.length > maxBatchedOperations && maxBatchedOperations > 0) {
           throw new Failure('bad_request', `A batch must hold at most ${maxBatchedOperations} operations.`);
         }
-        const http = httpRequestOf(request);
-        const plain = plainRequestOf(http);
+        const http = toHttpGraphQLRequest(request);
+        const plain = readPlainRequest(http);
         const { status, headers, text } =
           plain === null
-            ? await answerByHttp(apollo, http, () => contextOf(request))
-            : await answer(apollo, { ...plain, http }, contextOf(request), mediaType);
+            ? await answerWithHttpLayer(apollo, http, () => createContext(request))
+            : await answerPlainRequest(apollo, { ...plain, http }, createContext(request), mediaType);
         for (const [name, value] of headers) reply.header(name, value);
         reply.code(status);
-        return status < 400 ? text : identified(text, request, reply);
+        return status < 400 ? text : addRequestId(text, request, reply);
       },
     });
   });
 }
 
-/** What is not UTF-8 would become replacement characters, and be stored as such. */
-function takeJsonInUtf8(scope: FastifyInstance): void {
+/** Refuses a body that is not UTF-8. Its replacement characters would be stored in reasons and notes. */
+function requireUtf8Json(scope: FastifyInstance): void {
   const parseJson = scope.getDefaultJsonParser('error', 'error');
   scope.removeContentTypeParser('application/json');
   scope.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
@@ -73,8 +73,8 @@ function takeJsonInUtf8(scope: FastifyInstance): void {
   });
 }
 
-/** Apollo Server answers for what is no GraphQL request at all before anything of ours runs that knows the request. */
-function identified(body: string, request: FastifyRequest, reply: FastifyReply): string {
+/** Adds the request id to errors of a response. Apollo Server refuses malformed requests before any plugin runs. */
+function addRequestId(body: string, request: FastifyRequest, reply: FastifyReply): string {
   const identify = ({ errors, ...rest }: FormattedExecutionResult): object => ({
     ...(errors === undefined
       ? {}
@@ -83,7 +83,7 @@ function identified(body: string, request: FastifyRequest, reply: FastifyReply):
             ...error,
             extensions: {
               ...error.extensions,
-              code: codeOfAnswer(reply.statusCode, error.extensions?.['code']),
+              code: correctCode(reply.statusCode, error.extensions?.['code']),
               requestId: request.id,
             },
           })),
@@ -100,20 +100,20 @@ interface Answer {
   readonly text: string;
 }
 
-/** Apollo Server's own HTTP layer: for whatever clients may send. */
-async function answerByHttp<TContext extends BaseContext>(
+/** Answers with Apollo Server's HTTP layer, which handles every kind of request. */
+async function answerWithHttpLayer<TContext extends BaseContext>(
   apollo: ApolloServer<TContext>,
   httpGraphQLRequest: HTTPGraphQLRequest,
-  contextOf: () => TContext,
+  createContext: () => TContext,
 ): Promise<Answer> {
-  const context = (): Promise<TContext> => Promise.resolve(contextOf());
+  const context = (): Promise<TContext> => Promise.resolve(createContext());
   const { status = 200, headers, body } = await apollo.executeHTTPGraphQLRequest({ httpGraphQLRequest, context });
   if (body.kind === 'chunked') throw new Error('The schema has no incremental delivery.');
   return { status, headers, text: body.string };
 }
 
-/** Without that layer, which reads the headers of each request anew: for what it has nothing against. */
-async function answer<TContext extends BaseContext>(
+/** Answers a plain request without Apollo Server's HTTP layer, which parses the headers once more. */
+async function answerPlainRequest<TContext extends BaseContext>(
   apollo: ApolloServer<TContext>,
   request: GraphQLRequest,
   contextValue: TContext,
@@ -132,8 +132,8 @@ async function answer<TContext extends BaseContext>(
 
 const PLAIN_TYPE = /^application\/json(?:; ?charset=utf-8)?$/i;
 
-/** @returns the request as clients and routers send it, or null for any other, which Apollo Server may have to refuse. */
-function plainRequestOf({ method, headers, body }: HTTPGraphQLRequest): GraphQLRequest | null {
+/** @returns a request in the form that clients and routers send, or null for others, which Apollo Server can refuse. */
+function readPlainRequest({ method, headers, body }: HTTPGraphQLRequest): GraphQLRequest | null {
   if (method !== 'POST' || !isRecord(body) || !PLAIN_TYPE.test(headers.get('content-type') ?? '')) return null;
   const { query, operationName = null, variables = null, extensions = null } = body;
   if (typeof query !== 'string' || query === '') return null;
@@ -152,18 +152,20 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The media types that an answer can have; the first where the client has no preference. */
+/** The media types of an answer. The first is the default. */
 const JSON_MEDIA_TYPE = 'application/json; charset=utf-8';
 const ANSWERS = [JSON_MEDIA_TYPE, 'application/graphql-response+json; charset=utf-8'];
 
-/** What `Accept` headers come down to; clients and routers send the same few. Node bounds their length. */
+/** Caches the results of `Accept` headers, of which clients send a few. Node bounds their length. */
 const mediaTypes = new LRUCache<string, string>({ max: 100 });
 
 /**
- * The media type of the answer. It is asked for before anything is carried out: a client that can't take the answer would
- * not learn that its item is cancelled.
+ * Negotiates the media type before anything runs. Otherwise a client that accepts no answer would not learn that its item is
+ * cancelled.
+ *
+ * @throws Failure `not_acceptable`
  */
-function mediaTypeFor({ headers: { accept } }: FastifyRequest): string {
+function negotiateMediaType({ headers: { accept } }: FastifyRequest): string {
   if (accept === undefined || accept.trim() === '') return JSON_MEDIA_TYPE;
   let mediaType = mediaTypes.get(accept);
   if (mediaType === undefined) {
@@ -174,7 +176,7 @@ function mediaTypeFor({ headers: { accept } }: FastifyRequest): string {
   return mediaType;
 }
 
-/** Requires the secret that the router shares with this service, in `Router-Authorization`. */
+/** Creates a hook that requires the shared secret of the router in `Router-Authorization`. */
 export function requireRouterSecret(routerSecret: string): onRequestAsyncHookHandler {
   const expected = digest(routerSecret);
   return async (request) => {
@@ -185,12 +187,12 @@ export function requireRouterSecret(routerSecret: string): onRequestAsyncHookHan
   };
 }
 
-/** Of equal length whatever is given, as the comparison in constant time needs it. */
+/** Returns a digest of fixed length, which the constant-time comparison needs. */
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-function httpRequestOf(request: FastifyRequest): HTTPGraphQLRequest {
+function toHttpGraphQLRequest(request: FastifyRequest): HTTPGraphQLRequest {
   const headers = new HeaderMap();
   for (const [name, value] of Object.entries(request.headers)) {
     if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
@@ -205,9 +207,9 @@ function httpRequestOf(request: FastifyRequest): HTTPGraphQLRequest {
 }
 
 function sendGraphQLFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const failure = failureOfRequest(error, request);
+  const failure = toRequestFailure(error, request);
   logFailure(request.log, failure, request.id);
   reportOutcome(request, failure.code);
-  const { status, body } = graphQLAnswerTo(failure, request.id);
+  const { status, body } = toGraphQLResponse(failure, request.id);
   reply.code(status).headers(failure.headers).type('application/json; charset=utf-8').send(JSON.stringify(body));
 }

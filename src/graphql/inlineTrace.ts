@@ -1,12 +1,12 @@
 import type { ApolloServerPlugin, BaseContext, GraphQLRequest } from '@apollo/server';
 import { ApolloServerPluginInlineTrace } from '@apollo/server/plugin/inlineTrace';
 
-/** Whether a router asks how long each resolver takes. */
+/** Whether a router requests an inline trace, which times each resolver. */
 export function isTraced({ http }: GraphQLRequest): boolean {
   return http?.headers.get('apollo-federation-include-trace') === 'ftv1';
 }
 
-/** Apollo Server's own plugin, which prepares a trace for each request before it looks whether one is asked for. */
+/** Wraps Apollo Server's plugin, which would prepare a trace for every request. */
 export function inlineTrace<TContext extends BaseContext>(): ApolloServerPlugin<TContext> {
   const plugin = ApolloServerPluginInlineTrace();
   return {

@@ -22,55 +22,56 @@ import {
 
 export interface CostInput {
   readonly schema: GraphQLSchema;
-  /** It has passed validation. */
+  /** A valid document. */
   readonly document: DocumentNode;
   readonly operation: OperationDefinitionNode;
-  /** What bounds the lists: what is above is refused when it is resolved. */
+  /** The limits of lists. Resolvers refuse larger ones. */
   readonly limits: ListLimits;
-  /** As the client sent them; null takes each at its most expensive. */
+  /** The client's variables. Null assumes the most expensive value of each. */
   readonly variables: Readonly<Record<string, unknown>> | null;
 }
 
 /**
- * What an operation can cost at most: the number of values that it makes the service resolve. A field counts 1, or the
- * weight that `@cost` states, for each member of the lists around it; `@listSize` states how long a list can be
- * (https://ibm.github.io/graphql-specs/cost-spec.html).
+ * Measures the maximum cost of an operation: the number of values that it makes the service resolve. A field counts 1, or
+ * its `@cost`, for each member of the lists around it. `@listSize` bounds the length of a list.
+ *
+ * @see https://ibm.github.io/graphql-specs/cost-spec.html
  */
-export function costOf(input: CostInput): number {
+export function measureCost(input: CostInput): number {
   const { operation } = input;
   const root = input.schema.getRootType(operation.operation);
-  return root == null ? 0 : costOfSelections(operation.selectionSet, root, input, new Map());
+  return root == null ? 0 : measureSelections(operation.selectionSet, root, input, new Map());
 }
 
 type Field = GraphQLField<unknown, unknown>;
 
-/** Every type has the first, the type of queries the others. */
+/** Every type has `__typename`. The query type has the others. */
 const META_FIELDS: Readonly<Record<string, Field>> = {
   __typename: TypeNameMetaFieldDef,
   __schema: SchemaMetaFieldDef,
   __type: TypeMetaFieldDef,
 };
 
-/** Types, fields and arguments of the schema: tens of each. */
+/** The assumed number of types, fields or arguments in a list of the introspection. */
 const INTROSPECTION_LIST_SIZE = 10;
 
-/** What is known of the fragments, by name and type: each is looked at once, however often it is spread. */
+/** Costs of fragments by name and type. Measuring each once defuses fragment bombs. */
 type FragmentCosts = Map<string, number>;
 
-/** Of a type with several forms, the most expensive counts. */
-function costOfSelections(
+/** For a union or an interface, the most expensive member counts. */
+function measureSelections(
   selectionSet: SelectionSetNode,
   parent: GraphQLNamedType,
   input: CostInput,
   fragments: FragmentCosts,
 ): number {
-  if (isObjectType(parent)) return costOfObject(selectionSet, parent, input, fragments);
+  if (isObjectType(parent)) return measureObject(selectionSet, parent, input, fragments);
   if (!isAbstractType(parent)) return 0;
   const forms = input.schema.getPossibleTypes(parent);
-  return Math.max(0, ...forms.map((form) => costOfObject(selectionSet, form, input, fragments)));
+  return Math.max(0, ...forms.map((form) => measureObject(selectionSet, form, input, fragments)));
 }
 
-function costOfObject(
+function measureObject(
   { selections }: SelectionSetNode,
   type: GraphQLObjectType,
   input: CostInput,
@@ -79,20 +80,20 @@ function costOfObject(
   let cost = 0;
   for (const selection of selections) {
     if (selection.kind === Kind.FIELD) {
-      cost += costOfField(selection, type, input, fragments);
+      cost += measureField(selection, type, input, fragments);
     } else if (selection.kind === Kind.INLINE_FRAGMENT) {
       const condition = selection.typeCondition?.name.value;
       if (appliesTo(type, condition, input.schema)) {
-        cost += costOfObject(selection.selectionSet, type, input, fragments);
+        cost += measureObject(selection.selectionSet, type, input, fragments);
       }
     } else {
-      cost += costOfFragment(selection.name.value, type, input, fragments);
+      cost += measureFragment(selection.name.value, type, input, fragments);
     }
   }
   return cost;
 }
 
-function costOfFragment(name: string, type: GraphQLObjectType, input: CostInput, fragments: FragmentCosts): number {
+function measureFragment(name: string, type: GraphQLObjectType, input: CostInput, fragments: FragmentCosts): number {
   const key = `${name} ${type.name}`;
   const known = fragments.get(key);
   if (known !== undefined) return known;
@@ -101,7 +102,7 @@ function costOfFragment(name: string, type: GraphQLObjectType, input: CostInput,
   );
   const cost =
     fragment?.kind === Kind.FRAGMENT_DEFINITION && appliesTo(type, fragment.typeCondition.name.value, input.schema)
-      ? costOfObject(fragment.selectionSet, type, input, fragments)
+      ? measureObject(fragment.selectionSet, type, input, fragments)
       : 0;
   fragments.set(key, cost);
   return cost;
@@ -112,88 +113,93 @@ function appliesTo(type: GraphQLObjectType, condition: string | undefined, schem
   return named === type || (isAbstractType(named) && schema.isSubType(named, type));
 }
 
-function costOfField(node: FieldNode, parent: GraphQLObjectType, input: CostInput, fragments: FragmentCosts): number {
+function measureField(node: FieldNode, parent: GraphQLObjectType, input: CostInput, fragments: FragmentCosts): number {
   const field = parent.getFields()[node.name.value] ?? META_FIELDS[node.name.value];
   if (field === undefined) return 0;
-  if (field.name === '_entities') return costOfEntities(node, field, input, fragments);
-  const price = priceOf(field, input.schema);
-  const inside = costOfInside(node, getNamedType(field.type), input, fragments);
-  return price.weight + inside * sizeOf(node, field, price, input);
+  if (field.name === '_entities') return measureEntities(node, field, input, fragments);
+  const price = readPrice(field, input.schema);
+  const inside = measureInside(node, getNamedType(field.type), input, fragments);
+  return price.weight + inside * findListSize(node, field, price, input);
 }
 
-function costOfInside(node: FieldNode, type: GraphQLNamedType, input: CostInput, fragments: FragmentCosts): number {
-  return node.selectionSet === undefined ? 0 : costOfSelections(node.selectionSet, type, input, fragments);
+function measureInside(node: FieldNode, type: GraphQLNamedType, input: CostInput, fragments: FragmentCosts): number {
+  return node.selectionSet === undefined ? 0 : measureSelections(node.selectionSet, type, input, fragments);
 }
 
-/** What is asked of one kind of entity costs nothing for another. */
-function costOfEntities(node: FieldNode, field: Field, input: CostInput, fragments: FragmentCosts): number {
+/** Measures `_entities`. Fields of one entity type cost nothing for representations of another. */
+function measureEntities(node: FieldNode, field: Field, input: CostInput, fragments: FragmentCosts): number {
   const most = input.limits.representations;
-  const argument = argumentOf(node, 'representations', input);
-  // A single one need not be in a list.
+  const argument = readArgument(node, 'representations', input);
+  // GraphQL coerces a single value to a list.
   const given: unknown = typeof argument === 'object' && argument !== null ? [argument].flat() : argument;
-  if (!Array.isArray(given)) return most * (1 + costOfInside(node, getNamedType(field.type), input, fragments));
+  if (!Array.isArray(given)) return most * (1 + measureInside(node, getNamedType(field.type), input, fragments));
   const union = getNamedType(field.type);
   const entities = isAbstractType(union) ? input.schema.getPossibleTypes(union) : [];
   const byType = Map.groupBy(given.slice(0, most), (representation: unknown) =>
-    entities.find(({ name }) => name === typenameOf(representation)),
+    entities.find(({ name }) => name === readTypename(representation)),
   );
   let cost = 0;
   for (const [type = union, representations] of byType) {
-    cost += representations.length * (1 + costOfInside(node, type, input, fragments));
+    cost += representations.length * (1 + measureInside(node, type, input, fragments));
   }
   return cost;
 }
 
-function typenameOf(representation: unknown): unknown {
+function readTypename(representation: unknown): unknown {
   return typeof representation === 'object' && representation !== null && '__typename' in representation
     ? representation.__typename
     : undefined;
 }
 
-/** How many of it a field can return. */
-function sizeOf(node: FieldNode, field: Field, { slicingArgument, assumedSize }: Price, input: CostInput): number {
+/** Returns how many values a field can return. */
+function findListSize(
+  node: FieldNode,
+  field: Field,
+  { slicingArgument, assumedSize }: Price,
+  input: CostInput,
+): number {
   if (slicingArgument === null) return assumedSize;
   const { pageSize } = input.limits;
-  const given = argumentOf(node, slicingArgument, input);
+  const given = readArgument(node, slicingArgument, input);
   const fallback = field.args.find(({ name }) => name === slicingArgument)?.defaultValue;
   const size = given === undefined ? fallback : given;
   return typeof size === 'number' ? Math.max(1, Math.min(size, pageSize)) : pageSize;
 }
 
-/** @returns undefined where the argument is left out, null where nothing is known about it. A literal list has nodes. */
-function argumentOf(node: FieldNode, name: string, { operation, variables }: CostInput): unknown {
+/** @returns undefined if the argument is missing, null if its value is unknown. The members of a literal list are nodes. */
+function readArgument(node: FieldNode, name: string, { operation, variables }: CostInput): unknown {
   const value = node.arguments?.find((argument) => argument.name.value === name)?.value;
   if (value === undefined) return undefined;
-  if (value.kind !== Kind.VARIABLE) return literalOf(value);
+  if (value.kind !== Kind.VARIABLE) return readLiteral(value);
   if (variables === null) return null;
   const variable = value.name.value;
   if (variables[variable] !== undefined) return variables[variable];
   const definition = operation.variableDefinitions?.find((candidate) => candidate.variable.name.value === variable);
-  return definition?.defaultValue === undefined ? undefined : literalOf(definition.defaultValue);
+  return definition?.defaultValue === undefined ? undefined : readLiteral(definition.defaultValue);
 }
 
-/** As far as the cost goes by it: a number, or something to be counted. */
-function literalOf(value: ValueNode): unknown {
+/** Reads the parts of a literal that matter for the cost: a number, or members to count. */
+function readLiteral(value: ValueNode): unknown {
   if (value.kind === Kind.INT) return Number(value.value);
   if (value.kind === Kind.LIST) return value.values;
   return value.kind === Kind.OBJECT ? value : null;
 }
 
-/** What the schema states of a field; it never changes. */
+/** The schema's statement about a field. It never changes. */
 interface Price {
   readonly weight: number;
-  /** Null where the length of the list, if it is one, does not depend on an argument. */
+  /** The argument that bounds the list, or null. */
   readonly slicingArgument: string | null;
   readonly assumedSize: number;
 }
 
 const prices = new WeakMap<Field, Price>();
 
-function priceOf(field: Field, schema: GraphQLSchema): Price {
+function readPrice(field: Field, schema: GraphQLSchema): Price {
   const known = prices.get(field);
   if (known !== undefined) return known;
-  const { weight } = directiveOf(field, 'cost', schema);
-  const { slicingArguments, assumedSize } = directiveOf(field, 'listSize', schema);
+  const { weight } = readDirective(field, 'cost', schema);
+  const { slicingArguments, assumedSize } = readDirective(field, 'listSize', schema);
   const isIntrospectionList = getNamedType(field.type).name.startsWith('__') && isListType(getNullableType(field.type));
   const price: Price = {
     weight: Number(weight ?? 1),
@@ -204,12 +210,12 @@ function priceOf(field: Field, schema: GraphQLSchema): Price {
   return price;
 }
 
-function directiveOf({ astNode }: Field, name: string, schema: GraphQLSchema): Readonly<Record<string, unknown>> {
+function readDirective({ astNode }: Field, name: string, schema: GraphQLSchema): Readonly<Record<string, unknown>> {
   const definition = schema.getDirective(name);
   return astNode == null || definition == null ? {} : (getDirectiveValues(definition, astNode) ?? {});
 }
 
-/** The most elements that one request may ask of a list. */
+/** The limits of lists in one request. */
 export interface ListLimits {
   /** `first` of a connection. */
   readonly pageSize: number;

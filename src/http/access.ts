@@ -6,28 +6,28 @@ import { Failure } from './failures.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Null until the request is identified, and where its token is not valid. */
+    /** Null before the token is verified, and if it is not valid. */
     caller: Caller | null;
-    /** Why there is no caller. */
+    /** The reason why there is no caller. */
     callerDefect: unknown;
   }
 }
 
 export interface AccessOptions {
   readonly verifyToken: TokenVerifier;
-  /** Of each caller; 0 is no limit. */
+  /** The limit of each caller. 0 means no limit. */
   readonly rateLimitPerMinute: number;
 }
 
-/** The steps of admission, each an `onRequest` hook: they stand before the body is read. */
+/** The steps of admission. Each is an `onRequest` hook, which runs before the body is read. */
 export interface AccessHooks {
-  /** Identifies the caller and counts the request; callers without a valid token count by address. */
+  /** Identifies the caller and counts the request. Callers without a valid token count by address. */
   readonly admit: onRequestAsyncHookHandler[];
-  /** Turns away a request without a valid token. */
+  /** Refuses a request without a valid token. */
   readonly requireCaller: onRequestHookHandler;
 }
 
-/** Prepares a server for access control. The hooks do nothing until a route lists them. */
+/** Adds access control to a server. A hook runs only on routes that list it. */
 export async function addAccess(server: FastifyInstance, options: AccessOptions): Promise<AccessHooks> {
   server.decorateRequest('caller', null);
   server.decorateRequest('callerDefect', null);
@@ -61,8 +61,12 @@ export async function addAccess(server: FastifyInstance, options: AccessOptions)
   return { admit: [identify, limitRate], requireCaller };
 }
 
-/** The caller of a request. @throws why there is none. */
-export function callerOf(request: FastifyRequest): Caller {
+/**
+ * Returns the caller of a request.
+ *
+ * @throws the reason why there is none.
+ */
+export function getCaller(request: FastifyRequest): Caller {
   if (request.caller === null) throw request.callerDefect;
   return request.caller;
 }

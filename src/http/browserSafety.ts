@@ -5,33 +5,33 @@ import type { FastifyInstance } from 'fastify';
 import helmet from 'helmet';
 
 export interface BrowserSafetyOptions {
-  /** Of the pages that may call the service from a browser, such as `https://shop.example`. */
+  /** The origins of pages that can call the service from a browser, such as `https://shop.example`. */
   readonly corsOrigins: readonly string[];
 }
 
-/** How long a browser may remember what it was allowed, in seconds. */
+/** How long a browser caches the answer to a CORS preflight. */
 const PREFLIGHT_MAX_AGE_S = 600;
 
-/** What tells browsers what they must not do with an answer, whatever the answer is. */
-export const SAFETY_HEADERS: Readonly<Record<string, string>> = headersOf(
+/** The security headers of every answer. */
+export const SAFETY_HEADERS: Readonly<Record<string, string>> = collectHeaders(
   helmet({
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
-        // An answer is data: it loads nothing, is framed by nothing and leads nowhere.
+        // An answer is data. It loads nothing, sits in no frame (clickjacking) and leads nowhere.
         defaultSrc: ["'none'"],
         baseUri: ["'none'"],
         formAction: ["'none'"],
         frameAncestors: ["'none'"],
       },
     },
-    // Whether its neighbours speak TLS, too, is for whoever terminates it to say.
+    // Only the operator who terminates TLS knows whether the subdomains use it, too.
     strictTransportSecurity: { includeSubDomains: false },
   }),
 );
 
-/** They are the same for every answer, so helmet is asked once. */
-function headersOf(apply: ReturnType<typeof helmet>): Record<string, string> {
+/** Runs helmet once, because its headers are the same for every answer. */
+function collectHeaders(apply: ReturnType<typeof helmet>): Record<string, string> {
   const request = new IncomingMessage(new Socket());
   const response = new ServerResponse(request);
   apply(request, response, (error) => {
@@ -40,7 +40,7 @@ function headersOf(apply: ReturnType<typeof helmet>): Record<string, string> {
   return Object.fromEntries(Object.entries(response.getHeaders()).map(([name, value]) => [name, String(value)]));
 }
 
-/** Lets pages of the configured origins call the service. */
+/** Allows pages of the configured origins to call the service (CORS). */
 export async function allowOrigins(server: FastifyInstance, { corsOrigins }: BrowserSafetyOptions): Promise<void> {
   if (corsOrigins.length === 0) return;
   await server.register(cors, {
@@ -50,7 +50,7 @@ export async function allowOrigins(server: FastifyInstance, { corsOrigins }: Bro
         methods: ['GET', 'POST'],
         exposedHeaders: ['x-request-id', 'retry-after', 'www-authenticate', 'allow'],
         maxAge: PREFLIGHT_MAX_AGE_S,
-        // Any other OPTIONS is a request like each other one.
+        // An OPTIONS request without this header is not a preflight.
         preflight: request.headers['access-control-request-method'] !== undefined,
         strictPreflight: false,
       });

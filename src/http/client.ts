@@ -1,20 +1,24 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** The application that a request comes from, as it calls itself. */
+/** The application that sent a request, as it names itself. */
 export interface Client {
   readonly name: string;
-  /** Null where it does not say. */
+  /** Null if the application does not send it. */
   readonly version: string | null;
 }
 
-/** Apollo's clients and routers use the first, Hive's the others. */
+/** Apollo's clients and routers use the first prefix, Hive's the others. */
 const PREFIXES = ['apollographql-client', 'graphql-client', 'x-graphql-client'];
 
-/** Longer than any real one; what is longer is cut. */
+/** Longer values are cut. Real ones are shorter. */
 const MAX_LENGTH = 64;
 
-/** @returns null where the client does not name itself. */
-export function clientOf(headers: IncomingHttpHeaders): Client | null {
+/**
+ * Reads the client's name from the headers.
+ *
+ * @returns null if the client does not name itself.
+ */
+export function readClient(headers: IncomingHttpHeaders): Client | null {
   for (const prefix of PREFIXES) {
     const name = headers[`${prefix}-name`];
     const version = headers[`${prefix}-version`];

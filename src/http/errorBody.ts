@@ -1,6 +1,6 @@
 import type { Failure, FailureCode } from './failures.ts';
 
-/** The body of every error outside `/graphql`: these three members, no others. */
+/** The body of every error outside `/graphql`. It has exactly these members. */
 export interface ErrorBody {
   readonly error_code: string;
   readonly message: string;
@@ -21,11 +21,12 @@ const STATUS = {
   service_unavailable: 503,
 } as const satisfies Record<FailureCode, number>;
 
-/** The HTTP status of a failure outside `/graphql`. */
-export function statusOf(failure: Failure): number {
+/** Returns the HTTP status of a failure outside `/graphql`. */
+export function toHttpStatus(failure: Failure): number {
   return STATUS[failure.code];
 }
 
-export function errorBody(failure: Failure, requestId: string): ErrorBody {
+/** Returns the body of a failure outside `/graphql`. */
+export function toErrorBody(failure: Failure, requestId: string): ErrorBody {
   return { error_code: failure.code, message: failure.message, request_id: requestId };
 }

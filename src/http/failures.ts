@@ -3,7 +3,9 @@ import { IssuerUnavailable, ScopeMissing, Unauthenticated } from '../auth/caller
 import { Overloaded } from '../work/coalesce.ts';
 import { isDatabaseUnavailable, isLockTimeout, isOutOfTime, isPoolExhausted } from '../database/errors.ts';
 
-/** Every way in which a request can fail, apart from a refusal of the domain. Stable: callers switch on it. */
+/**
+ * Every way in which a request can fail, except refusals of the domain. Callers switch on these codes, so they are stable.
+ */
 export type FailureCode =
   | 'bad_request'
   | 'unauthorized'
@@ -17,12 +19,12 @@ export type FailureCode =
   | 'internal_server_error'
   | 'service_unavailable';
 
-/** What a caller may hear of a failure. Either door words it in its own format. */
+/** A failure as a caller can see it. Each door has its own format for it. */
 export class Failure extends Error {
   readonly code: FailureCode;
   readonly headers: Readonly<Record<string, string>>;
 
-  /** @param message for the caller: nothing that was not theirs to know. */
+  /** @param message is for the caller, so it holds nothing that the caller must not know. */
   constructor(
     code: FailureCode,
     message: string,
@@ -37,17 +39,17 @@ export class Failure extends Error {
 
 const RETRY_AFTER_S = 1;
 
-/** What the caller sent cannot be served. @param message for the caller, naming the defect. */
+/** Creates the failure of an invalid request. @param message names the defect for the caller. */
 export function badInput(message: string): Failure {
   return new Failure('bad_request', message);
 }
 
-/** The service cannot serve just now; the caller may try again. @param message for the caller. */
+/** Creates a temporary failure, which the caller can retry. @param message is for the caller. */
 export function serviceUnavailable(message: string, options?: ErrorOptions): Failure {
   return new Failure('service_unavailable', message, { ...options, headers: { 'retry-after': String(RETRY_AFTER_S) } });
 }
 
-/** What an error with this HTTP status means; frameworks and libraries give their errors one. */
+/** The failures that stand for errors of frameworks and libraries, by the HTTP status of the error. */
 const STATUS_FAILURES: ReadonlyMap<unknown, readonly [FailureCode, string]> = new Map([
   [400, ['bad_request', 'The request is malformed.']],
   [404, ['not_found', 'There is nothing at this path.']],
@@ -58,10 +60,10 @@ const STATUS_FAILURES: ReadonlyMap<unknown, readonly [FailureCode, string]> = ne
 ]);
 
 /**
- * Turns whatever was thrown into what the caller may hear. What is not expected is masked: the cause is for the log.
+ * Turns any thrown value into a failure that the caller can see. It masks unexpected errors, whose cause goes to the log.
  * It never throws.
  */
-export function failureOf(error: unknown): Failure {
+export function toFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
   if (error instanceof Unauthenticated) {
     return new Failure('unauthorized', error.message, {
@@ -89,7 +91,7 @@ export function failureOf(error: unknown): Failure {
   return new Failure('internal_server_error', "Couldn't process request due to an internal error.", { cause: error });
 }
 
-/** Logs the cause of a failure that is not the caller's doing. @param requestId of the request that failed. */
+/** Logs the cause of a failure that the service is responsible for. */
 export function logFailure(logger: FastifyBaseLogger, failure: Failure, requestId: string): void {
   if (failure.code === 'internal_server_error') logger.error({ requestId, err: failure.cause }, 'request failed');
   else if (failure.code === 'service_unavailable') logger.warn({ requestId, err: failure.cause }, failure.message);

@@ -2,19 +2,19 @@ import type { FastifyInstance } from 'fastify';
 import { serviceUnavailable } from './failures.ts';
 
 /**
- * Serves the probes: `/health/live` says that the process answers, `/health/ready` that it can do its work.
+ * Serves the probes. `/health/live` succeeds if the process answers, `/health/ready` if it can serve requests.
  *
- * @param isReady whether the service can serve requests now; a rejection counts as no.
+ * @param isReady returns whether the service can serve requests. A rejection counts as no.
  */
 export function addHealthRoutes(server: FastifyInstance, isReady: () => Promise<boolean>): void {
-  let asking: Promise<boolean> | null = null;
+  let running: Promise<boolean> | null = null;
   server.get('/health/live', () => ({ status: 'ok' }));
   server.get('/health/ready', async () => {
-    // Anybody may ask, and however many do at once, the database is asked once.
-    asking ??= isReady().finally(() => {
-      asking = null;
+    // Single-flight: the probe needs no token, so concurrent probes share one query.
+    running ??= isReady().finally(() => {
+      running = null;
     });
-    const ready = await asking.catch((error: unknown) => {
+    const ready = await running.catch((error: unknown) => {
       throw serviceUnavailable('The service cannot reach its database.', { cause: error });
     });
     if (!ready) throw serviceUnavailable('The database lacks migrations.');

@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import type { Metrics } from '../telemetry/metrics.ts';
 
-/** Serves the metrics at `/metrics`, for Prometheus. */
+/** Serves the metrics at `/metrics` for Prometheus. */
 export function addMetricsRoute(server: FastifyInstance, metrics: Metrics): void {
   let reading: ReturnType<Metrics['read']> | null = null;
   server.get('/metrics', async (_request, reply) => {
-    // Nothing bounds how many ask at once, and however many do, the metrics are read once.
+    // Single-flight: no limit bounds this route, so concurrent scrapes share one result.
     reading ??= metrics.read().finally(() => {
       reading = null;
     });

@@ -1,41 +1,47 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { type Clock, systemClock } from '../work/clock.ts';
 import { doWork, type Work } from '../work/deadline.ts';
 import type { LoadState } from '../telemetry/loadMetrics.ts';
 import { badInput, serviceUnavailable } from './failures.ts';
 
 export interface RequestBounds {
-  /** How long a request may take, from its head to the end of its last statement, in milliseconds. */
+  /** How long a request can take, from its headers to the end of its last statement. */
   readonly requestTimeoutMs: number;
-  /** More requests than this at a time are turned away. */
+  /** How many requests run before load shedding begins. */
   readonly maxConcurrentRequests: number;
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What is being done for the request; null before it is begun. */
+    /** The result of the route's handler. Null before it starts. */
     work: Promise<unknown> | null;
-    /** What the work took; null before it is begun. */
+    /** The work for the request, which counts its statements. Null before it starts. */
     spent: Work | null;
   }
 }
 
 /**
- * Holds requests to their bounds; to be called before routes are added. The probes and the metrics always pass: they are
- * wanted most where nothing else does.
+ * Sets a deadline for each request and sheds load. Call it before routes are added. The probes and the metrics always pass,
+ * because they matter most under overload.
  *
- * @param state kept up to date.
+ * @param state is kept up to date.
  */
-export function boundRequests(server: FastifyInstance, bounds: RequestBounds, state: LoadState): void {
+export function boundRequests(
+  server: FastifyInstance,
+  bounds: RequestBounds,
+  state: LoadState,
+  clock: Clock = systemClock,
+): void {
   server.decorateRequest('work', null);
   server.decorateRequest('spent', null);
   shedLoad(server, bounds, state);
   server.addHook('onRoute', (route) => {
     const { handler } = route;
     route.handler = function (request, reply) {
-      // Or whoever hangs up at once would not be counted, and still be served.
+      // The work of a client that has hung up would not be counted, so it does not start.
       if (request.raw.socket.destroyed) throw badInput('The client has hung up.');
-      // Reading the request has taken some of its time.
-      const deadline = performance.now() + bounds.requestTimeoutMs - reply.elapsedTime;
+      // The time for reading the request counts, too.
+      const deadline = clock.now() + bounds.requestTimeoutMs - reply.elapsedTime;
       request.spent = { deadline, statements: 0, span: request.span };
       const answer: unknown = doWork(request.spent, () => handler.call(this, request, reply));
       if (answer instanceof Promise) request.work = answer;
@@ -44,13 +50,13 @@ export function boundRequests(server: FastifyInstance, bounds: RequestBounds, st
   });
 }
 
-/** Sheds load before the process falls over. */
+/** Refuses requests beyond the limit (load shedding). */
 function shedLoad(server: FastifyInstance, { maxConcurrentRequests }: RequestBounds, state: LoadState): void {
   const leave = (): void => {
     state.underWay -= 1;
   };
   server.addHook('onRequest', (request, reply, done) => {
-    if (isAboutService(request)) {
+    if (isProbeOrScrape(request)) {
       done();
       return;
     }
@@ -66,6 +72,6 @@ function shedLoad(server: FastifyInstance, { maxConcurrentRequests }: RequestBou
   });
 }
 
-function isAboutService({ routeOptions: { url } }: FastifyRequest): boolean {
+function isProbeOrScrape({ routeOptions: { url } }: FastifyRequest): boolean {
   return url === '/metrics' || url?.startsWith('/health/') === true;
 }

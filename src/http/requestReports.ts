@@ -2,28 +2,28 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { RequestSpan, Tracing } from '../work/span.ts';
-import { clientOf } from './client.ts';
-import { remoteSpanOf } from './requestId.ts';
+import { readClient } from './client.ts';
+import { readRemoteSpan } from './requestId.ts';
 
-/** Who is told of requests. */
+/** The receivers of reports about requests. */
 export interface RequestReports {
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Null where nothing is traced. */
+  /** Null if tracing is off. */
   readonly tracing: Tracing | null;
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Null where the request is not traced. */
+    /** Null if the request is not traced. */
     span: RequestSpan | null;
   }
 }
 
-/** What GraphQL calls a fault of ours in a field, which leaves the status at 200. */
+/** The GraphQL code of an internal error in a field, which leaves the HTTP status at 200. */
 const FAULT_OF_FIELD = 'INTERNAL_SERVER_ERROR';
 
-/** Begins the span of each request; to be called before any other hook is added, so that it takes as long as the request. */
+/** Starts the span of each request. Call it before other hooks are added, so that the span covers them. */
 export function traceRequests(server: FastifyInstance, tracing: Tracing | null): void {
   server.decorateRequest('span', null);
   if (tracing === null) return;
@@ -32,26 +32,26 @@ export function traceRequests(server: FastifyInstance, tracing: Tracing | null):
     request.span = tracing.startRequest({
       id: request.id,
       method: request.method,
-      route: routeOf(request),
-      parent: remoteSpanOf(traceparent),
+      route: readRoute(request),
+      parent: readRemoteSpan(traceparent),
       traceState: typeof tracestate === 'string' ? tracestate : null,
     });
     done();
   });
 }
 
-/** One line of the log, one count, and the end of the span. */
+/** Reports a request that has ended: one log line, one count in the metrics, and the end of its span. */
 export function reportRequest({ logger, metrics }: RequestReports, request: FastifyRequest, reply: FastifyReply): void {
-  const route = routeOf(request);
+  const route = readRoute(request);
   const isAnswered = reply.raw.writableFinished;
   const { operation, outcomes = new Set([isAnswered ? 'ok' : 'hung_up']), span } = request;
-  const client = clientOf(request.headers);
+  const client = readClient(request.headers);
   const durationMs = Math.round(reply.elapsedTime * 100) / 100;
   const outcome = [...outcomes].sort().join(',');
   logger.info(
     {
       requestId: request.id,
-      // As OpenTelemetry names them in logs, so that collectors put lines and traces together.
+      // OpenTelemetry's names, with which collectors connect log lines and traces.
       trace_id: request.id,
       ...(span === null ? {} : { span_id: span.id }),
       method: request.method,
@@ -70,7 +70,7 @@ export function reportRequest({ logger, metrics }: RequestReports, request: Fast
     route: route ?? 'unknown',
     operation: operation?.field ?? null,
     outcomes,
-    // Whoever has no token must not choose labels.
+    // A caller without a token must not choose labels of the metrics.
     client: request.caller === null ? null : (client?.name ?? null),
     durationMs,
   });
@@ -78,16 +78,16 @@ export function reportRequest({ logger, metrics }: RequestReports, request: Fast
     status: reply.statusCode,
     outcome,
     operation,
-    fault: faultOf(reply.statusCode, outcomes),
+    fault: findFault(reply.statusCode, outcomes),
   });
 }
 
-/** The pattern, not the path: a path can hold anything. */
-function routeOf(request: FastifyRequest): string | null {
+/** Returns the route's pattern. A path can hold anything, so it is not logged. */
+function readRoute(request: FastifyRequest): string | null {
   return request.routeOptions.url ?? null;
 }
 
-function faultOf(status: number, outcomes: ReadonlySet<string>): string | null {
+function findFault(status: number, outcomes: ReadonlySet<string>): string | null {
   if (status >= 500) return String(status);
   return outcomes.has(FAULT_OF_FIELD) ? FAULT_OF_FIELD : null;
 }

@@ -8,89 +8,91 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify';
-import { errorBody, statusOf } from './errorBody.ts';
+import { toErrorBody, toHttpStatus } from './errorBody.ts';
 import { allowOrigins, type BrowserSafetyOptions, SAFETY_HEADERS } from './browserSafety.ts';
-import { Failure, failureOf, logFailure, serviceUnavailable } from './failures.ts';
+import { Failure, toFailure, logFailure, serviceUnavailable } from './failures.ts';
 import { boundRequests, type RequestBounds } from './requestBounds.ts';
-import { requestIdOf } from './requestId.ts';
+import { createRequestId } from './requestId.ts';
 import { reportRequest, type RequestReports, traceRequests } from './requestReports.ts';
 
 export interface ServerOptions extends RequestBounds, BrowserSafetyOptions, RequestReports {
-  /** A request with a larger body is turned away. */
+  /** The limit of a request body. */
   readonly bodyLimitBytes: number;
-  /** Whether the service is about to stop, and turns new requests away. */
+  /** Whether the service is stopping and refuses new requests. */
   readonly isDraining: () => boolean;
 }
 
-/** A GraphQL operation, as logs and metrics name it. */
+/** A GraphQL operation in logs and metrics. */
 export interface Operation {
-  /** As the client calls it; null where it does not. */
+  /** The client's name for the operation, or null. */
   readonly name: string | null;
-  /** `query`, `mutation` or `subscription`; null for several operations in one request. */
+  /** `query`, `mutation` or `subscription`. Null for a batch of operations. */
   readonly type: string | null;
-  /** The one field at the top, or `several`. */
+  /** The root field, or `several`. */
   readonly field: string;
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Null where the request is no GraphQL operation, or not a valid one. */
+    /** Null if the request is not a valid GraphQL operation. */
     operation: Operation | null;
-    /** How the request ended, for the log; undefined is told as `ok`. */
+    /** The outcomes of the request, for the log. Undefined counts as `ok`. */
     outcomes: ReadonlySet<string> | undefined;
   }
 }
 
-/** How often Node looks for requests that take too long to arrive, in milliseconds. */
+/** How often Node looks for requests that arrive too slowly (slowloris). */
 const ARRIVAL_CHECK_MS = 1_000;
 
-/** How much longer than a request may take a connection may lie still: then its client does not read its answers. */
+/** A connection that is idle this much longer than the request timeout has a client that does not read its answers. */
 const IDLE_GRACE_MS = 1_000;
 
-/** How long a client has to read why its connection ends, in milliseconds. */
-const LAST_WORDS_MS = 1_000;
+/** How long a client can read the final answer before its connection is closed. */
+const LINGER_MS = 1_000;
 
-/** Requests that a connection may have sent without having read the answers; clients that pipeline send a few. */
+/** The limit of unread answers on a connection. Clients that pipeline requests need a few. */
 const MAX_PIPELINED_REQUESTS = 100;
 
-/** Builds the HTTP server: request ids, one log line a request, errors in the documented form. It does not listen. */
+/**
+ * Builds the HTTP server with request ids, one log line per request, and errors in the documented form. It does not listen.
+ */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = options.logger;
-  /** What is being served on a connection, and whether that is the last. */
+  /** The request that a connection is serving, and whether the connection closes after it. */
   const answering = new WeakMap<Duplex, { readonly request: IncomingMessage; isLast: boolean }>();
   const server = Fastify({
     loggerInstance,
-    // Not one for each request: what is logged of it names its id.
+    // One logger for all requests is cheaper. Each log line names the request id.
     childLoggerFactory: (logger) => logger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
-    genReqId: (request) => requestIdOf(request.headers['traceparent']),
+    genReqId: (request) => createRequestId(request.headers['traceparent']),
     requestTimeout: options.requestTimeoutMs,
     connectionTimeout: options.requestTimeoutMs + IDLE_GRACE_MS,
     bodyLimit: options.bodyLimitBytes,
-    // Node would refuse a request without Host with an empty body: that is for us to say.
+    // Node would refuse a request without Host with an empty body. A hook below refuses it in the documented form.
     http: {
       requireHostHeader: false,
-      // Fastify sets it when Node has already taken its default for the head, which then bounds the body, too.
+      // Fastify sets this too late for Node's limit of the headers, which then bounds the body, too.
       requestTimeout: options.requestTimeoutMs,
       connectionsCheckingInterval: Math.min(ARRIVAL_CHECK_MS, options.requestTimeoutMs),
-      // Two tokens are none: whoever stands in front may have looked at the other one.
+      // Joins duplicate headers, so that two tokens are invalid. A proxy in front could have checked the other one.
       joinDuplicateHeaders: true,
     },
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    // A path parameter that is too long is a bad one, not an unknown path; Node bounds the whole head at 16 KiB.
+    // A path parameter that is too long is invalid, not an unknown path. Node limits all headers to 16 KiB.
     routerOptions: { maxParamLength: 16_384 },
     clientErrorHandler: (error, socket) => {
       if (!socket.writable) return;
-      // A connection that was opened in advance, as proxies do, and never used.
+      // A proxy opened the connection in advance and never used it.
       if (isLate(error) && socket.bytesRead === 0) {
         socket.destroy();
         return;
       }
       const served = answering.get(socket);
-      // Behind a request that has arrived whole: its answer comes first, and then nothing more.
+      // The malformed request follows a complete one, which still gets its answer. Then the connection closes.
       if (served?.request.complete === true) served.isLast = true;
-      else endSoon(socket, malformedRequestResponse(error));
+      else closeSoon(socket, writeMalformedRequestResponse(error));
     },
     frameworkErrors: (error, request, reply) => {
       sendFailure(error, request, reply);
@@ -98,27 +100,27 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   });
   server.decorateRequest('outcomes');
   server.decorateRequest('operation', null);
-  // An expectation that is not known may be ignored (RFC 9110, section 10.1.1); Node would answer it without a body.
+  // RFC 9110, section 10.1.1, allows ignoring an unknown expectation. Node would answer it without a body.
   server.server.on('checkExpectation', (request, response) => {
     server.server.emit('request', request, response);
   });
-  // A path answers for a method that it does not take; the router would not know most of those that Node parses.
+  // A known path answers 405 for every method that Node can parse. The router knows only a few of them.
   for (const method of METHODS) {
     if (!server.supportedMethods.includes(method)) server.addHttpMethod(method);
   }
-  // Who has sent everything may close that side of the connection, and still wants the answer.
+  // A client can close its sending side after the request, and still waits for the answer.
   Object.assign(server.server, { httpAllowHalfOpen: true });
-  // Before any hook, which may take its time: what comes behind the request on its connection is read at once.
+  // Node's event comes before any hook. Pipelined requests arrive while hooks still run.
   server.server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     answering.set(request.socket, { request, isLast: false });
     boundPipeline(request.socket, response);
   });
-  // Hooks that await nothing take a callback: a promise for each of them would be made for each request.
+  // Hooks that await nothing use callbacks, which saves one promise per hook and request.
   traceRequests(server, options.tracing);
   server.addHook('onRequest', (request, reply, done) => {
     reply.headers({ ...SAFETY_HEADERS, 'x-request-id': request.id });
     reply.raw.once('close', () => {
-      // A client that hangs up does not end the work that it has asked for.
+      // The work goes on after the client hangs up, so its report waits for the work.
       if (request.work === null) reportRequest(options, request, reply);
       else
         void request.work
@@ -135,12 +137,12 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   });
   boundRequests(server, options, options.metrics.load(options.maxConcurrentRequests));
   server.addHook('onRequest', (request, _reply, done) => {
-    // Before its body is read.
-    done(request.is404 ? nothingHere() : undefined);
+    // This hook runs before the body is read.
+    done(request.is404 ? createNotFound() : undefined);
   });
   await allowOrigins(server, options);
   server.addHook('onSend', (_request, reply, _payload, done) => {
-    // Or a client's idle connection would keep the service from ending.
+    // An idle connection would delay the end of the service.
     if (options.isDraining()) reply.header('connection', 'close');
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
     done();
@@ -149,47 +151,47 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     const served = answering.get(request.raw.socket);
     if (served?.request === request.raw) {
       answering.delete(request.raw.socket);
-      if (served.isLast) endSoon(request.raw.socket);
+      if (served.isLast) closeSoon(request.raw.socket);
     }
     done();
   });
   server.setErrorHandler(sendFailure);
   server.setNotFoundHandler((request, reply) => {
-    sendFailure(nothingHere(), request, reply);
+    sendFailure(createNotFound(), request, reply);
   });
   return server;
 }
 
-function nothingHere(): Failure {
+function createNotFound(): Failure {
   return new Failure('not_found', 'There is nothing at this path.');
 }
 
-/** Answers with a failure in the form that holds outside `/graphql`, and logs the cause of one that is not the caller's. */
+/** Answers with a failure in the format outside `/graphql`. Logs the cause if the service is responsible. */
 function sendFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const failure = failureOfRequest(error, request);
+  const failure = toRequestFailure(error, request);
   logFailure(request.log, failure, request.id);
   reportOutcome(request, failure.code);
   reply
-    .code(statusOf(failure))
+    .code(toHttpStatus(failure))
     .headers({ ...SAFETY_HEADERS, ...failure.headers, 'x-request-id': request.id })
     .type('application/json; charset=utf-8')
-    .send(JSON.stringify(errorBody(failure, request.id)));
+    .send(JSON.stringify(toErrorBody(failure, request.id)));
 }
 
-/** As {@link failureOf}, for a request whose client may have hung up while it was sending: that is no fault of ours. */
-export function failureOfRequest(error: unknown, { raw }: FastifyRequest): Failure {
+/** Maps an error as {@link toFailure} does. If the client hung up while it sent the request, the failure is the client's. */
+export function toRequestFailure(error: unknown, { raw }: FastifyRequest): Failure {
   return raw.destroyed && !raw.complete
     ? new Failure('bad_request', 'The request did not arrive whole.', { cause: error })
-    : failureOf(error);
+    : toFailure(error);
 }
 
-/** The client may read what was written; it need not close its side for the connection to go. */
-function endSoon(socket: Duplex, lastWords = ''): void {
-  socket.end(lastWords);
-  setTimeout(() => socket.destroy(), LAST_WORDS_MS).unref();
+/** Closes a connection. The client has {@link LINGER_MS} to read the final answer, even if it never closes its side. */
+function closeSoon(socket: Duplex, finalAnswer = ''): void {
+  socket.end(finalAnswer);
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
 
-/** A client that sends without reading would fill the memory with answers. */
+/** Closes the connection of a client that sends without reading, because unread answers would fill the memory. */
 function boundPipeline(socket: Socket, response: ServerResponse): void {
   const unread = (unreadAnswers.get(socket) ?? 0) + 1;
   unreadAnswers.set(socket, unread);
@@ -199,7 +201,7 @@ function boundPipeline(socket: Socket, response: ServerResponse): void {
 
 const unreadAnswers = new WeakMap<Socket, number>();
 
-/** Notes how a request ended, for the log. */
+/** Records an outcome of a request, for log and metrics. */
 export function reportOutcome(request: FastifyRequest, outcome: string): void {
   request.outcomes = new Set(request.outcomes).add(outcome);
 }
@@ -208,18 +210,18 @@ function isLate(error: Error): boolean {
   return 'code' in error && error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
 }
 
-function defectOf(error: Error): string {
+function describeDefect(error: Error): string {
   if (isLate(error)) return 'The request did not arrive in time.';
   return 'code' in error && error.code === 'HPE_HEADER_OVERFLOW'
     ? 'The head of the request is too large.'
     : 'The request is not valid HTTP.';
 }
 
-/** For what Node's HTTP parser refuses, before there is a request to answer. */
-function malformedRequestResponse(error: Error): string {
-  const requestId = requestIdOf(undefined);
-  const failure = new Failure('bad_request', defectOf(error));
-  const body = JSON.stringify(errorBody(failure, requestId));
+/** Writes the answer to a request that Node's HTTP parser refuses. */
+function writeMalformedRequestResponse(error: Error): string {
+  const requestId = createRequestId(undefined);
+  const failure = new Failure('bad_request', describeDefect(error));
+  const body = JSON.stringify(toErrorBody(failure, requestId));
   return [
     'HTTP/1.1 400 Bad Request',
     'Content-Type: application/json; charset=utf-8',

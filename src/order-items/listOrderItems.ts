@@ -76,7 +76,10 @@ export async function listItemsOfOrders(
   return orderIds.map((orderId) => pageOf(rowsOfOrder.get(orderId) ?? [], request));
 }
 
-/** Names the statement, so that each connection prepares it once. Only the default page size, which has few shapes, gets a name. */
+/**
+ * Names the statement, so that each connection prepares it once. Only the default page size, which has few shapes, gets a
+ * name.
+ */
 function nameOf(statement: string, { first }: PageRequest, shape: string): string {
   return first === DEFAULT_PAGE_SIZE ? `/* ${statement}_${shape} */ ` : '';
 }

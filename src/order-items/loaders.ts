@@ -5,7 +5,9 @@ import { listItemsOfOrders, listOrderItems, type OrderItemPage, type PageRequest
 import { type Cancellation, type OrderItem, parseOrderItemId } from './orderItem.ts';
 import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
 
-/** At most this many list queries per request, so one request cannot drain the pool. A list with a selective filter is slow. */
+/**
+ * At most this many list queries per request, so one request cannot drain the pool. A list with a selective filter is slow.
+ */
 const MAX_LISTS_AT_A_TIME = 2;
 
 /** Two batches overlap: the database works on one while the service sends the answers of the other. */

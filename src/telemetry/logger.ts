@@ -7,8 +7,8 @@ const BUFFER_BYTES = 4_096;
 const FLUSH_MS = 100;
 
 /**
- * Creates a logger that writes JSON lines to standard output. Callers name each value that they log: never a token, a reason or
- * a note.
+ * Creates a logger that writes JSON lines to standard output. Callers name each value that they log: never a token, a reason
+ * or a note.
  */
 export function createLogger(level: LogLevel): Logger {
   const options: LoggerOptions = {
@@ -24,8 +24,8 @@ export function createLogger(level: LogLevel): Logger {
 }
 
 /**
- * Prevents log injection. JSON escapes only ASCII control characters, but terminals obey others and some readers split lines at
- * them.
+ * Prevents log injection. JSON escapes only ASCII control characters, but terminals obey others and some readers split lines
+ * at them.
  */
 function escapeControls(line: string): string {
   return line.replace(

@@ -51,8 +51,8 @@ const SAMPLERS: Record<SamplerName, (ratio: number) => Sampler> = {
 };
 
 /**
- * Sends spans to a collector in the background, as Protocol Buffers with OTLP over HTTP. The SDK buffers 2,048 spans and drops
- * further ones.
+ * Sends spans to a collector in the background, as Protocol Buffers with OTLP over HTTP. The SDK buffers 2,048 spans and
+ * drops further ones.
  */
 export function startTracing({ endpoint, sampler, ratio }: TracingConfig, logger: Logger): Tracing {
   logDiagnostics(logger);
@@ -104,7 +104,9 @@ function nameSpan({ method, route }: TracedRequest): string {
   return route === null ? known : `${known} ${route}`;
 }
 
-/** Omits `url.path`, which the semantic conventions require, because a path can hold ids and whatever a client puts there. */
+/**
+ * Omits `url.path`, which the semantic conventions require, because a path can hold ids and whatever a client puts there.
+ */
 function describeRequest({ method, route }: TracedRequest): Attributes {
   return {
     'http.request.method': KNOWN_METHODS.has(method) ? method : '_OTHER',

@@ -42,7 +42,8 @@ const environment = z.object({
 });
 
 /**
- * Reads OpenTelemetry's variables. It ignores them if there is no endpoint, because a machine can have them for other services.
+ * Reads OpenTelemetry's variables. It ignores them if there is no endpoint, because a machine can have them for other
+ * services.
  *
  * @param given the variables that are set.
  */

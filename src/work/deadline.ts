@@ -39,8 +39,8 @@ export function currentSpan(): Span | null {
 }
 
 /**
- * Runs an action with a deadline for all of its statements. A statement that is running at the deadline is given up, and none
- * starts after it.
+ * Runs an action with a deadline for all of its statements. A statement that is running at the deadline is given up, and
+ * none starts after it.
  *
  * @param time the deadline, as a time of {@link Clock.now}.
  */

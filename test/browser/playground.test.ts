@@ -75,7 +75,8 @@ describeInBrowser('the playground', () => {
     const { page } = visited;
     await page.locator('.graphiql-query-editor .view-lines').click();
     await page.keyboard.press('Control+A');
-    // As if it was pasted: GraphiQL writes down what was typed whenever there is a pause, in two places, one after the other.
+    // As if it was pasted: GraphiQL writes down what was typed whenever there is a pause, in two places, one after the
+    // other.
     const mine = 'query Mine { orderItems(first: 1) { pageInfo { hasNextPage } } }';
     await page.keyboard.insertText(mine);
     await page.getByRole('button', { name: 'Mine', exact: true }).waitFor();

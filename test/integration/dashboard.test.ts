@@ -25,9 +25,10 @@ const SCRAPE_LABELS = ['job', 'instance'];
 
 /**
  * Metrics that the service does not make, with their labels: Prometheus' own
- * (https://prometheus.io/docs/concepts/jobs_instances/, https://prometheus.io/docs/prometheus/latest/configuration/alerting_rules/),
- * and Apollo Router's, as its documentation (Router Instruments, Prometheus exporter) and its integration tests
- * (apollo-router/tests/integration/telemetry/metrics.rs) name them.
+ * (https://prometheus.io/docs/concepts/jobs_instances/,
+ * https://prometheus.io/docs/prometheus/latest/configuration/alerting_rules/), and Apollo Router's, as its documentation
+ * (Router Instruments, Prometheus exporter) and its integration tests (apollo-router/tests/integration/telemetry/metrics.rs)
+ * name them.
  */
 const FOREIGN: ReadonlyMap<string, readonly string[]> = new Map([
   ['up', []],

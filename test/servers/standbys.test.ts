@@ -6,7 +6,8 @@ import { anOrderItem } from '../support/orderItems.ts';
 import { startTestService, type TestService } from '../support/testService.ts';
 
 /*
- * A real standby that follows a real primary, and two instances of the service that write to the one and read from the other.
+ * A real standby that follows a real primary, and two instances of the service that write to the one and read from the
+ * other.
  */
 
 const volume = await openVolume();

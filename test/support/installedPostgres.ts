@@ -7,7 +7,10 @@ import { promisify } from 'node:util';
 import { findFreePort } from '../../src/embedded-postgres/postgresProcesses.ts';
 
 /** The folder of a PostgreSQL that the machine has with its client programs, or undefined. */
-export const INSTALLED_POSTGRES = globSync('/usr/lib/postgresql/*/bin/pg_dump').sort().map(path.dirname).at(-1);
+export const INSTALLED_POSTGRES = globSync('/usr/lib/postgresql/*/bin/pg_dump')
+  .sort()
+  .map((program) => path.dirname(program))
+  .at(-1);
 
 const NOBODY = 65_534;
 
@@ -24,7 +27,7 @@ export async function startInstalledPostgres(programs: string): Promise<Installe
   const isRoot = process.getuid?.() === 0;
   if (isRoot) await chown(folder, NOBODY, NOBODY);
   else await chmod(folder, 0o700);
-  const run: InstalledPostgres['run'] = async (command, environment = {}) => {
+  const run = async (command: string, environment: Readonly<Record<string, string>> = {}): Promise<string> => {
     const user = isRoot ? ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'] : [];
     const [program = 'sh', ...args] = [...user, 'sh', '-c', command];
     const { stdout } = await promisify(execFile)(program, args, {

@@ -34,7 +34,9 @@ export interface Scraping {
   readonly interval: string;
 }
 
-/** Starts a Prometheus with the project's configuration, which asks others, and oftener; the end of the test file stops it. */
+/**
+ * Starts a Prometheus with the project's configuration, which asks others, and oftener; the end of the test file stops it.
+ */
 export async function startPrometheus({ targets, interval }: Scraping): Promise<Prometheus> {
   const folder = await mkdtemp(path.join(tmpdir(), 'order-items-prometheus-'));
   const config = readPrometheusConfig();

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { requireScope } from '../../auth/caller.ts';
-import { type AccessHooks, callerOf } from '../../http/access.ts';
-import { Failure, failureOf } from '../../http/failures.ts';
+import { type AccessHooks, getCaller } from '../../http/access.ts';
+import { Failure, toFailure } from '../../http/failures.ts';
 import { reportOutcome } from '../../http/server.ts';
 import type { CancelOrderItems } from '../cancelOrderItems.ts';
 import type { Cancelled, CancelOutcome } from '../judgeCancels.ts';
@@ -44,7 +44,7 @@ export async function addLineItemRoutes(
         ...access.admit,
         access.requireCaller,
         async (request) => {
-          requireScope(callerOf(request), 'order-items:cancel');
+          requireScope(getCaller(request), 'order-items:cancel');
         },
       ],
       handler: async (request, reply) => {
@@ -75,7 +75,7 @@ async function cancelOne(request: FastifyRequest, id: string, cancel: CancelOrde
   const [outcome] = await cancel({
     ...statement,
     ids: [id],
-    cancelledBy: callerOf(request).subject,
+    cancelledBy: getCaller(request).subject,
     channel: 'rest',
     requestId: request.id,
   });
@@ -97,7 +97,7 @@ function sendCancelled({ orderItem, cancellation }: Cancelled, reply: FastifyRep
 function bodyOf({ body, headers }: FastifyRequest): { reason?: unknown; note?: unknown } | null {
   if (!Buffer.isBuffer(body) || body.length === 0) return null;
   const mediaType = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
-  if (mediaType !== 'application/json') throw failureOf({ statusCode: 415 });
+  if (mediaType !== 'application/json') throw toFailure({ statusCode: 415 });
   const parsed = parseJson(body);
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw new Failure('bad_request', validationFailure('the body is not a JSON object'));

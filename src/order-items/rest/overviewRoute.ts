@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { DataSource } from 'typeorm';
 import { requireScope } from '../../auth/caller.ts';
-import { type AccessHooks, callerOf } from '../../http/access.ts';
+import { type AccessHooks, getCaller } from '../../http/access.ts';
 import { ORDER_ITEM_STATUSES, type OrderItemStatus } from '../orderItem.ts';
 
 const RECENT = 5;
@@ -21,7 +21,7 @@ export function addOverviewRoute(server: FastifyInstance, { dataSource, access }
       ...access.admit,
       access.requireCaller,
       async (request) => {
-        requireScope(callerOf(request), 'order-items:read');
+        requireScope(getCaller(request), 'order-items:read');
       },
     ],
     handler: async () => {

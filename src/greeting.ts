@@ -1,8 +1,8 @@
 import { notCancelableSql } from './order-items/eligibility.ts';
 import type { Service } from './service.ts';
 
-/** What a developer sees once the service is up: where the doors are, a token, and a cancel of a real item through each. */
-export async function greeting({ url, dataSource, developmentIssuer, hasPages }: Service): Promise<string> {
+/** Writes the greeting for developers: the doors, a token, and a command that cancels an item through each door. */
+export async function writeGreeting({ url, dataSource, developmentIssuer, hasPages }: Service): Promise<string> {
   const doors = [
     '',
     ...(hasPages ? [`  Open      ${url}   (a playground and an API reference are one click away)`] : []),

@@ -1,57 +1,73 @@
 import { InvalidConfig, readConfig } from './config.ts';
+import { writeGreeting } from './greeting.ts';
 import { startService, type Service } from './service.ts';
 import { createLogger } from './telemetry/logger.ts';
-import { greeting } from './greeting.ts';
+import { systemClock } from './work/clock.ts';
 
-/** npm passes a terminal's Ctrl-C on although the service has had it: a repeat this soon is the same signal. */
+/** npm forwards a terminal's Ctrl-C, which the service has already received. A repeat this soon is the same signal. */
 const SAME_SIGNAL_MS = 1_000;
 
-async function main(): Promise<void> {
+/** The life of the process. A start that is interrupted gives up by itself. */
+type Phase =
+  | { readonly name: 'starting' }
+  | { readonly name: 'serving'; readonly service: Service }
+  | { readonly name: 'stopping'; readonly service: Service | null; readonly since: number };
+
+async function main(clock = systemClock): Promise<void> {
   const config = readConfig(process.env);
   const logger = createLogger(config.logLevel);
   const abort = new AbortController();
-  let service: Service | null = null;
-  let firstSignalAt: number | null = null;
+  let phase = { name: 'starting' } as Phase;
 
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (firstSignalAt === null) {
-      firstSignalAt = performance.now();
-      logger.info({ signal }, 'stopping');
-      abort.abort();
-      void end(0);
-    } else if (performance.now() - firstSignalAt > SAME_SIGNAL_MS) {
-      logger.warn({ signal }, 'stopping at once');
-      service?.stopWithoutWaiting();
-      process.exit(1);
+    switch (phase.name) {
+      case 'starting':
+      case 'serving': {
+        const service = phase.name === 'serving' ? phase.service : null;
+        phase = { name: 'stopping', service, since: clock.now() };
+        logger.info({ signal }, 'stopping');
+        abort.abort();
+        if (service !== null) void stop(service, 0);
+        break;
+      }
+      case 'stopping':
+        if (clock.now() - phase.since <= SAME_SIGNAL_MS) return;
+        logger.warn({ signal }, 'stopping at once');
+        phase.service?.stopWithoutWaiting();
+        process.exit(1);
     }
   };
-  /** While the service is starting there is nothing to stop yet: the start gives up by itself, and exits then. */
-  const end = async (code: number): Promise<void> => {
+  const stop = async (service: Service, code: number): Promise<void> => {
     try {
-      if (service === null) return;
       await service.stop();
       logger.info('stopped');
       process.exit(code);
     } catch (error) {
-      logger.fatal({ err: error }, 'the service did not stop as it should');
+      logger.fatal({ err: error }, 'the service did not stop cleanly');
       process.exit(1);
     }
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
 
   try {
-    service = await startService(config, { logger, signal: abort.signal });
-    if (!config.production) process.stdout.write(await greeting(service));
+    const service = await startService(config, { logger, signal: abort.signal });
+    if (phase.name === 'stopping') {
+      await stop(service, 0);
+      return;
+    }
+    phase = { name: 'serving', service };
+    if (!config.production) process.stdout.write(await writeGreeting(service));
     logger.info({ url: service.url }, 'serving');
   } catch (error) {
     const code = abort.signal.aborted ? 0 : 1;
     if (code === 1) logger.fatal({ err: error }, 'the service did not start');
-    await end(code);
-    process.exit(code);
+    if (phase.name === 'serving') await stop(phase.service, code);
+    // A service that is stopping exits when it has stopped.
+    if (phase.name !== 'stopping' || phase.service === null) process.exit(code);
   }
 }
 
-// Whoever reads the output may stop reading; that is no reason to stop serving.
+// The reader of the output can go away. The service keeps serving.
 process.stdout.on('error', () => undefined);
 
 await main().catch((error: unknown) => {

@@ -24,6 +24,7 @@ import { createErrorFormatter, reportGraphQL } from './graphql/errors.ts';
 import { addGraphQLRoute, requireRouterSecret } from './graphql/graphqlRoute.ts';
 import { addHealthRoutes } from './http/health.ts';
 import { inlineTrace } from './graphql/inlineTrace.ts';
+import { drain, listen } from './http/listen.ts';
 import { addMetricsRoute } from './http/metricsRoute.ts';
 import { createServer, reportOutcome } from './http/server.ts';
 import { allowCaching, CacheTags } from './order-items/graphql/cacheTags.ts';
@@ -40,33 +41,37 @@ import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import type { Tracing } from './work/span.ts';
 
-/** A service that is serving. */
+/** A running service. */
 export interface Service {
-  /** Where it listens, such as `http://127.0.0.1:4001`. */
+  /** The address on which it listens, such as `http://127.0.0.1:4001`. */
   readonly url: string;
   readonly dataSource: DataSource;
-  /** Null where tokens come from an issuer elsewhere. */
+  /** Null if tokens come from an external issuer. */
   readonly developmentIssuer: DevelopmentIssuer | null;
-  /** Whether people may look at it with a browser. */
+  /** Whether it serves pages for people. */
   readonly hasPages: boolean;
-  /** Stops accepting, finishes what is in flight (10 s at most), releases everything; twice is once. */
+  /**
+   * Refuses new requests, finishes those in flight (10 s at most) and releases everything. A second call waits for the
+   * first.
+   */
   readonly stop: () => Promise<void>;
-  /** Lets go of what would outlive the process; for one that is about to end without waiting. */
+  /** Stops the embedded database without waiting, for a process that is about to exit. */
   readonly stopWithoutWaiting: () => void;
 }
 
 export interface ServiceDependencies {
   readonly logger: Logger;
-  /** Ends a start that is under way. */
+  /** Aborts a start. */
   readonly signal?: AbortSignal;
 }
 
-const DRAIN_TIMEOUT_MS = 10_000;
+/** The life of a started service. */
+type Phase = { readonly name: 'serving' } | { readonly name: 'draining'; readonly stopped: Promise<void> };
 
 /**
  * Starts the whole service: database, migrations, both doors.
  *
- * @throws whatever keeps it from starting; what it had opened by then is released.
+ * @throws if it cannot start. It releases everything that it has opened.
  */
 export async function startService(config: Config, dependencies: ServiceDependencies): Promise<Service> {
   const { logger, signal } = dependencies;
@@ -77,20 +82,20 @@ export async function startService(config: Config, dependencies: ServiceDependen
 
   const tracing = await loadTracing(config, logger);
   opened.defer(() => tracing?.stop());
-  const connections = connectionsOf(config);
+  const connections = readConnectionOptions(config);
   const dataSource = await connect({ ...connections, url: database.url }, dependencies);
   opened.defer(() => dataSource.destroy());
   const standbys = openStandbys(config.databaseReadUrls, connections, (error) => {
-    logger.warn({ err: error }, 'a standby cannot be reached');
+    logger.warn({ err: error }, 'a standby is unreachable');
   });
   opened.use(standbys);
-  await demonstrate(dataSource, database, config, logger);
+  await fillEmptyDatabase(dataSource, database, config, logger);
   signal?.throwIfAborted();
 
   const developmentIssuer = config.auth === null ? await openDevelopmentIssuer(config.dataDir) : null;
   const apollo = await startApollo(config, logger);
   opened.defer(() => apollo.stop());
-  let draining = false;
+  let phase: Phase = { name: 'serving' };
   const metrics = createMetrics();
   const server = await createServer({
     ...config,
@@ -98,29 +103,26 @@ export async function startService(config: Config, dependencies: ServiceDependen
     logger,
     metrics,
     tracing,
-    isDraining: () => draining,
+    isDraining: () => phase.name === 'draining',
   });
-  opened.defer(() => close(server));
+  opened.defer(() => drain(server));
   addMetricsRoute(server, metrics);
   metrics.watchPool(() => readPoolState(dataSource));
   const reader = createReader(dataSource, standbys.dataSources, metrics.observeRead);
   await addRoutes(server, { config, dataSource, reader, developmentIssuer, apollo, metrics });
-  await server.listen({ port: config.port, host: config.host }).catch((error: unknown) => {
-    throw new Error(`It cannot listen on HOST ${config.host}, PORT ${config.port}.`, { cause: error });
-  });
+  await listen(server, config);
   signal?.throwIfAborted();
 
   const { port } = server.server.address() as AddressInfo;
   const running = opened.move();
-  let stopped: Promise<void> | undefined;
   return {
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
     dataSource,
     developmentIssuer,
     hasPages: config.playground,
     stop: () => {
-      draining = true;
-      return (stopped ??= running.disposeAsync());
+      if (phase.name === 'serving') phase = { name: 'draining', stopped: running.disposeAsync() };
+      return phase.stopped;
     },
     stopWithoutWaiting: () => {
       database.stopWithoutWaiting();
@@ -128,7 +130,7 @@ export async function startService(config: Config, dependencies: ServiceDependen
   };
 }
 
-function connectionsOf(config: Config): Omit<DataSourceOptions, 'url'> {
+function readConnectionOptions(config: Config): Omit<DataSourceOptions, 'url'> {
   return {
     entities: Object.values(entities),
     poolSize: config.databasePoolSize,
@@ -138,7 +140,7 @@ function connectionsOf(config: Config): Omit<DataSourceOptions, 'url'> {
   };
 }
 
-/** Migrates the database and connects to it; one that is not there yet is waited for. */
+/** Migrates the database and connects to it. Waits for a database that is not reachable yet. */
 function connect(options: DataSourceOptions, { logger, signal }: ServiceDependencies): Promise<DataSource> {
   const attempt = async (): Promise<DataSource> => {
     const migrations = await migrateDatabase(options.url, options);
@@ -149,13 +151,13 @@ function connect(options: DataSourceOptions, { logger, signal }: ServiceDependen
     return dataSource;
   };
   const onAbsent = (error: unknown): void => {
-    logger.warn({ err: error }, 'the database is not there yet');
+    logger.warn({ err: error }, 'the database is not reachable yet');
   };
   return retryAbsence(attempt, onAbsent, signal);
 }
 
-/** Fills an embedded database that has no items with the demonstration's. */
-async function demonstrate(
+/** Loads the demonstration data into an embedded database without items. */
+async function fillEmptyDatabase(
   dataSource: DataSource,
   { url, embedded }: Database,
   config: Config,
@@ -213,7 +215,7 @@ async function addRoutes(
   },
 ): Promise<void> {
   const access = await addAccess(server, {
-    verifyToken: verifierOf(config, developmentIssuer, metrics),
+    verifyToken: createVerifier(config, developmentIssuer, metrics),
     rateLimitPerMinute: config.rateLimitPerMinute,
   });
   addHealthRoutes(server, () => isMigrated(dataSource));
@@ -259,30 +261,25 @@ async function addRoutes(
   });
 }
 
-/** The pages bring megabytes of scripts along, so they are not even loaded where they are not served. */
+/** Loads the pages only if they are served, because their modules are large. */
 async function loadPages(server: FastifyInstance, options: PagesOptions): Promise<onRequestHookHandler> {
   const { addPages } = await import('./pages/pages.ts');
   return addPages(server, options);
 }
 
-/** Where nothing is traced, nothing of what traces is loaded. */
+/** Loads tracing only if it is configured. */
 async function loadTracing({ tracing }: Config, logger: Logger): Promise<Tracing | null> {
   if (tracing === null) return null;
   const { startTracing } = await import('./telemetry/openTelemetry.ts');
   return startTracing(tracing, logger);
 }
 
-function verifierOf({ auth }: Config, developmentIssuer: DevelopmentIssuer | null, metrics: Metrics): TokenVerifier {
+function createVerifier(
+  { auth }: Config,
+  developmentIssuer: DevelopmentIssuer | null,
+  metrics: Metrics,
+): TokenVerifier {
   if (auth !== null) return createTokenVerifier(auth, metrics);
   if (developmentIssuer !== null) return createDevelopmentTokenVerifier(developmentIssuer, metrics);
-  throw new Error('There is no issuer of tokens.');
-}
-
-/** Waits for the requests in flight, and cuts off those that take longer than they may. */
-async function close(server: FastifyInstance): Promise<void> {
-  const timer = setTimeout(() => {
-    server.server.closeAllConnections();
-  }, DRAIN_TIMEOUT_MS);
-  await server.close();
-  clearTimeout(timer);
+  throw new Error('No issuer of tokens is configured.');
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { encodeCursor } from '../../src/order-items/cursors.ts';
-import { blockersOf } from '../../src/order-items/eligibility.ts';
+import { findBlockers } from '../../src/order-items/eligibility.ts';
 import type { CancellationChannel, OrderItem } from '../../src/order-items/orderItem.ts';
 
 /** What the answers need of an item. */
@@ -105,12 +105,12 @@ export async function cancelItem(pool: pg.Pool, { id, reason, channel }: CancelI
 export function refusalOf(item: Pick<Item, 'status' | 'isPreOrder'> | null): Outcome {
   return item === null
     ? { code: 'NOT_FOUND', message: 'Order item with provided UUID was not found.' }
-    : { code: 'NOT_CANCELABLE', message: blockersOf(item)[0]?.message ?? '' };
+    : { code: 'NOT_CANCELABLE', message: findBlockers(item)[0]?.message ?? '' };
 }
 
 /** An item as the answers show it. */
 export function shownItem(item: Item): object {
-  const blockers = blockersOf(item);
+  const blockers = findBlockers(item);
   return {
     id: item.id,
     status: item.status.toUpperCase(),

@@ -1,7 +1,7 @@
 import DataLoader from 'dataloader';
 import type { GraphQLFieldResolver } from 'graphql';
 import type pg from 'pg';
-import { blockersOf } from '../../src/order-items/eligibility.ts';
+import { findBlockers } from '../../src/order-items/eligibility.ts';
 import { cancelItem, type Item, pageOf, readItems, readOrder, shownOutcome } from './orderItems.ts';
 
 /** What the workloads ask for of the service's schema, without descriptions and directives. */
@@ -61,7 +61,7 @@ export const itemFields = {
   status: ({ status }: Item): string => status.toUpperCase(),
   price: ({ priceAmount, priceCurrency }: Item): object => ({ amount: priceAmount, currency: priceCurrency }),
   cancelability: (item: Item): object => {
-    const blockers = blockersOf(item);
+    const blockers = findBlockers(item);
     return { cancelable: blockers.length === 0, blockers };
   },
 };

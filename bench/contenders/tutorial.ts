@@ -6,7 +6,7 @@ import DataLoader from 'dataloader';
 import { parse } from 'graphql';
 import { DataSource, In } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { blockersOf } from '../../src/order-items/eligibility.ts';
+import { findBlockers } from '../../src/order-items/eligibility.ts';
 import {
   orderItemCancellationEntity,
   orderItemEntity,
@@ -40,7 +40,7 @@ function createLoaders(): Loaders {
 function cancelItem({ id, reason, channel }: CancelInput): Promise<Outcome> {
   return dataSource.transaction(async (manager): Promise<Outcome> => {
     const item = await manager.findOne(orderItemEntity, { where: { id }, lock: { mode: 'pessimistic_write' } });
-    if (item === null || blockersOf(item).length > 0) return refusalOf(item);
+    if (item === null || findBlockers(item).length > 0) return refusalOf(item);
     const cancelledAt = new Date();
     const requestId = randomBytes(16).toString('hex');
     const cancellationId = uuidv7();

@@ -20,7 +20,7 @@ A bad line is reported on standard error as "line N: reason", and the rest goes 
 Exit code: 0 if every line went in, 2 if some were rejected, 1 if nothing could be imported.
 `;
 
-/** As a shell reports a program that a signal ended. */
+/** The exit codes with which shells report a program that a signal ended. */
 const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 
 try {
@@ -35,7 +35,7 @@ try {
     process.stderr.write(USAGE);
     process.exitCode = 1;
   } else {
-    // npm takes the flag for its own where it stands before the `--`, and hands it on like this.
+    // npm consumes a flag before the `--` and passes it on in this variable.
     const dryRun = values['dry-run'] || process.env['npm_config_dry_run'] === 'true';
     const counts = await importFile(file, dryRun);
     process.stdout.write(describe(counts, dryRun));
@@ -48,9 +48,9 @@ try {
 
 async function importFile(file: string, dryRun: boolean): Promise<ImportCounts> {
   await using opened = new AsyncDisposableStack();
-  const progress = showImportProgress(process.stderr, await sizeOf(file));
+  const progress = showImportProgress(process.stderr, await readFileSize(file));
   opened.defer(progress.stop);
-  // First, so that a file that is not usable is known before a database is started for it.
+  // Opening the file first reports an unusable file before a database starts for it.
   const rows = await readRows(file, progress.onRead);
   const config = readConfig(process.env);
   const database = await openDatabase(config);
@@ -58,7 +58,7 @@ async function importFile(file: string, dryRun: boolean): Promise<ImportCounts> 
   for (const [signal, exitCode] of Object.entries(SIGNAL_EXIT_CODES)) {
     process.once(signal, () => {
       progress.stop();
-      // The database takes back what is not committed when this process is gone.
+      // The database rolls back the transaction when this process has ended.
       database.stopWithoutWaiting();
       process.exit(exitCode);
     });
@@ -67,8 +67,8 @@ async function importFile(file: string, dryRun: boolean): Promise<ImportCounts> 
   return await importOrderItems(database.url, rows, { dryRun, onRejected: progress.onRejected });
 }
 
-/** For the progress bar: what is wrong with a file that has none, its reading tells. */
-async function sizeOf(file: string): Promise<number> {
+/** Reads the size for the progress bar. An unreadable file fails later, with a message. */
+async function readFileSize(file: string): Promise<number> {
   return stat(file).then(
     ({ size }) => size,
     () => 0,

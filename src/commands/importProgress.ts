@@ -1,7 +1,7 @@
 import { SingleBar } from 'cli-progress';
 import type { Defective } from '../import/readLines.ts';
 
-/** What a user sees while an import runs. */
+/** The output while an import runs. */
 export interface ImportProgress {
   readonly onRead: (bytes: number) => void;
   readonly onRejected: (rejected: Defective) => void;
@@ -9,19 +9,19 @@ export interface ImportProgress {
 }
 
 const ERASE_LINE = '\r\u001b[K';
-/** The bar goes back there at its end. */
+/** The bar returns the cursor to this position at its end. */
 const SAVE_CURSOR = '\u001b7';
 
-/** Reports rejected lines on the stream, below them a bar where the stream is a terminal. */
+/** Writes rejected lines to the stream and, on a terminal, a progress bar below them. */
 export function showImportProgress(stream: NodeJS.WriteStream, totalBytes: number): ImportProgress {
   const bar = new SingleBar({
     stream,
     format: '{phase} [{bar}] {percentage}% | {duration_formatted}',
-    // A rejected line takes the place of the bar, which then has to be drawn on the next, and may be a long one.
+    // A rejected line overwrites the bar, which is then drawn again below. The line can wrap.
     forceRedraw: true,
     linewrap: true,
     clearOnComplete: true,
-    // The command ends itself on a signal.
+    // The command handles signals itself.
     gracefulExit: false,
   });
   const hasBar = stream.isTTY;

@@ -24,7 +24,7 @@ try {
     process.stdout.write(USAGE);
   } else {
     const issuer = await openDevelopmentIssuer(config.dataDir);
-    // npm takes the option for its own where it stands before the `--`, and hands it on like this.
+    // npm consumes an option before the `--` and passes it on in this variable.
     const scope = values.scope ?? process.env['npm_config_scope'];
     const token = await issuer.issueToken({
       ...(values.subject === undefined ? {} : { subject: values.subject }),

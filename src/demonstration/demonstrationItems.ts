@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto';
 import type { FileRow } from '../import/orderItemTable.ts';
 import { ORDER_ITEM_STATUSES, type OrderItemStatus } from '../order-items/orderItem.ts';
-import { orderItemIdOf, type RetailLine } from './retailLines.ts';
+import { toOrderItemId, type RetailLine } from './retailLines.ts';
 
-/** How many of a hundred products, by their hash, were not released when they were ordered. */
+/** The percentage of products that were not released when they were ordered. A hash selects them. */
 const UNRELEASED_PERCENT = 25;
 
-/** The day after the last order of the file, and the number of days over which releases are spread from then on. */
+/** The day after the last order of the file, and the number of days over which the releases spread. */
 const FIRST_RELEASE = '2010-12-06';
 const RELEASE_DAYS = 120;
 
 type StatusPercents = Readonly<Record<OrderItemStatus, number>>;
 
-/** Out of stock until its release, so most of what is sold before that is still open. */
+/** Statuses of items before their release. Most of them are open. */
 const PRE_ORDERED: StatusPercents = {
   pending: 60,
   on_hold: 16,
@@ -31,23 +31,23 @@ const IN_STOCK: StatusPercents = {
   returned: 6,
 };
 
-/** The order lines as order items, by the rules that the README beside this file states. */
-export function demonstrationItems(lines: readonly RetailLine[]): FileRow[] {
+/** Converts order lines to order items, by the rules in the README of this folder. */
+export function createDemonstrationItems(lines: readonly RetailLine[]): FileRow[] {
   return lines.filter(({ kind }) => kind === 'order').map(toItem);
 }
 
 function toItem(line: RetailLine): FileRow {
-  const isPreOrder = percentOf(`product ${line.product}`) < UNRELEASED_PERCENT;
+  const isPreOrder = hashToPercent(`product ${line.product}`) < UNRELEASED_PERCENT;
   return {
     line: line.line,
     values: {
-      id: orderItemIdOf(line),
+      id: toOrderItemId(line),
       order_id: line.invoice,
       product_id: line.product,
       external_id: line.externalId,
-      status: statusOf(line, isPreOrder ? PRE_ORDERED : IN_STOCK),
+      status: chooseStatus(line, isPreOrder ? PRE_ORDERED : IN_STOCK),
       is_pre_order: String(isPreOrder),
-      release_date: isPreOrder ? releaseDateOf(line.product) : null,
+      release_date: isPreOrder ? chooseReleaseDate(line.product) : null,
       quantity: String(line.quantity),
       price_amount: line.unitPrice,
       price_currency: 'GBP',
@@ -56,14 +56,14 @@ function toItem(line: RetailLine): FileRow {
   };
 }
 
-function releaseDateOf(product: string): string {
+function chooseReleaseDate(product: string): string {
   const date = new Date(FIRST_RELEASE);
-  date.setUTCDate(date.getUTCDate() + (hashOf(`release ${product}`) % RELEASE_DAYS));
+  date.setUTCDate(date.getUTCDate() + (hash(`release ${product}`) % RELEASE_DAYS));
   return date.toISOString().slice(0, 10);
 }
 
-function statusOf({ externalId }: RetailLine, percents: StatusPercents): OrderItemStatus {
-  let rest = percentOf(`status ${externalId}`);
+function chooseStatus({ externalId }: RetailLine, percents: StatusPercents): OrderItemStatus {
+  let rest = hashToPercent(`status ${externalId}`);
   for (const status of ORDER_ITEM_STATUSES) {
     rest -= percents[status];
     if (rest < 0) return status;
@@ -71,11 +71,11 @@ function statusOf({ externalId }: RetailLine, percents: StatusPercents): OrderIt
   throw new Error('The percents of the statuses do not add up to 100.');
 }
 
-function percentOf(text: string): number {
-  return hashOf(text) % 100;
+function hashToPercent(text: string): number {
+  return hash(text) % 100;
 }
 
-/** A whole number that depends on the text alone. */
-function hashOf(text: string): number {
+/** Returns a whole number that depends on the text alone. */
+function hash(text: string): number {
   return createHash('sha256').update(text).digest().readUInt32BE();
 }

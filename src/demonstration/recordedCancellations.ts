@@ -1,29 +1,29 @@
-import { orderItemIdOf, type RetailLine } from './retailLines.ts';
+import { toOrderItemId, type RetailLine } from './retailLines.ts';
 
-/** A cancellation that a customer really made: one `C` line of the file. */
+/** A real customer's cancellation: a `C` line of the file. */
 export interface RecordedCancellation {
-  /** Of the `C` line itself. */
+  /** The id of the `C` line. */
   readonly externalId: string;
-  /** The item that it cancels; an id that no item has where the order is older than the file. */
+  /** The cancelled item. No item has this id if the order is older than the file. */
   readonly orderItemId: string;
 }
 
 /**
- * The cancellations of the file, to be replayed in its order. The file does not say which line one takes back, so it is
- * the latest earlier order line of the same customer and product, of at least its quantity, that no earlier one claims.
+ * Finds the cancellations of the file, in its order. The file does not name the cancelled line. So each takes the latest
+ * earlier order line of the same customer and product with at least its quantity that no earlier cancellation has taken.
  */
-export function recordedCancellations(lines: readonly RetailLine[]): RecordedCancellation[] {
+export function findRecordedCancellations(lines: readonly RetailLine[]): RecordedCancellation[] {
   const claimed = new Set<RetailLine>();
   return lines
     .filter(({ kind }) => kind === 'cancellation')
     .map((cancellation) => {
-      const original = lines.findLast((line) => isOrderOf(line, cancellation) && !claimed.has(line));
+      const original = lines.findLast((line) => matchesOrder(line, cancellation) && !claimed.has(line));
       if (original !== undefined) claimed.add(original);
-      return { externalId: cancellation.externalId, orderItemId: orderItemIdOf(original ?? cancellation) };
+      return { externalId: cancellation.externalId, orderItemId: toOrderItemId(original ?? cancellation) };
     });
 }
 
-function isOrderOf(line: RetailLine, cancellation: RetailLine): boolean {
+function matchesOrder(line: RetailLine, cancellation: RetailLine): boolean {
   return (
     line.kind === 'order' &&
     line.line < cancellation.line &&

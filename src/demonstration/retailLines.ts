@@ -6,31 +6,31 @@ import { readLines } from '../import/readLines.ts';
 /** One line of an invoice in `online-retail-10k.csv`, described in the README beside it. */
 export interface RetailLine {
   readonly kind: 'order' | 'cancellation' | 'write-off';
-  /** Its number in the file, whose header is line 1. */
+  /** The line's number in the file. The header is line 1. */
   readonly line: number;
-  /** Invoice and position in it, from 1, such as `536365:1`: the id that its source gave it. */
+  /** The invoice and the position in it, from 1, such as `536365:1`. */
   readonly externalId: string;
   readonly invoice: string;
   readonly product: string;
-  /** What the product is; empty where the file does not say. */
+  /** The product's description, or an empty text. */
   readonly description: string;
-  /** Less than 0 unless it is an order line. */
+  /** Negative unless it is an order line. */
   readonly quantity: number;
   /** `YYYY-MM-DD` */
   readonly date: string;
   readonly unitPrice: string;
-  /** Empty where nobody is known. */
+  /** Empty if the customer is unknown. */
   readonly customer: string;
-  /** Where the customer lives. */
+  /** The country of the customer. */
   readonly country: string;
 }
 
 const FILE = new URL('online-retail-10k.csv', import.meta.url);
 
-/** An arbitrary UUID that must never change: every id of the demonstration comes from it. */
+/** An arbitrary UUID that must never change, because every id of the demonstration derives from it. */
 const NAMESPACE = '710a12cc-7daf-402b-b3d6-200c11547002';
 
-/** Reads the whole file, in its order. */
+/** Reads all lines of the file in order. */
 export async function readRetailLines(): Promise<RetailLine[]> {
   const retailLines: RetailLine[] = [];
   const linesOfInvoice = new Map<string, number>();
@@ -50,7 +50,7 @@ export async function readRetailLines(): Promise<RetailLine[]> {
     const position = (linesOfInvoice.get(invoice) ?? 0) + 1;
     linesOfInvoice.set(invoice, position);
     retailLines.push({
-      kind: kindOf(invoice, Number(quantity)),
+      kind: classify(invoice, Number(quantity)),
       line: record.line,
       externalId: `${invoice}:${position}`,
       invoice,
@@ -66,18 +66,18 @@ export async function readRetailLines(): Promise<RetailLine[]> {
   return retailLines;
 }
 
-/** The id of the order item that a line is, or would be: always the same. */
-export function orderItemIdOf({ externalId }: RetailLine): string {
+/** Returns the id of a line's order item. It is the same in every database. */
+export function toOrderItemId({ externalId }: RetailLine): string {
   return uuidv5(externalId, NAMESPACE);
 }
 
-/** Stock that is written off is a negative line that nobody ordered, and that is not marked as a cancellation. */
-function kindOf(invoice: string, quantity: number): RetailLine['kind'] {
+/** Classifies a line. A negative line without the mark of a cancellation is a write-off of stock. */
+function classify(invoice: string, quantity: number): RetailLine['kind'] {
   if (invoice.startsWith('C')) return 'cancellation';
   return quantity < 0 ? 'write-off' : 'order';
 }
 
-/** @param date as the file writes it, d/m/yyyy. */
+/** @param date has the file's format, d/m/yyyy. */
 function isoDate(date: string): string {
   const [day = '', month = '', year = ''] = date.split('/');
   return `${year}-${month.padStart(2, '0')}-${day.padStart(2, '0')}`;

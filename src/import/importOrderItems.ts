@@ -17,36 +17,36 @@ import {
   UPSERT_STAGED,
 } from './stagedOrderItems.ts';
 
-/** What became of the rows of a file. */
+/** The results of an import, in rows. */
 export interface ImportCounts {
   readonly inserted: number;
   readonly updated: number;
-  /** They differ in nothing from what is stored, and were not touched. */
+  /** Rows that equal the stored items. The import does not touch those. */
   readonly unchanged: number;
   readonly rejected: number;
-  /** Among the updated and unchanged: the file says another status, but a cancelled item stays cancelled. */
+  /** Updated or unchanged items that stay cancelled although the file has another status. */
   readonly keptCancelled: number;
 }
 
 export interface ImportOptions {
-  /** Does everything, then takes it back. */
+  /** Does everything, then rolls back. */
   readonly dryRun?: boolean;
-  /** Is told of each row that does not go in, as soon as that is known. */
+  /** Called for each rejected row, as soon as it is rejected. */
   readonly onRejected?: (rejected: Defective) => void;
 }
 
-/** An arbitrary number that every import shares. */
+/** The advisory lock of imports, an arbitrary number. */
 const IMPORT_LOCK = 4_001_776_402;
 
-/** About what a socket takes at once: a message for each row would be a million of them. */
+/** Rows are sent in chunks of about the size of a socket's buffer, because a message per row is slow. */
 const COPY_CHUNK_LENGTH = 65_536;
 const REPEATED_BATCH = 1_000;
 
 /**
- * Writes rows into `order_item`, all of them in one transaction: new items are inserted, existing ones get what the
- * rows say of them. A defective row is told to `onRejected`, and the rest goes in.
+ * Imports rows into `order_item` in one transaction. It inserts new items and updates existing ones. It skips a defective
+ * row and passes it to `onRejected`.
  *
- * @throws whatever the rows throw or the database refuses; then nothing is written.
+ * @throws an error of the rows or of the database. Nothing is written then.
  */
 export async function importOrderItems(
   databaseUrl: string,
@@ -57,7 +57,7 @@ export async function importOrderItems(
     connectionString: await writableUrl(databaseUrl),
     application_name: 'order-items-import',
   });
-  // Whatever is under way when the connection is lost is told too.
+  // The running statement reports a lost connection.
   client.on('error', () => undefined);
   let rejected = 0;
   const reject = (defective: Defective): void => {
@@ -66,7 +66,7 @@ export async function importOrderItems(
   };
   try {
     await client.connect();
-    // An import takes as long as it takes, whatever limit the role or the database sets for requests.
+    // Limits that the role or the database sets for requests do not apply to an import.
     await client.query(
       'BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0',
     );
@@ -76,7 +76,7 @@ export async function importOrderItems(
     await pipeline(toCopyText(rows, reject), copy);
     const repeated = await rejectRepeated(client, reject);
     for (const statement of INDEX_STAGED) await client.query(statement);
-    // Imports take turns, so that none counts as inserted what another has just inserted.
+    // Imports run one at a time, so that each counts correctly which rows it inserted.
     await client.query('SELECT pg_advisory_xact_lock($1)', [IMPORT_LOCK]);
     await client.query(LOCK_DIFFERING);
     const { inserted, updated } = await queryRow<{ inserted: number; updated: number }>(client, UPSERT_STAGED);
@@ -85,9 +85,9 @@ export async function importOrderItems(
     const unchanged = copy.rowCount - repeated - inserted - updated;
     return { inserted, updated, unchanged, rejected, keptCancelled };
   } catch (error) {
-    throw refusalOf(error);
+    throw describeRefusal(error);
   } finally {
-    // Ends an open transaction too.
+    // The end of the session rolls back an open transaction.
     await client.end();
   }
 }
@@ -113,10 +113,10 @@ async function* toCopyText(
 }
 
 /**
- * Removes the rows whose id stands on an earlier line: the first counts. The database looks for them, because the ids
- * of a large file take too much memory here.
+ * Removes rows whose id is on an earlier line. The first line counts. The database finds them, because the ids of a large
+ * file would take too much memory here.
  *
- * @returns how many they were.
+ * @returns the number of removed rows.
  */
 async function rejectRepeated(client: pg.Client, reject: (defective: Defective) => void): Promise<number> {
   await client.query(`DECLARE repeated CURSOR FOR ${SELECT_REPEATED}`);
@@ -140,8 +140,8 @@ async function queryRow<Row extends pg.QueryResultRow>(client: pg.Client, statem
   return row;
 }
 
-/** A table that somebody brought along can have rules that no file format knows. Their names mean nothing to a user. */
-function refusalOf(error: unknown): unknown {
+/** Describes a violated rule of the database. A table brought along can have rules whose names mean nothing to a user. */
+function describeRefusal(error: unknown): unknown {
   if (!(error instanceof pg.DatabaseError) || !/^2[23]/.test(error.code ?? '')) return error;
   const detail = error.detail === undefined ? '' : ` ${error.detail}`;
   return new Error(`The database refused an order item by a rule of its own; nothing was written.${detail}`, {

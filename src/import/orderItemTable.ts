@@ -1,9 +1,9 @@
-/** A column of `order_item`, as an import fills it. */
+/** A column of `order_item` in an import. */
 export interface TableColumn {
   readonly sqlType: string;
   /**
-   * What a new row gets where the file leaves the column out: the table's own default, as SQL, which has to be said
-   * here because it can differ from row to row whether the file does. Null: the file may not leave it out.
+   * The table's default as SQL, for a new row without a value. The statement needs it because rows of one file can differ in
+   * the columns that they have. Null if the column is required.
    */
   readonly defaultSql: string | null;
   readonly nullable?: true;
@@ -27,7 +27,7 @@ export const COLUMN_NAMES = [
 
 export type ColumnName = (typeof COLUMN_NAMES)[number];
 
-/** The migrations make the table; a test holds that the defaults agree. */
+/** The columns of the table that the migrations create. A test compares the defaults. */
 export const COLUMNS: Readonly<Record<ColumnName, TableColumn>> = {
   id: { sqlType: 'uuid', defaultSql: null },
   order_id: { sqlType: 'text', defaultSql: null },
@@ -52,7 +52,7 @@ export function isColumnName(name: string): name is ColumnName {
   return NAMES.has(name);
 }
 
-/** What one record of a file says: undefined where it leaves the column out, null where it says that there is no value. */
+/** The values of a record. Undefined means that the record lacks the column, null that the value is empty. */
 export type RowValues = Partial<Record<ColumnName, string | null>>;
 
 export interface FileRow {

@@ -1,25 +1,25 @@
 import { type Defective, MAX_LINE_BYTES, type TextLine } from './readLines.ts';
 
 export interface CsvRecord {
-  /** The physical line on which the record starts. */
+  /** The line of the file on which the record starts. */
   readonly line: number;
   readonly fields: readonly string[];
 }
 
-/** One field and what ends it. @see https://www.rfc-editor.org/rfc/rfc4180 */
+/** A field and its separator. @see https://www.rfc-editor.org/rfc/rfc4180 */
 const FIELD = /(?:"([^"]*(?:""[^"]*)*)"|([^",]*))(,|$)/y;
 
 /**
- * Reads CSV after RFC 4180; blank lines are no records.
+ * Reads CSV in the form of RFC 4180. It skips blank lines.
  *
- * A quotation mark that is never closed would swallow the good lines after it, up to the next mark or the end of the
- * file. So a record whose marks do not fit costs only its first line, and reading goes on at the second. (csv-parse
- * has no such recovery, and counts a CRLF inside quotes as two lines.)
+ * An unclosed quotation mark would swallow the lines after it, up to the next mark or the end of the file. So a record with
+ * unbalanced marks costs only its first line, and reading goes on at the second. csv-parse has no such recovery, and counts
+ * a CRLF inside quotes as two lines.
  */
 export async function* readCsv(
   lines: AsyncIterable<TextLine | Defective>,
 ): AsyncGenerator<CsvRecord | Defective, void> {
-  /** Lines from the start of a record whose last quotation mark is still open. */
+  /** The lines of a record whose last quotation mark is still open. */
   const open: TextLine[] = [];
   for await (const line of lines) {
     if ('defect' in line) {
@@ -36,10 +36,10 @@ export async function* readCsv(
   yield* takeRecords(open, true);
 }
 
-/** Takes the records that are complete from the front of the lines; all that is left where no more lines belong. */
+/** Takes complete records from the front of the lines. At the end of the file, it takes everything. */
 function* takeRecords(lines: TextLine[], ended: boolean): Generator<CsvRecord | Defective, void> {
   for (let first = lines[0]; first !== undefined; first = lines[0]) {
-    const length = lengthOfRecord(lines);
+    const length = countRecordLines(lines);
     if (length === null && !ended && !isTooLong(lines)) return;
     const record = lines.slice(0, length ?? 0).map(({ text }) => text);
     const fields = length === null ? null : parseFields(withoutCarriageReturn(record.join('\n')));
@@ -49,8 +49,8 @@ function* takeRecords(lines: TextLine[], ended: boolean): Generator<CsvRecord | 
   }
 }
 
-/** The number of lines until every quotation mark has its partner; null where the last one has none. */
-function lengthOfRecord(lines: readonly TextLine[]): number | null {
+/** Counts the lines until all quotation marks are balanced. @returns null if they are not. */
+function countRecordLines(lines: readonly TextLine[]): number | null {
   let even = true;
   for (const [position, { text }] of lines.entries()) {
     for (let mark = text.indexOf('"'); mark !== -1; mark = text.indexOf('"', mark + 1)) even = !even;
@@ -63,7 +63,7 @@ function isTooLong(lines: readonly TextLine[]): boolean {
   return lines.reduce((sum, { text }) => sum + text.length, 0) > MAX_LINE_BYTES;
 }
 
-/** @returns null where a quotation mark is out of place. */
+/** Splits a record into fields. @returns null if a quotation mark is misplaced. */
 function parseFields(record: string): string[] | null {
   const fields: string[] = [];
   FIELD.lastIndex = 0;

@@ -1,26 +1,26 @@
 import { isUtf8 } from 'node:buffer';
 
-/** A line of a text file as an editor counts them, without its line feed; a carriage return before that is kept. */
+/** A line of a text file without its line feed. A carriage return before it stays. */
 export interface TextLine {
-  /** From 1. */
+  /** Counts from 1, as editors do. */
   readonly line: number;
   readonly text: string;
 }
 
-/** A line, or a record that starts on it, that cannot be used. */
+/** A line, or a record that starts on it, that cannot be imported. */
 export interface Defective {
   readonly line: number;
-  /** Why not, as a clause without a full stop. */
+  /** The reason, as a clause without a period. */
   readonly defect: string;
 }
 
-/** Several times what the longest values of an order item take, so that no file can fill the memory with one line. */
+/** Several times the length of the longest order item. The bound keeps a file from filling the memory with one line. */
 export const MAX_LINE_BYTES = 16_384;
 
 const LINE_FEED = 10;
 const BYTE_ORDER_MARK = '\ufeff';
 
-/** Splits a file into its lines. What is not text, or too long, costs only its own line. */
+/** Splits a file into lines. A line that is too long or not UTF-8 is defective, and reading goes on after it. */
 export async function* readLines(
   chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
 ): AsyncGenerator<TextLine | Defective, void> {
@@ -45,7 +45,7 @@ export async function* readLines(
   if (unfinished.length > 0 || dropped) yield toLine(line, unfinished, dropped);
 }
 
-/** @param dropped whether the line's beginning is gone because it was too long. */
+/** @param dropped whether the beginning of the line was dropped because it is too long. */
 function toLine(line: number, bytes: Buffer, dropped: boolean): TextLine | Defective {
   if (dropped || bytes.length > MAX_LINE_BYTES) return { line, defect: `it is longer than ${MAX_LINE_BYTES} bytes` };
   if (!isUtf8(bytes)) return { line, defect: 'it is not UTF-8' };

@@ -1,10 +1,10 @@
 import { type FileRow, isColumnName, type RowValues } from './orderItemTable.ts';
 import type { Defective, TextLine } from './readLines.ts';
 
-/** What may have more digits than the 15 that every floating-point number keeps. */
+/** Matches numbers that can have more than the 15 digits that a floating-point number keeps. */
 const LONG_NUMBER = /[\d.]{16}/;
 
-/** Reads one JSON object a line; blank lines are none. */
+/** Reads one JSON object per line. It skips blank lines. */
 export async function* readNdjson(
   lines: AsyncIterable<TextLine | Defective>,
 ): AsyncGenerator<FileRow | Defective, void> {
@@ -18,11 +18,11 @@ export async function* readNdjson(
   }
 }
 
-/** @returns the values, or the defect. */
+/** Parses a line. @returns the values, or the defect. */
 function parseValues(text: string): RowValues | string {
   let parsed: unknown;
   try {
-    // Asking for the source of each number takes six times as long, and few lines have a number that needs it.
+    // Reading the source of each number takes six times as long, and few lines need it.
     parsed = LONG_NUMBER.test(text) ? JSON.parse(text, withExactNumber) : JSON.parse(text);
   } catch {
     return 'it is not valid JSON';
@@ -37,7 +37,7 @@ function parseValues(text: string): RowValues | string {
   return values;
 }
 
-/** Keeps a long number as it is written. @see LONG_NUMBER */
+/** Keeps the text of a long number. @see LONG_NUMBER */
 function withExactNumber(_key: string, value: unknown, { source = '' }: { readonly source?: string } = {}): unknown {
   return typeof value === 'number' && LONG_NUMBER.test(source) ? source : value;
 }

@@ -12,7 +12,7 @@ import { type CsvRecord, readCsv } from './readCsv.ts';
 import { type Defective, readLines } from './readLines.ts';
 import { readNdjson } from './readNdjson.ts';
 
-/** The file as a whole cannot be imported. */
+/** The file cannot be imported at all. */
 class UnusableFile extends Error {
   constructor(file: string, defect: string, options?: ErrorOptions) {
     super(`${file} cannot be imported: ${defect}.`, options);
@@ -26,15 +26,15 @@ const FORMATS: Readonly<Record<string, Format>> = { '.csv': 'csv', '.ndjson': 'n
 
 const CHUNK_BYTES = 65_536;
 const OPENING_BRACE = 0x7b;
-/** White space and the bytes of a byte-order mark. */
+/** White space and the bytes of a UTF-8 byte-order mark. */
 const BEFORE_CONTENT: readonly number[] = [0x09, 0x0a, 0x0d, 0x20, 0xef, 0xbb, 0xbf];
 
 /**
- * Opens a file of order items, CSV with a header or NDJSON, and reads it row by row. The name's ending tells which;
- * where it tells nothing, NDJSON begins with a brace.
+ * Opens a file of order items and reads it row by row. The file is CSV with a header, or NDJSON. The extension decides.
+ * Without a known extension, a file that begins with a brace is NDJSON.
  *
- * @param onRead is told how many bytes have been read so far.
- * @throws UnusableFile before the first row, if the file cannot be read, is empty, or its header does not fit.
+ * @param onRead is called with the number of bytes that have been read so far.
+ * @throws UnusableFile before the first row, if the file is unreadable or empty, or if its header is invalid.
  */
 export async function readRows(
   file: string,
@@ -42,9 +42,9 @@ export async function readRows(
 ): Promise<AsyncIterable<FileRow | Defective>> {
   const chunks = readChunks(file, onRead);
   try {
-    const first = await firstOf(chunks, file);
+    const first = await readFirstChunk(chunks, file);
     const lines = readLines(startingWith(first, chunks));
-    const format = FORMATS[extname(file).toLowerCase()] ?? formatOf(first);
+    const format = FORMATS[extname(file).toLowerCase()] ?? detectFormat(first);
     return format === 'ndjson' ? readNdjson(lines) : await readCsvRows(readCsv(lines), file);
   } catch (error) {
     await chunks.return();
@@ -52,7 +52,7 @@ export async function readRows(
   }
 }
 
-async function firstOf(chunks: AsyncGenerator<Buffer, void>, file: string): Promise<Buffer> {
+async function readFirstChunk(chunks: AsyncGenerator<Buffer, void>, file: string): Promise<Buffer> {
   try {
     const { value, done } = await chunks.next();
     if (done !== true) return value;
@@ -78,11 +78,11 @@ async function* startingWith<T>(first: T, rest: AsyncIterable<T>): AsyncGenerato
   yield* rest;
 }
 
-function formatOf(chunk: Buffer): Format {
+function detectFormat(chunk: Buffer): Format {
   return chunk.find((byte) => !BEFORE_CONTENT.includes(byte)) === OPENING_BRACE ? 'ndjson' : 'csv';
 }
 
-/** Reads the header now, the rows later. */
+/** Reads the header at once and the rows later. */
 async function readCsvRows(
   records: AsyncGenerator<CsvRecord | Defective, void>,
   file: string,

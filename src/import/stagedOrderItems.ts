@@ -2,7 +2,7 @@ import { COLUMN_NAMES, COLUMNS, type ColumnName, type FileRow } from './orderIte
 
 const NULLABLE = COLUMN_NAMES.filter((name) => COLUMNS[name].nullable === true);
 
-/** Every row of the file, with null where the file leaves a column out; where null is also a value, a flag tells. */
+/** The staging table. A column that a row lacks is null. For nullable columns, a flag tells whether the row has a value. */
 export const CREATE_STAGED = `
   CREATE TEMPORARY TABLE staged (
     line bigint NOT NULL,
@@ -12,7 +12,7 @@ export const CREATE_STAGED = `
 
 export const COPY_STAGED = 'COPY staged FROM STDIN';
 
-/** Ids that stand on several lines, each with the first of these, which counts. */
+/** Ids on several lines, each with its first line, which counts. */
 const REPEATED_IDS = '(SELECT id, min(line) AS line FROM staged GROUP BY id HAVING count(*) > 1) AS first';
 const IS_REPEATED = 'staged.id = first.id AND staged.line > first.line';
 
@@ -27,8 +27,8 @@ export const INDEX_STAGED = ['CREATE UNIQUE INDEX ON staged (id)', 'ANALYZE stag
 const WRITTEN = COLUMN_NAMES.filter((name) => name !== 'id');
 const WRITTEN_LIST = WRITTEN.join(', ');
 
-/** What the file wants the column of an item to be: what it is where the file leaves it out. */
-function wanted(name: ColumnName, item: string): string {
+/** Returns SQL for the column's value after the import. A column that the file lacks keeps its value. */
+function valueAfterImport(name: ColumnName, item: string): string {
   if (name === 'status') {
     return `CASE WHEN ${item}.status = 'cancelled' THEN 'cancelled' ELSE COALESCE(staged.status, ${item}.status) END`;
   }
@@ -38,11 +38,14 @@ function wanted(name: ColumnName, item: string): string {
   return `COALESCE(staged.${name}, ${item}.${name})`;
 }
 
-/** What an update writes. The time is that of the write, so that it is not before that of a cancel it waited for. */
+/**
+ * Returns SQL for the updated column. The time is that of the write, so it is not before a cancel that the import waited
+ * for.
+ */
 function updated(name: ColumnName): string {
   if (name === 'version') return 'COALESCE(staged.version, item.version + 1)';
   if (name === 'updated_at') return 'COALESCE(staged.updated_at, clock_timestamp())';
-  return wanted(name, 'item');
+  return valueAfterImport(name, 'item');
 }
 
 function inserted(name: ColumnName): string {
@@ -51,13 +54,13 @@ function inserted(name: ColumnName): string {
 }
 
 function differs(item: string): string {
-  const file = WRITTEN.map((name) => wanted(name, item)).join(', ');
+  const file = WRITTEN.map((name) => valueAfterImport(name, item)).join(', ');
   return `(${file}) IS DISTINCT FROM (${WRITTEN.map((name) => `${item}.${name}`).join(', ')})`;
 }
 
 /**
- * Locks the items that differ, in id order, as a cancel does, so that neither waits for the other in a circle. One that
- * does not differ is neither locked nor written.
+ * Locks the items that differ in id order, as a cancel does, which prevents deadlocks. Items that do not differ are neither
+ * locked nor written.
  */
 export const LOCK_DIFFERING = `
   SELECT count(*) FROM (
@@ -66,11 +69,11 @@ export const LOCK_DIFFERING = `
   ) AS locked`;
 
 /**
- * The one upsert, in the order of the table's indexes: in that of the random ids it takes three times as long. What the
- * file leaves out, and whether the item is cancelled, is read from the row that is written: the row that the join saw
- * may have changed since.
+ * The upsert. It writes in the order of the table's indexes, because the order of random ids takes three times as long.
+ * Missing columns and the cancelled status come from the written row, because the row that the join read can have changed
+ * since.
  *
- * @returns SQL that gives `inserted` and `updated`. Its outer join sees the table as it was before.
+ * The statement returns `inserted` and `updated`. Its outer join sees the table as it was before.
  */
 export const UPSERT_STAGED = `
   WITH written AS (
@@ -86,7 +89,7 @@ export const UPSERT_STAGED = `
   SELECT count(*) FILTER (WHERE existing.id IS NULL)::float8 AS inserted, count(existing.id)::float8 AS updated
   FROM written LEFT JOIN order_item AS existing ON existing.id = written.id`;
 
-/** Items that the file wanted in another status, and that are cancelled all the same. */
+/** Counts items that stay cancelled although the file has another status. */
 export const COUNT_KEPT_CANCELLED = `
   SELECT count(*)::float8 AS "keptCancelled" FROM staged JOIN order_item ON order_item.id = staged.id
   WHERE staged.status <> 'cancelled' AND order_item.status = 'cancelled'`;
@@ -95,7 +98,7 @@ const SPECIAL = /[\\\t\n\r]/;
 const SPECIAL_EACH = /[\\\t\n\r]/g;
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
 
-/** One row as COPY reads it, in the order of the columns of the staging table. */
+/** Returns a row in the format of COPY, with the columns in the order of the staging table. */
 export function toCopyLine({ line, values }: FileRow): string {
   let text = String(line);
   for (const name of COLUMN_NAMES) text += `\t${escape(values[name])}`;

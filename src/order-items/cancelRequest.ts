@@ -1,29 +1,29 @@
 import { createHash } from 'node:crypto';
 import { type CancelRequestField, type InvalidCancelRequest, invalidCancelRequest } from './refusals.ts';
 
-/** What a caller states with a cancel, checked and trimmed. */
+/** The texts that a caller sends with a cancel, checked and trimmed. */
 export interface CancelReason {
-  /** Null only where the REST path was called without a body. */
+  /** Null only for a REST request without a body. */
   readonly reason: string | null;
   readonly note: string | null;
   readonly idempotencyKey: string | null;
 }
 
-/** Lengths count code points, so that an emoji is one character whatever its encoding. */
+/** Lengths count code points, so an emoji is one character in every encoding. */
 const REASON_MAX_LENGTH = 500;
 const NOTE_MAX_LENGTH = 2_000;
 const IDEMPOTENCY_KEY_MAX_LENGTH = 255;
 
-/** Letters, marks, numbers, punctuation, symbols and spaces; no control, format or unassigned characters. */
+/** Letters, marks, numbers, punctuation, symbols and spaces. No control, format or unassigned characters. */
 const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]+$/u;
 
 /**
- * Checks what a caller states with a cancel.
+ * Checks and trims the texts of a cancel.
  *
- * @param given the reason and the note as the caller sent them, undefined where one was left out; null where the REST
- *   path was called without a body, which needs no reason.
- * @param idempotencyKey undefined where there is none. It is taken to the letter, not trimmed.
- * @returns the statement, or the refusal that names the first defect.
+ * @param given holds the reason and the note as the caller sent them. Null is a REST request without a body, which needs no
+ *   reason.
+ * @param idempotencyKey is used as it is, not trimmed.
+ * @returns the texts, or the refusal that names the first defect.
  */
 export function parseCancelReason(
   given: { readonly reason?: unknown; readonly note?: unknown } | null,
@@ -42,7 +42,7 @@ export function parseCancelReason(
   return { reason, note, idempotencyKey: idempotencyKey ?? null };
 }
 
-/** PostgreSQL can store neither NUL nor half of a surrogate pair; nobody means either. */
+/** Whether PostgreSQL can store a text. It cannot store NUL or half of a surrogate pair. */
 export function isStorableText(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
 }
@@ -56,13 +56,13 @@ function parseText(field: CancelRequestField, value: unknown, maxLength: number)
     );
   }
   const text = value.trim();
-  return lengthOf(text) > maxLength
+  return countCodePoints(text) > maxLength
     ? invalidCancelRequest(field, `'${field}' is longer than ${maxLength} characters`)
     : text;
 }
 
-/** In code points. Cut short for texts that are too long in any case. */
-function lengthOf(text: string): number {
+/** Counts code points. For a text that is too long in any case, it returns the length, which is cheaper. */
+function countCodePoints(text: string): number {
   return text.length > 2 * NOTE_MAX_LENGTH ? text.length : [...text].length;
 }
 
@@ -72,7 +72,7 @@ function parseReason(reason: unknown): string | InvalidCancelRequest {
   return text === '' ? invalidCancelRequest('reason', "'reason' is empty") : text;
 }
 
-/** A note that says nothing is none. */
+/** An empty note counts as no note. */
 function parseNote(note: unknown): string | null | InvalidCancelRequest {
   if (note === undefined) return null;
   const text = parseText('note', note, NOTE_MAX_LENGTH);
@@ -80,14 +80,16 @@ function parseNote(note: unknown): string | null | InvalidCancelRequest {
 }
 
 function isIdempotencyKey(key: string): boolean {
-  return lengthOf(key) <= IDEMPOTENCY_KEY_MAX_LENGTH && PRINTABLE.test(key);
+  return countCodePoints(key) <= IDEMPOTENCY_KEY_MAX_LENGTH && PRINTABLE.test(key);
 }
 
 function isInvalid(value: string | null | InvalidCancelRequest): value is InvalidCancelRequest {
   return typeof value === 'object' && value !== null;
 }
 
-/** The same for the same ids in the same order with the same reason and note, whichever the door. */
+/**
+ * Hashes a request. Requests with the same ids in the same order, reason and note have the same hash, through either door.
+ */
 export function fingerprintRequest({
   ids,
   reason,

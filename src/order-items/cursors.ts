@@ -2,26 +2,26 @@ import { parseOrderItemId } from './orderItem.ts';
 
 /** A place in a list that is ordered by creation time and id. */
 export interface Place {
-  /** RFC 3339 in UTC with microseconds: PostgreSQL counts them, and a JavaScript Date would lose them. */
+  /** RFC 3339 in UTC with PostgreSQL's microseconds, which a JavaScript Date would lose. */
   readonly createdAt: string;
   readonly id: string;
 }
 
 const INSTANT = /^(?!0000)\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$/;
 
-/** Writes a place as the opaque cursor that clients get. */
+/** Encodes a place as an opaque cursor for clients. */
 export function encodeCursor({ createdAt, id }: Place): string {
   return Buffer.from(`${createdAt} ${id}`).toString('base64url');
 }
 
-/** @returns the place, or null for a text that {@link encodeCursor} never wrote. */
+/** Reads a cursor. @returns null for a text that {@link encodeCursor} never writes. */
 export function decodeCursor(cursor: string): Place | null {
   const [createdAt = '', id = ''] = Buffer.from(cursor, 'base64url').toString('utf8').split(' ');
   const isPlace = isInstant(createdAt) && parseOrderItemId(id) === id;
   return isPlace && encodeCursor({ createdAt, id }) === cursor ? { createdAt, id } : null;
 }
 
-/** PostgreSQL refuses a 31 February, which JavaScript takes for a day in March. */
+/** Rejects days such as February 31, which PostgreSQL refuses and JavaScript reads as a day in March. */
 function isInstant(text: string): boolean {
   if (!INSTANT.test(text)) return false;
   const instant = new Date(text);

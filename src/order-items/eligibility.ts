@@ -1,16 +1,16 @@
 import type { OrderItem } from './orderItem.ts';
 import type { CancellationBlocker, CancellationBlockerCode } from './refusals.ts';
 
-/** What the policy looks at. */
+/** The members of an item that the policy reads. */
 export type JudgedItem = Pick<OrderItem, 'isPreOrder' | 'status'>;
 
 interface BlockerRule {
   readonly code: CancellationBlockerCode;
-  /** The same words through both doors; callers of the REST path match on them. */
+  /** The same text through both doors. Callers of the REST path compare it. */
   readonly message: string;
-  /** Whether the rule stands against cancelling the item. */
+  /** Whether the rule forbids cancelling the item. */
   readonly blocks: (item: JudgedItem) => boolean;
-  /** The same rule over the columns of `order_item`; never null. */
+  /** The same rule over the columns of `order_item`. It is never null. */
   readonly sql: string;
 }
 
@@ -30,16 +30,18 @@ const terminalStatus: BlockerRule = {
   sql: "status IN ('complete', 'cancelled', 'returned')",
 };
 
-/** In the order in which they are told; the first that applies decides the message of the refusal. */
+/** The rules in their order. The first one that blocks decides the message of a refusal. */
 const blockerRules: readonly BlockerRule[] = [notPreOrdered, terminalStatus];
 
 /**
- * The policy: every reason against cancelling the item, in their fixed order. An item without one is cancelable.
- * This and {@link notCancelableSql} are the only places that know the rules.
+ * Applies the policy. An item without blockers is cancelable. Only this function and {@link notCancelableSql} know the
+ * rules.
+ *
+ * @returns every blocker of the item, in the order of the rules.
  */
-export function blockersOf(item: JudgedItem): CancellationBlocker[] {
+export function findBlockers(item: JudgedItem): CancellationBlocker[] {
   return blockerRules.filter((rule) => rule.blocks(item)).map(({ code, message }) => ({ code, message }));
 }
 
-/** The policy as a condition over the columns of `order_item`: true for an item with a blocker, and never null. */
+/** The policy as a condition over the columns of `order_item`. It is true for an item with a blocker, and never null. */
 export const notCancelableSql = `(${blockerRules.map((rule) => rule.sql).join(' OR ')})`;

@@ -1,5 +1,5 @@
 import { type CancelReason, fingerprintRequest } from './cancelRequest.ts';
-import { blockersOf } from './eligibility.ts';
+import { findBlockers } from './eligibility.ts';
 import { type Cancellation, type CancellationChannel, type OrderItem, parseOrderItemId } from './orderItem.ts';
 import {
   idempotencyKeyReused,
@@ -127,7 +127,7 @@ function judgeRequest(request: CancelRequest, facts: CancelFacts, progress: Prog
     if (earlier !== undefined) {
       return 'code' in earlier ? earlier : { code: 'CANCELLED', orderItem: item, cancellation: earlier };
     }
-    const [blocker, ...others] = blockersOf(progress.planned.has(id) ? { ...item, status: 'cancelled' } : item);
+    const [blocker, ...others] = findBlockers(progress.planned.has(id) ? { ...item, status: 'cancelled' } : item);
     if (blocker !== undefined) return orderItemNotCancelable(item, [blocker, ...others]);
     progress.planned.set(id, { orderItemId: id, request, requestFingerprint: key?.fingerprint ?? null });
     return { code: 'CANCEL_NOW', orderItemId: id };
@@ -164,7 +164,7 @@ function rememberDecisions(
 
 /** An item with a blocker in its last committed state is refused without its lock. */
 function mustWaitFor(busyItem: OrderItem | undefined): boolean {
-  return busyItem !== undefined && blockersOf(busyItem).length === 0;
+  return busyItem !== undefined && findBlockers(busyItem).length === 0;
 }
 
 export function hasKey<T extends { readonly idempotencyKey: string | null }>(

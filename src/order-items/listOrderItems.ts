@@ -46,12 +46,12 @@ const COLUMNS = `${ORDER_ITEM_COLUMNS},
 
 /** Reads a page of all order items, in one statement. */
 export async function listOrderItems(reader: Reader, request: PageRequest): Promise<OrderItemPage> {
-  const { where, parameters, shape } = conditionsOf(request);
+  const { where, parameters, shape } = buildConditions(request);
   const rows = await reader.query<Row[]>(
-    `${nameOf('list_order_items', request, shape)}SELECT ${COLUMNS} FROM order_item WHERE ${where} ORDER BY created_at DESC, id DESC LIMIT ${request.first + 1}`,
+    `${nameStatement('list_order_items', request, shape)}SELECT ${COLUMNS} FROM order_item WHERE ${where} ORDER BY created_at DESC, id DESC LIMIT ${request.first + 1}`,
     parameters,
   );
-  return pageOf(rows, request);
+  return toPage(rows, request);
 }
 
 /**
@@ -64,23 +64,23 @@ export async function listItemsOfOrders(
   orderIds: readonly string[],
   request: PageRequest,
 ): Promise<OrderItemPage[]> {
-  const { where, parameters, shape } = conditionsOf(request);
+  const { where, parameters, shape } = buildConditions(request);
   const rows = await reader.query<Row[]>(
-    `${nameOf('list_items_of_orders', request, shape)}SELECT page.* FROM unnest($${parameters.length + 1}::text[]) AS asked(id) CROSS JOIN LATERAL (
+    `${nameStatement('list_items_of_orders', request, shape)}SELECT page.* FROM unnest($${parameters.length + 1}::text[]) AS asked(id) CROSS JOIN LATERAL (
        SELECT ${COLUMNS} FROM order_item WHERE order_id = asked.id AND ${where}
        ORDER BY created_at DESC, id DESC LIMIT ${request.first + 1}
      ) AS page`,
     [...parameters, orderIds],
   );
   const rowsOfOrder = Map.groupBy(rows, (row) => row.orderId);
-  return orderIds.map((orderId) => pageOf(rowsOfOrder.get(orderId) ?? [], request));
+  return orderIds.map((orderId) => toPage(rowsOfOrder.get(orderId) ?? [], request));
 }
 
 /**
  * Names the statement, so that each connection prepares it once. Only the default page size, which has few shapes, gets a
  * name.
  */
-function nameOf(statement: string, { first }: PageRequest, shape: string): string {
+function nameStatement(statement: string, { first }: PageRequest, shape: string): string {
   return first === DEFAULT_PAGE_SIZE ? `/* ${statement}_${shape} */ ` : '';
 }
 
@@ -91,7 +91,7 @@ interface Conditions {
   readonly shape: string;
 }
 
-function conditionsOf({ filter, after }: PageRequest): Conditions {
+function buildConditions({ filter, after }: PageRequest): Conditions {
   const conditions = ['true'];
   const parameters: unknown[] = [];
   const parameter = (value: unknown): string => `$${parameters.push(value)}`;
@@ -119,7 +119,7 @@ function conditionsOf({ filter, after }: PageRequest): Conditions {
 }
 
 /** @param rows has one row more than `first` if there is a next page. */
-function pageOf(rows: readonly Row[], { first, after }: PageRequest): OrderItemPage {
+function toPage(rows: readonly Row[], { first, after }: PageRequest): OrderItemPage {
   return {
     edges: rows.slice(0, first).map((node) => ({ place: { createdAt: node.createdAtExactly, id: node.id }, node })),
     hasNextPage: rows.length > first,

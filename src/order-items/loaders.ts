@@ -60,17 +60,17 @@ export function createReads(reader: Reader, queue: (name: string) => QueueState)
   };
 }
 
-/** Reads for all requests of a batch; each of them gets what was found for all. */
+/** Reads for all requests of a batch. Each request gets everything that was found. */
 function batchById<Row>(
   read: (ids: readonly string[]) => Promise<readonly Row[]>,
-  idOf: (row: Row) => string,
+  readId: (row: Row) => string,
   state: QueueState,
 ): (ids: readonly string[]) => Promise<Found<Row>> {
   const load = async (asked: readonly (readonly string[])[]): Promise<Found<Row>[]> => {
     const ids = [...new Set(asked.flat())];
     const found = new Map<string, Row>();
     for (let from = 0; from < ids.length; from += MAX_IDS) {
-      for (const row of await read(ids.slice(from, from + MAX_IDS))) found.set(idOf(row), row);
+      for (const row of await read(ids.slice(from, from + MAX_IDS))) found.set(readId(row), row);
     }
     return asked.map(() => found);
   };
@@ -84,7 +84,7 @@ export class Loaders {
   private readonly reader: Reader;
   private readonly lanes: Promise<unknown>[] = [];
   private lists = 0;
-  private ofOrders: DataLoader<ItemsOfOrder, OrderItemPage, string> | null = null;
+  private orderLoader: DataLoader<ItemsOfOrder, OrderItemPage, string> | null = null;
 
   constructor(reader: Reader, reads: Reads) {
     this.reader = reader;
@@ -99,7 +99,7 @@ export class Loaders {
   }
 
   get itemsOfOrder(): DataLoader<ItemsOfOrder, OrderItemPage, string> {
-    return (this.ofOrders ??= new DataLoader(
+    return (this.orderLoader ??= new DataLoader(
       (keys) => loadItemsOfOrders(this.reader, keys, (act) => this.limited(act)),
       { cacheKeyFn: (key) => JSON.stringify([key.orderId, key.request]) },
     ));
@@ -145,14 +145,14 @@ export class RequestCache<Value> {
         const found = await this.read(missing);
         for (const key of missing) this.values.set(key, found.get(key) ?? null);
       } catch (error) {
-        const failed = Promise.reject<null>(errorOf(error));
+        const failed = Promise.reject<null>(toError(error));
         failed.catch(() => undefined);
         for (const key of missing) this.values.set(key, failed);
       }
     }
     const values = keys.map((key) => this.values.get(key) ?? null);
     if (!values.some((value) => value instanceof Promise)) return values as readonly (Value | null)[];
-    return Promise.all(values.map((value) => Promise.resolve(value).catch(errorOf)));
+    return Promise.all(values.map((value) => Promise.resolve(value).catch(toError)));
   }
 
   /** Replaces a cached value by a newer one. */
@@ -161,7 +161,7 @@ export class RequestCache<Value> {
   }
 }
 
-/** One statement for each selection: orders that are asked for the same page share one. */
+/** Reads pages of several orders. Orders with the same page request share a statement. */
 async function loadItemsOfOrders(
   reader: Reader,
   keys: readonly ItemsOfOrder[],
@@ -178,9 +178,9 @@ async function loadItemsOfOrders(
   };
   const groups = [...Map.groupBy(keys, (key) => JSON.stringify(key.request)).values()];
   await Promise.all(groups.map(async (group) => group[0] && loadGroup(group, group[0].request)));
-  return keys.map((key) => pages.get(key) ?? new Error('An order was left out of its page.'));
+  return keys.map((key) => pages.get(key) ?? new Error('The page of an order is missing.'));
 }
 
-function errorOf(error: unknown): Error {
-  return Error.isError(error) ? error : new Error('What was thrown is no error.', { cause: error });
+function toError(error: unknown): Error {
+  return Error.isError(error) ? error : new Error('A thrown value is not an Error.', { cause: error });
 }

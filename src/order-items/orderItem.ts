@@ -20,7 +20,7 @@ export interface OrderItem {
   readonly priceAmount: string;
   /** ISO 4217 */
   readonly priceCurrency: string;
-  /** Counts the changes of the item, from 1. */
+  /** The number of changes of the item, from 1. */
   readonly version: number;
   readonly createdAt: Date;
   readonly updatedAt: Date;
@@ -41,16 +41,17 @@ export interface Cancellation {
   /** The `sub` of the caller's token. */
   readonly cancelledBy: string;
   readonly channel: CancellationChannel;
-  /** 32 lowercase hex digits: the W3C trace id of the request that cancelled. */
+  /** The W3C trace id of the request that cancelled: 32 hex digits in lower case. */
   readonly requestId: string;
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /**
- * Reads an order item's id as a caller writes it.
+ * Parses an order item's id.
  *
- * @returns the UUID in lower case, or null when it is none. Any version of UUID will do: other services make these ids.
+ * @returns the UUID in lower case, or null if the text is not a UUID. Other services create the ids, so any UUID version is
+ *   valid.
  */
 export function parseOrderItemId(text: string): string | null {
   const id = text.toLowerCase();

@@ -1,7 +1,7 @@
 import { EntitySchema } from 'typeorm';
 import type { Cancellation, OrderItem } from './orderItem.ts';
 
-/** `order_item` as TypeORM maps it. The migrations make the table; a test holds that the two agree. */
+/** The mapping of `order_item`. Migrations create the table, and a test compares both. */
 export const orderItemEntity = new EntitySchema<OrderItem>({
   name: 'OrderItem',
   tableName: 'order_item',
@@ -32,7 +32,7 @@ export const orderItemEntity = new EntitySchema<OrderItem>({
     'version',
     'created_at',
     'updated_at',
-  ].map((column) => checkInMigration(`order_item_${column}_check`)),
+  ].map((column) => nameCheck(`order_item_${column}_check`)),
   indices: [
     { name: 'order_item_newest', columns: ['createdAt', 'id'] },
     { name: 'order_item_order', columns: ['orderId', 'createdAt', 'id'] },
@@ -43,13 +43,13 @@ export const orderItemEntity = new EntitySchema<OrderItem>({
   ],
 });
 
-/** What the cancellation's row holds beyond what callers see. */
+/** The row of a cancellation, with the columns that callers do not see. */
 interface CancellationRow extends Cancellation {
   readonly idempotencyKey: string | null;
   readonly requestFingerprint: string | null;
 }
 
-/** `order_item_cancellation` as TypeORM maps it. */
+/** The mapping of `order_item_cancellation`. */
 export const orderItemCancellationEntity = new EntitySchema<CancellationRow>({
   name: 'OrderItemCancellation',
   tableName: 'order_item_cancellation',
@@ -84,11 +84,11 @@ export const orderItemCancellationEntity = new EntitySchema<CancellationRow>({
     'request_id',
     'idempotency_key',
     'request_fingerprint',
-  ].map((column) => checkInMigration(`order_item_cancellation_${column}_check`)),
+  ].map((column) => nameCheck(`order_item_cancellation_${column}_check`)),
   indices: [{ name: 'order_item_cancellation_idempotency', synchronize: false }],
 });
 
-/** `order_item_event` as TypeORM maps it. */
+/** The mapping of `order_item_event`. */
 export const orderItemEventEntity = new EntitySchema<{
   readonly id: string;
   readonly orderItemId: string;
@@ -105,10 +105,10 @@ export const orderItemEventEntity = new EntitySchema<{
     occurredAt: { name: 'occurred_at', type: 'timestamptz', default: () => 'now()' },
     payload: { type: 'jsonb' },
   },
-  checks: [checkInMigration('order_item_event_type_check')],
+  checks: [nameCheck('order_item_event_type_check')],
 });
 
-/** TypeORM compares checks by name alone; what they say stands once, in the migrations. */
-function checkInMigration(name: string): { name: string; expression: string } {
+/** Names a check. TypeORM compares only names, so the expressions are in the migrations alone. */
+function nameCheck(name: string): { name: string; expression: string } {
   return { name, expression: 'true' };
 }

@@ -1,6 +1,6 @@
 import type { OrderItem } from './orderItem.ts';
 
-/** The reasons why an item is not cancelable, in the order in which they are judged. */
+/** The reasons why an item is not cancelable, in the order of the rules. */
 export type CancellationBlockerCode = 'NOT_PRE_ORDERED' | 'TERMINAL_STATUS';
 
 export interface CancellationBlocker {
@@ -8,7 +8,7 @@ export interface CancellationBlocker {
   readonly message: string;
 }
 
-/** An expected no. It is a value, never thrown, and nothing is written because of it. */
+/** An expected outcome in which nothing is cancelled. It is a returned value, never thrown. */
 export type Refusal = OrderItemNotFound | OrderItemNotCancelable | InvalidCancelRequest | IdempotencyKeyReused;
 
 export type RefusalCode = Refusal['code'];
@@ -55,7 +55,7 @@ export function malformedOrderItemId(): InvalidCancelRequest {
   return invalidCancelRequest('id', 'the order item id is not a valid UUID');
 }
 
-/** @param defect what is wrong, as a sentence without its full stop. */
+/** @param defect is a sentence without its period. */
 export function invalidCancelRequest(field: CancelRequestField, defect: string): InvalidCancelRequest {
   return { code: 'INVALID_CANCEL_REQUEST', message: validationFailure(defect), field };
 }
@@ -67,7 +67,7 @@ export function idempotencyKeyReused(): IdempotencyKeyReused {
   };
 }
 
-/** The documented message for a request that breaks a rule. @param defect what is wrong, without its full stop. */
+/** Returns the documented message for an invalid request. @param defect is a sentence without its period. */
 export function validationFailure(defect: string): string {
   return `Validation of cancel order request failed with error: ${defect}.`;
 }

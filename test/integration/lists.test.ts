@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { blockersOf } from '../../src/order-items/eligibility.ts';
+import { findBlockers } from '../../src/order-items/eligibility.ts';
 import { ORDER_ITEM_STATUSES } from '../../src/order-items/orderItem.ts';
 import { insertOrderItems } from '../support/orderItems.ts';
 import { statementsDuring } from '../support/countStatements.ts';
@@ -135,7 +135,7 @@ describe('the filter', () => {
     'cancelable: %p agrees with the policy for every status and pre-order flag',
     async (cancelable) => {
       expect(await matching({ cancelable })).toEqual(
-        expected((item) => (blockersOf(item).length === 0) === cancelable),
+        expected((item) => (findBlockers(item).length === 0) === cancelable),
       );
     },
   );

@@ -1,7 +1,7 @@
 import { loadDemonstration } from '../../src/demonstration/loadDemonstration.ts';
-import { type RecordedCancellation, recordedCancellations } from '../../src/demonstration/recordedCancellations.ts';
+import { type RecordedCancellation, findRecordedCancellations } from '../../src/demonstration/recordedCancellations.ts';
 import { readRetailLines } from '../../src/demonstration/retailLines.ts';
-import { blockersOf } from '../../src/order-items/eligibility.ts';
+import { findBlockers } from '../../src/order-items/eligibility.ts';
 import { findCancellations, findOrderItem } from '../support/orderItems.ts';
 import { startTestService } from '../support/testService.ts';
 
@@ -37,7 +37,7 @@ async function cancel({ orderItemId, externalId }: RecordedCancellation, door: D
 async function predict({ orderItemId }: RecordedCancellation): Promise<Outcome> {
   const item = await findOrderItem(dataSource, orderItemId);
   if (item === undefined) return 'not found';
-  const [blocker] = blockersOf(item);
+  const [blocker] = findBlockers(item);
   if (blocker === undefined) return 'cancelled';
   return blocker.code === 'NOT_PRE_ORDERED' ? 'not pre-ordered' : 'terminal';
 }
@@ -63,7 +63,7 @@ async function replay(
 
 describe('the 100 cancellations that the demonstration data records', () => {
   test('are all accounted for, through both doors, as the policy says; a second replay cancels nothing more', async () => {
-    const recorded = recordedCancellations(await readRetailLines());
+    const recorded = findRecordedCancellations(await readRetailLines());
     const loaded = { inserted: 9_869, updated: 0, unchanged: 0, rejected: 0, keptCancelled: 0 };
     expect(await loadDemonstration(service.databaseUrl)).toEqual(loaded);
 

@@ -71,7 +71,7 @@ describe('a start without its database', () => {
     const network = await openDatabaseProxy(database.url);
     await network.cut();
     const service = start({ DATABASE_URL: network.url });
-    await until(service, 'the database is not there yet');
+    await until(service, 'the database is not reachable yet');
     await network.mend();
     expect((await fetch(`${await service.url}/health/ready`)).status).toBe(200);
     service.child.kill('SIGTERM');
@@ -81,7 +81,7 @@ describe('a start without its database', () => {
 
   test('waits no longer when it is told to end', async () => {
     const service = start({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' });
-    await until(service, 'the database is not there yet');
+    await until(service, 'the database is not reachable yet');
     service.child.kill('SIGTERM');
     expect(await service.exit).toBe(0);
     expect(service.output()).not.toContain('did not start');
@@ -104,7 +104,7 @@ describe('a start that cannot succeed ends with code 1', () => {
   test('when the database is not there for all the time that a start has', async () => {
     const service = start({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' });
     expect(await service.exit).toBe(1);
-    expect(service.output()).toMatch(/ECONNREFUSED.*the database is not there yet/);
+    expect(service.output()).toMatch(/ECONNREFUSED.*the database is not reachable yet/);
     expect(service.output()).toMatch(/ECONNREFUSED.*the service did not start/);
   });
 
@@ -112,13 +112,15 @@ describe('a start that cannot succeed ends with code 1', () => {
     const service = start({ DATABASE_URL: `${database.url}_of_another_name` });
     expect(await service.exit).toBe(1);
     expect(service.output()).toMatch(/does not exist.*the service did not start/);
-    expect(service.output()).not.toContain('not there yet');
+    expect(service.output()).not.toContain('not reachable yet');
   });
 
   test('when the port is taken', async () => {
     const first = start();
     const second = start({ PORT: new URL(await first.url).port });
     expect(await second.exit).toBe(1);
+    const { port } = new URL(await first.url);
+    expect(second.output()).toContain(`Cannot listen on 127.0.0.1:${port}: the port is in use. Set PORT.`);
     expect(second.output()).toContain('EADDRINUSE');
   });
 });

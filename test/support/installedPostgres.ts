@@ -27,9 +27,9 @@ export async function startInstalledPostgres(programs: string): Promise<Installe
   const isRoot = process.getuid?.() === 0;
   if (isRoot) await chown(folder, NOBODY, NOBODY);
   else await chmod(folder, 0o700);
-  const run = async (command: string, environment: Readonly<Record<string, string>> = {}): Promise<string> => {
+  const run = async (command: string, environment?: Readonly<Record<string, string>>): Promise<string> => {
     const user = isRoot ? ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'] : [];
-    const [program = 'sh', ...args] = [...user, 'sh', '-c', command];
+    const [program, ...args] = [...user, 'sh', '-c', command];
     const { stdout } = await promisify(execFile)(program, args, {
       cwd: folder,
       env: { ...environment, PATH: `${programs}:${process.env['PATH'] ?? ''}`, LC_ALL: 'C', TZ: 'UTC' },

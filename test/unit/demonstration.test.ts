@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { demonstrationItems } from '../../src/demonstration/demonstrationItems.ts';
-import { recordedCancellations } from '../../src/demonstration/recordedCancellations.ts';
+import { createDemonstrationItems } from '../../src/demonstration/demonstrationItems.ts';
+import { findRecordedCancellations } from '../../src/demonstration/recordedCancellations.ts';
 import { readRetailLines } from '../../src/demonstration/retailLines.ts';
 import { checkRow } from '../../src/import/checkRow.ts';
 
 const lines = await readRetailLines();
-const items = demonstrationItems(lines).map(({ values }) => values);
-const cancellations = recordedCancellations(lines);
+const items = createDemonstrationItems(lines).map(({ values }) => values);
+const cancellations = findRecordedCancellations(lines);
 
 function countBy<T>(values: readonly T[], nameOf: (value: T) => string): Record<string, number> {
   return Object.fromEntries(
@@ -60,7 +60,7 @@ describe('the demonstration data', () => {
   });
 
   test('holds items that an import takes, each with an id of its own, in the order of the file', () => {
-    expect(demonstrationItems(lines).filter((row) => 'defect' in checkRow(row))).toEqual([]);
+    expect(createDemonstrationItems(lines).filter((row) => 'defect' in checkRow(row))).toEqual([]);
     expect(new Set(items.map(({ id }) => id)).size).toBe(items.length);
     const times = items.map(({ created_at: createdAt }) => createdAt ?? '');
     expect(times).toEqual([...new Set(times)].toSorted());

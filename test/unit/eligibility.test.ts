@@ -1,4 +1,4 @@
-import { blockersOf } from '../../src/order-items/eligibility.ts';
+import { findBlockers } from '../../src/order-items/eligibility.ts';
 import { ORDER_ITEM_STATUSES } from '../../src/order-items/orderItem.ts';
 
 const OPEN = ['pending', 'on_hold', 'in_fulfillment'] as const;
@@ -10,23 +10,23 @@ describe('cancel policy', () => {
   });
 
   test.each(OPEN)('lets a pre-ordered item in status %s be cancelled', (status) => {
-    expect(blockersOf({ isPreOrder: true, status })).toEqual([]);
+    expect(findBlockers({ isPreOrder: true, status })).toEqual([]);
   });
 
   test.each(OPEN)('keeps an item that was not pre-ordered in status %s', (status) => {
-    expect(blockersOf({ isPreOrder: false, status })).toEqual([
+    expect(findBlockers({ isPreOrder: false, status })).toEqual([
       { code: 'NOT_PRE_ORDERED', message: "The Order item can't be canceled." },
     ]);
   });
 
   test.each(TERMINAL)('keeps a pre-ordered item in status %s', (status) => {
-    expect(blockersOf({ isPreOrder: true, status })).toEqual([
+    expect(findBlockers({ isPreOrder: true, status })).toEqual([
       { code: 'TERMINAL_STATUS', message: 'Order item is no longer cancelable.' },
     ]);
   });
 
   test.each(TERMINAL)('names both reasons in their order for status %s and no pre-order', (status) => {
-    expect(blockersOf({ isPreOrder: false, status }).map(({ code }) => code)).toEqual([
+    expect(findBlockers({ isPreOrder: false, status }).map(({ code }) => code)).toEqual([
       'NOT_PRE_ORDERED',
       'TERMINAL_STATUS',
     ]);

@@ -3,81 +3,86 @@ import { OperationTypeNode } from 'graphql';
 import type { Representation } from './federationEntities.ts';
 import { parseOrderItemId } from '../orderItem.ts';
 
-/** `private`: only the same caller may get a kept answer. `public`: every caller may. */
+/** `private` allows a cached answer for the same caller only, `public` for every caller. */
 export type CacheScope = 'private' | 'public';
 
-/** Every list of all items: any item that changes may join or leave it. */
+/** The tag of lists of all items. Any changed item can join or leave them. */
 const ANY_LIST = 'order-items';
 
-/** What an answer shows, so that a cache can be told to forget it when that changes. */
+/** The cache tags of an answer. A consumer of events invalidates them when the shown data changes. */
 export class CacheTags {
   private readonly entities: (readonly Representation[])[] = [];
-  private readonly ofRoot = new Set<string>();
-  private readonly ofOrders = new Map<string, Set<string>>();
+  private readonly rootTags = new Set<string>();
+  private readonly orderTags = new Map<string, Set<string>>();
 
-  /** @param representations as `_entities` was given them. */
+  /** Adds the representations of `_entities`. */
   addEntities(representations: readonly Representation[]): void {
     this.entities.push(representations);
   }
 
-  /** An item at the top of a query. */
+  /** Adds an item of a root field. */
   addItem(id: string): void {
-    this.ofRoot.add(tagOfItem(id));
+    this.rootTags.add(nameItemTag(id));
   }
 
-  /** A list of all items. @param orderId the one order whose items it has, or null. */
+  /** Adds a list of a root field. @param orderId is the order of its filter, or null. */
   addList(ids: readonly string[], orderId: string | null): void {
-    this.ofRoot.add(ANY_LIST);
-    if (orderId !== null) this.ofRoot.add(tagOfOrder(orderId));
+    this.rootTags.add(ANY_LIST);
+    if (orderId !== null) this.rootTags.add(nameOrderTag(orderId));
     for (const id of ids) this.addItem(id);
   }
 
-  /** A list of an order's items. */
+  /** Adds a list of an order's items. */
   addItemsOfOrder(orderId: string, ids: readonly string[]): void {
-    const tags = this.ofOrders.get(orderId) ?? new Set([tagOfOrder(orderId)]);
-    for (const id of ids) tags.add(tagOfItem(id));
-    this.ofOrders.set(orderId, tags);
+    const tags = this.orderTags.get(orderId) ?? new Set([nameOrderTag(orderId)]);
+    for (const id of ids) tags.add(nameItemTag(id));
+    this.orderTags.set(orderId, tags);
   }
 
-  /** The tags, as Apollo Router reads them: a list for each entity, in order, and one for the rest; null for nothing. */
-  extensions(): Record<string, unknown> | null {
+  /**
+   * Returns the extensions in which Apollo Router reads cache tags: a list for each entity, in order, and one for root
+   * fields.
+   *
+   * @returns null if there are no tags.
+   */
+  toExtensions(): Record<string, unknown> | null {
     const [representations, ...others] = this.entities;
     const entities =
       representations === undefined || others.length > 0
         ? null
-        : { apolloEntityCacheTags: representations.map((representation) => this.tagsOf(representation)) };
-    const rest = entities === null ? [...this.ofRoot, ...this.ofAllOrders()] : [...this.ofRoot];
+        : { apolloEntityCacheTags: representations.map((representation) => this.listTags(representation)) };
+    const rest = entities === null ? [...this.rootTags, ...this.listOrderTags()] : [...this.rootTags];
     if (entities === null && rest.length === 0) return null;
     return { ...entities, ...(rest.length === 0 ? {} : { apolloCacheTags: rest }) };
   }
 
-  private tagsOf({ __typename, id }: Representation): string[] {
+  private listTags({ __typename, id }: Representation): string[] {
     if (typeof id !== 'string') return [];
-    if (__typename === 'Order') return [...(this.ofOrders.get(id) ?? [tagOfOrder(id)])];
+    if (__typename === 'Order') return [...(this.orderTags.get(id) ?? [nameOrderTag(id)])];
     const uuid = parseOrderItemId(id);
-    // An item may lead to the other items of its order, and nothing tells here which order that is.
-    return uuid === null ? [] : [...new Set([tagOfItem(uuid), ...this.ofAllOrders()])];
+    // A query can go from an item to the list of its order, and the order is unknown here. So each item gets all order tags.
+    return uuid === null ? [] : [...new Set([nameItemTag(uuid), ...this.listOrderTags()])];
   }
 
-  private ofAllOrders(): string[] {
-    return [...this.ofOrders.values()].flatMap((tags) => [...tags]);
+  private listOrderTags(): string[] {
+    return [...this.orderTags.values()].flatMap((tags) => [...tags]);
   }
 }
 
-function tagOfItem(id: string): string {
+function nameItemTag(id: string): string {
   return `order-item:${id}`;
 }
 
-function tagOfOrder(id: string): string {
+function nameOrderTag(id: string): string {
   return `order:${id}`;
 }
 
 /**
- * Lets a router keep the answers to queries for a while, and names the tags by which it can be told to forget them. Only
- * what is asked by POST, as routers do: nothing between a browser and the service may keep what is somebody's. And no
- * batch, where a cancel may stand beside the query.
+ * Creates the plugin that lets routers cache answers to queries, and adds their cache tags. It covers only POST, which
+ * routers use, because a cache between a browser and the service must not store personal answers. It excludes batches, which
+ * can hold a cancel beside the query.
  *
- * @param cacheControl the header's value.
+ * @param cacheControl is the value of the header.
  */
 export function allowCaching<TContext extends { readonly cacheTags: CacheTags | null }>(
   cacheControl: string,
@@ -88,7 +93,7 @@ export function allowCaching<TContext extends { readonly cacheTags: CacheTags | 
         if (response.body.kind !== 'single' || operation?.operation !== OperationTypeNode.QUERY) return;
         const { singleResult } = response.body;
         if (requestIsBatched || request.http?.method !== 'POST' || singleResult.errors !== undefined) return;
-        const extensions = cacheTags?.extensions() ?? null;
+        const extensions = cacheTags?.toExtensions() ?? null;
         if (extensions === null) return;
         response.http.headers.set('cache-control', cacheControl);
         singleResult.extensions = { ...singleResult.extensions, ...extensions };

@@ -5,12 +5,12 @@ import type { CacheTags } from './cacheTags.ts';
 import type { CancelOrderItems } from '../cancelOrderItems.ts';
 import type { Loaders } from '../loaders.ts';
 
-/** What a resolver knows of the request that it serves. */
+/** The context of a resolver. */
 export interface GraphQLContext extends ReportContext {
   readonly caller: Caller;
   readonly cancel: CancelOrderItems;
   readonly limits: ListLimits & { readonly bulkIds: number };
   readonly loaders: Loaders;
-  /** Null where answers must not be kept. */
+  /** Null if answers must not be cached. */
   readonly cacheTags: CacheTags | null;
 }

@@ -2,13 +2,15 @@ import { type Caller, ScopeMissing } from '../../auth/caller.ts';
 import type { Loaders } from '../loaders.ts';
 import { type OrderItem, parseOrderItemId } from '../orderItem.ts';
 
-/** What a router sends to name an entity. The types of the schema do not hold here: it passes on what its client gave it. */
+/**
+ * A reference to an entity, as a router sends it. A router forwards its client's values, so the schema does not type them.
+ */
 export interface Representation {
   readonly __typename: 'OrderItem' | 'Order';
   readonly id?: unknown;
 }
 
-/** Another subgraph's entity, of which this one knows the items. */
+/** An entity of another subgraph, to which this one adds the items. */
 interface Order {
   readonly __typename: 'Order';
   readonly id: string;
@@ -17,10 +19,10 @@ interface Order {
 type Entity = OrderItem | Order;
 
 /**
- * Resolves the entities of a request: one read for all order items among them.
+ * Resolves the entities of a request, with one read for all order items.
  *
- * @returns for each representation, in order, its entity, null where there is none, or what is wrong with this one: that
- *   fails it and not its neighbours.
+ * @returns for each representation, in order, its entity, null if it does not exist, or an Error. graphql-js then fails this
+ *   entity alone.
  */
 export async function resolveEntities(
   representations: readonly Representation[],
@@ -29,7 +31,7 @@ export async function resolveEntities(
   const mayRead = caller.scopes.has('order-items:read');
   const ids: string[] = [];
   const entities = representations.map((representation): Entity | number | null | Error => {
-    const key = keyOf(representation);
+    const key = readKey(representation);
     if (representation.__typename === 'Order') return key === null ? null : { __typename: 'Order', id: key };
     if (!mayRead) return new ScopeMissing('order-items:read');
     const id = key === null ? null : parseOrderItemId(key);
@@ -39,12 +41,12 @@ export async function resolveEntities(
   return entities.map((entity) => (typeof entity === 'number' ? (items[entity] ?? null) : entity));
 }
 
-/** The type of what {@link resolveEntities} gives. */
-export function typeOfEntity(entity: Entity): 'OrderItem' | 'Order' {
+/** Returns the type of a resolved entity. */
+export function resolveEntityType(entity: Entity): 'OrderItem' | 'Order' {
   return '__typename' in entity ? entity.__typename : 'OrderItem';
 }
 
-function keyOf({ id }: Representation): string | null {
+function readKey({ id }: Representation): string | null {
   if (typeof id === 'string') return id;
   return Number.isSafeInteger(id) ? String(id) : null;
 }

@@ -4,12 +4,12 @@ import { decodeCursor } from '../cursors.ts';
 import { DEFAULT_PAGE_SIZE, type PageRequest } from '../listOrderItems.ts';
 import type { QueryOrderItemsArgs } from './resolverTypes.generated.ts';
 
-/** Longer than any id or cursor, and than any list of statuses: what is above costs time for each order that is asked. */
+/** Longer than real ids, cursors and lists of statuses. Longer values would cost time for each order of a request. */
 const MAX_ID_LENGTH = 1_000;
 const MAX_CURSOR_LENGTH = 100;
 const MAX_STATUSES = 100;
 
-/** Whether an order can have this id at all. */
+/** Whether an order can have this id. */
 export function isOrderId(id: string): boolean {
   return id.length <= MAX_ID_LENGTH && isStorableText(id);
 }
@@ -17,8 +17,8 @@ export function isOrderId(id: string): boolean {
 /**
  * Checks the arguments of a list.
  *
- * @param maxPageSize what `first` may be at most.
- * @throws Failure `bad_request`, naming the argument.
+ * @param maxPageSize is the limit of `first`.
+ * @throws Failure `bad_request` that names the argument.
  */
 export function parsePageArguments({ filter, first, after }: QueryOrderItemsArgs, maxPageSize: number): PageRequest {
   const size = first ?? Math.min(DEFAULT_PAGE_SIZE, maxPageSize);

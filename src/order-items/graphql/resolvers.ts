@@ -3,7 +3,7 @@ import { badInput } from '../../http/failures.ts';
 import type { Cancelled, CancelOutcome } from '../judgeCancels.ts';
 import { parseCancelReason } from '../cancelRequest.ts';
 import { encodeCursor } from '../cursors.ts';
-import { blockersOf } from '../eligibility.ts';
+import { findBlockers } from '../eligibility.ts';
 import type { GraphQLContext } from './context.ts';
 import type { OrderItemEdge, OrderItemPage } from '../listOrderItems.ts';
 import type { Loaders } from '../loaders.ts';
@@ -13,9 +13,9 @@ import type * as refusals from '../refusals.ts';
 import { malformedOrderItemId } from '../refusals.ts';
 import type * as schema from './resolverTypes.generated.ts';
 import { scalars } from './scalars.ts';
-import { fieldsOf } from './schemaFields.ts';
+import { followSchema } from './schemaFields.ts';
 
-/** How each outcome of a cancel is called in the schema. */
+/** The GraphQL type of each outcome. */
 const RESULT_TYPES = {
   CANCELLED: 'CancelOrderItemSuccess',
   ORDER_ITEM_NOT_FOUND: 'OrderItemNotFound',
@@ -24,7 +24,7 @@ const RESULT_TYPES = {
   IDEMPOTENCY_KEY_REUSED: 'IdempotencyKeyReused',
 } as const satisfies Record<CancelOutcome['code'], string>;
 
-/** The GraphQL door: it translates, and decides nothing. */
+/** The resolvers of the GraphQL door. They translate and decide nothing. */
 export const resolvers = {
   ...scalars,
 
@@ -62,12 +62,12 @@ export const resolvers = {
     },
   },
 
-  OrderItem: fieldsOf<OrderItem, schema.OrderItem>()({
+  OrderItem: followSchema<OrderItem, schema.OrderItem>()({
     order: ({ orderId }) => ({ __typename: 'Order', id: orderId }),
     product: ({ productId }) => ({ __typename: 'Product', id: productId }),
     price: ({ priceAmount, priceCurrency }) => ({ amount: priceAmount, currency: priceCurrency }),
     cancelability: (item) => {
-      const blockers = blockersOf(item);
+      const blockers = findBlockers(item);
       return { cancelable: blockers.length === 0, blockers };
     },
     cancellation: ({ id }, _, { loaders }) => loaders.cancellation.load(id),
@@ -87,25 +87,25 @@ export const resolvers = {
     },
   },
 
-  OrderItemConnection: fieldsOf<OrderItemPage, schema.OrderItemConnection>()({
+  OrderItemConnection: followSchema<OrderItemPage, schema.OrderItemConnection>()({
     pageInfo: ({ edges, hasNextPage, hasPreviousPage }) => ({
       hasNextPage,
       hasPreviousPage,
-      startCursor: cursorOf(edges[0]),
-      endCursor: cursorOf(edges.at(-1)),
+      startCursor: encodeEdgeCursor(edges[0]),
+      endCursor: encodeEdgeCursor(edges.at(-1)),
     }),
   } satisfies schema.OrderItemConnectionResolvers),
 
-  OrderItemEdge: fieldsOf<OrderItemEdge, schema.OrderItemEdge>()({
+  OrderItemEdge: followSchema<OrderItemEdge, schema.OrderItemEdge>()({
     cursor: ({ place }) => encodeCursor(place),
   } satisfies schema.OrderItemEdgeResolvers),
 
-  Cancellation: fieldsOf<Cancellation, schema.Cancellation>()({}),
-  CancelOrderItemSuccess: fieldsOf<Cancelled, schema.CancelOrderItemSuccess>()({}),
-  OrderItemNotFound: fieldsOf<refusals.OrderItemNotFound, schema.OrderItemNotFound>()({}),
-  OrderItemNotCancelable: fieldsOf<refusals.OrderItemNotCancelable, schema.OrderItemNotCancelable>()({}),
-  InvalidCancelRequest: fieldsOf<refusals.InvalidCancelRequest, schema.InvalidCancelRequest>()({}),
-  IdempotencyKeyReused: fieldsOf<refusals.IdempotencyKeyReused, schema.IdempotencyKeyReused>()({}),
+  Cancellation: followSchema<Cancellation, schema.Cancellation>()({}),
+  CancelOrderItemSuccess: followSchema<Cancelled, schema.CancelOrderItemSuccess>()({}),
+  OrderItemNotFound: followSchema<refusals.OrderItemNotFound, schema.OrderItemNotFound>()({}),
+  OrderItemNotCancelable: followSchema<refusals.OrderItemNotCancelable, schema.OrderItemNotCancelable>()({}),
+  InvalidCancelRequest: followSchema<refusals.InvalidCancelRequest, schema.InvalidCancelRequest>()({}),
+  IdempotencyKeyReused: followSchema<refusals.IdempotencyKeyReused, schema.IdempotencyKeyReused>()({}),
 
   CancelOrderItemResult: { __resolveType: ({ code }) => RESULT_TYPES[code] },
   CancelOrderItemRefusal: { __resolveType: ({ code }) => RESULT_TYPES[code] },
@@ -121,7 +121,7 @@ export const resolvers = {
   CancellationChannel: { GRAPHQL: 'graphql', REST: 'rest' },
 } satisfies schema.Resolvers;
 
-function cursorOf(edge: OrderItemEdge | undefined): string | null {
+function encodeEdgeCursor(edge: OrderItemEdge | undefined): string | null {
   return edge === undefined ? null : encodeCursor(edge.place);
 }
 
@@ -143,13 +143,13 @@ async function cancel(
         });
   for (const outcome of outcomes) {
     context.reportOutcome(outcome.code);
-    if (outcome.code === 'CANCELLED') forget(outcome, context.loaders);
+    if (outcome.code === 'CANCELLED') updateLoaders(outcome, context.loaders);
   }
   return outcomes;
 }
 
-/** What this request has read of a cancelled item is out of date. */
-function forget({ orderItem, cancellation }: Cancelled, loaders: Loaders): void {
+/** Replaces what the request has read of an item before its cancel. */
+function updateLoaders({ orderItem, cancellation }: Cancelled, loaders: Loaders): void {
   loaders.orderItem.set(orderItem.id, orderItem);
   loaders.cancellation.set(orderItem.id, cancellation);
   loaders.itemsOfOrder.clearAll();

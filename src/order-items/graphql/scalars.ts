@@ -1,10 +1,10 @@
 import { GraphQLError, GraphQLScalarType } from 'graphql';
 import { GraphQLDateTimeISO, GraphQLLocalDate } from 'graphql-scalars';
 
-/** The scalars of the schema. They only go out: no argument takes one. */
+/** The scalars of the schema. They have no parser, because no argument uses them. */
 export const scalars = {
-  Date: renamed(GraphQLLocalDate, 'Date'),
-  DateTime: renamed(GraphQLDateTimeISO, 'DateTime'),
+  Date: rename(GraphQLLocalDate, 'Date'),
+  DateTime: rename(GraphQLDateTimeISO, 'DateTime'),
   Decimal: new GraphQLScalarType({
     name: 'Decimal',
     serialize(value) {
@@ -14,6 +14,6 @@ export const scalars = {
   }),
 };
 
-function renamed(scalar: GraphQLScalarType, name: string): GraphQLScalarType {
+function rename(scalar: GraphQLScalarType, name: string): GraphQLScalarType {
   return new GraphQLScalarType({ ...scalar.toConfig(), name });
 }

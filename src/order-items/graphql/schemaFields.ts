@@ -1,7 +1,7 @@
 type Leaf = string | number | boolean | Date | null | undefined;
 
-/** The fields that have neither a resolver nor a fitting property on the domain object that stands for the type. */
-type Unfollowed<Domain, Type, Resolvers> = {
+/** The fields of a type that have neither a resolver nor a matching property of the domain object. */
+type Unresolved<Domain, Type, Resolvers> = {
   [Field in Exclude<keyof Type, keyof Resolvers | '__typename'>]: Field extends keyof Domain
     ? Type[Field] extends Leaf
       ? Domain[Field] extends Type[Field]
@@ -12,11 +12,11 @@ type Unfollowed<Domain, Type, Resolvers> = {
 }[Exclude<keyof Type, keyof Resolvers | '__typename'>];
 
 /**
- * The resolvers of a type of the schema; its other fields are read off the domain object of the same name. A field
- * that the schema gains and the code does not follow is a compile error here.
+ * Returns the resolvers of a type. Its other fields are properties of the domain object. A schema field that has neither is
+ * a compile error here.
  */
-export function fieldsOf<Domain, Type>(): <Resolvers extends object>(
-  resolvers: Resolvers & Record<Unfollowed<Domain, Type, Resolvers>, unknown>,
+export function followSchema<Domain, Type>(): <Resolvers extends object>(
+  resolvers: Resolvers & Record<Unresolved<Domain, Type, Resolvers>, unknown>,
 ) => Resolvers {
   return (resolvers) => resolvers;
 }

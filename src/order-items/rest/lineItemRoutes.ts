@@ -10,7 +10,7 @@ import { parseCancelReason } from '../cancelRequest.ts';
 import { parseOrderItemId } from '../orderItem.ts';
 import { malformedOrderItemId, type RefusalCode, validationFailure } from '../refusals.ts';
 
-/** How each refusal of a cancel reads on the REST path. */
+/** The HTTP status and error code of each refusal. */
 const REFUSALS = {
   ORDER_ITEM_NOT_FOUND: { status: 404, errorCode: 'not_found' },
   ORDER_ITEM_NOT_CANCELABLE: { status: 400, errorCode: 'bad_request' },
@@ -25,13 +25,13 @@ export interface LineItemRoutesOptions {
   readonly access: AccessHooks;
 }
 
-/** Serves the REST door: it translates, and decides nothing. */
+/** Serves the REST door. It translates and decides nothing. */
 export async function addLineItemRoutes(
   server: FastifyInstance,
   { cancel, access }: LineItemRoutesOptions,
 ): Promise<void> {
   await server.register(async (scope) => {
-    // As it comes: an empty body is no body, whatever its type is said to be.
+    // Keeps the raw bytes. An empty body counts as no body, with any content type.
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
       done(null, body);
@@ -67,10 +67,10 @@ export async function addLineItemRoutes(
   });
 }
 
-/** The path is checked before the body. */
+/** Cancels the item of a request. It checks the path before the body. */
 async function cancelOne(request: FastifyRequest, id: string, cancel: CancelOrderItems): Promise<CancelOutcome> {
   if (parseOrderItemId(id) === null) return malformedOrderItemId();
-  const statement = parseCancelReason(bodyOf(request), idempotencyKeyOf(request));
+  const statement = parseCancelReason(readBody(request), readIdempotencyKey(request));
   if ('code' in statement) return statement;
   const [outcome] = await cancel({
     ...statement,
@@ -88,13 +88,18 @@ function sendCancelled({ orderItem, cancellation }: Cancelled, reply: FastifyRep
     id: orderItem.id,
     status: 'cancelled',
     cancelled_at: cancellation.cancelledAt.toISOString(),
-    // That of the first request where this is a repeat: it finds the cancellation again.
+    // A repeat returns the id of the first request, which finds the cancellation.
     request_id: cancellation.requestId,
   });
 }
 
-/** @returns the reason and the note, or null without a body. @throws Failure for a body that is not a JSON object. */
-function bodyOf({ body, headers }: FastifyRequest): { reason?: unknown; note?: unknown } | null {
+/**
+ * Reads the reason and the note.
+ *
+ * @returns null if there is no body.
+ * @throws Failure if the body is not a JSON object.
+ */
+function readBody({ body, headers }: FastifyRequest): { reason?: unknown; note?: unknown } | null {
   if (!Buffer.isBuffer(body) || body.length === 0) return null;
   const mediaType = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
   if (mediaType !== 'application/json') throw toFailure({ statusCode: 415 });
@@ -113,11 +118,11 @@ function parseJson(body: Buffer): unknown {
   }
 }
 
-/** Node reads headers as Latin-1; callers write UTF-8, as they do in GraphQL, so that one key is the same in both. */
-function idempotencyKeyOf(request: FastifyRequest): string | undefined {
+/** Reads the key as UTF-8, so that a key is the same through both doors. Node decodes headers as Latin-1. */
+function readIdempotencyKey(request: FastifyRequest): string | undefined {
   const header = request.headers['idempotency-key'];
   if (typeof header !== 'string') return undefined;
   const bytes = Buffer.from(header, 'latin1');
-  // What is no UTF-8 would become replacement characters, and two keys one. The empty key is refused.
+  // Replacement characters would make different keys equal. The empty key is refused later.
   return isUtf8(bytes) ? bytes.toString('utf8') : '';
 }

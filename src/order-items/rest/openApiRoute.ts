@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 
 const OPENAPI_FILE = path.join(import.meta.dirname, '../../../schema/openapi.yaml');
 
-/** Serves the published form of the REST contract, as JSON. */
+/** Serves the OpenAPI description of the REST contract as JSON. */
 export async function addOpenApiRoute(server: FastifyInstance): Promise<void> {
   const description: unknown = parse(await readFile(OPENAPI_FILE, 'utf8'));
   server.get('/v0/openapi.json', () => description);

@@ -12,8 +12,8 @@ export interface OverviewRouteOptions {
 }
 
 /**
- * Serves what the start page shows and the published contracts do not: how many items there are in each status, and the
- * latest cancellations. It looks at every item, so it is for a developer's data.
+ * Serves the counts and the recent cancellations of the start page. They are in no published contract, because counting
+ * reads every item, which suits only a developer's database.
  */
 export function addOverviewRoute(server: FastifyInstance, { dataSource, access }: OverviewRouteOptions): void {
   server.get('/pages/overview', {
@@ -32,12 +32,11 @@ export function addOverviewRoute(server: FastifyInstance, { dataSource, access }
         `SELECT order_item_id AS "orderItemId", reason, cancelled_at AS "cancelledAt", channel
          FROM order_item_cancellation ORDER BY cancelled_at DESC, id DESC LIMIT ${RECENT}`,
       );
-      const countOf = new Map(counts.map(({ status, count }) => [status, count]));
+      const countByStatus = new Map(counts.map(({ status, count }) => [status, count]));
       return {
-        // As GraphQL names them.
         statuses: ORDER_ITEM_STATUSES.map((status) => ({
           status: status.toUpperCase(),
-          count: countOf.get(status) ?? 0,
+          count: countByStatus.get(status) ?? 0,
         })),
         recent,
       };

@@ -10,43 +10,43 @@ import { readTracing, type TracingConfig } from './telemetry/tracingConfig.ts';
 export interface Config {
   readonly port: number;
   readonly host: string;
-  /** Absent: an embedded PostgreSQL in `dataDir`. */
+  /** Null: an embedded PostgreSQL in `dataDir`. */
   readonly databaseUrl: string | null;
   readonly dataDir: string;
   readonly databasePoolSize: number;
-  /** Of standbys that may answer reads. */
+  /** The URLs of standbys that can answer reads. */
   readonly databaseReadUrls: readonly string[];
-  /** Whether a pooler stands between that leaves a session of the database to a connection for a transaction only. */
+  /** Whether a pooler assigns a session of the database to each transaction. */
   readonly pooled: boolean;
-  /** Absent: the service is its own issuer, for development. */
+  /** Null: the service issues its own tokens, for development. */
   readonly auth: AuthConfig | null;
   readonly routerSecret: string | null;
   readonly introspection: boolean;
-  /** Whether there are pages for people. */
+  /** Whether the service has pages for people. */
   readonly playground: boolean;
   readonly logLevel: LogLevel;
   readonly lockTimeoutMs: number;
   readonly requestTimeoutMs: number;
-  /** Of each caller; 0 is no limit. */
+  /** The limit of each caller. 0 means no limit. */
   readonly rateLimitPerMinute: number;
   readonly maxConcurrentRequests: number;
   readonly limits: Limits;
-  /** Of pages in browsers that may call the service; none unless configured. */
+  /** The origins of web pages that can call the service from a browser. */
   readonly corsOrigins: readonly string[];
-  /** How long routers may keep the answers to queries, in seconds; 0: not at all. */
+  /** How long routers can cache answers to queries, in seconds. 0 means never. */
   readonly cacheMaxAgeS: number;
-  /** Whether what is kept may be shown to others than whoever asked for it. */
+  /** Whether a cache can show an answer to other callers. */
   readonly cacheScope: CacheScope;
-  /** Null: nothing is traced. */
+  /** Null turns tracing off. */
   readonly tracing: TracingConfig | null;
   readonly production: boolean;
 }
 
-/** How much one request may ask for. */
+/** The limits of one request. */
 export interface Limits extends DocumentLimits {
   readonly bodyBytes: number;
   readonly bulkIds: number;
-  /** GraphQL operations in one HTTP request; 0: no request may hold several. */
+  /** GraphQL operations in one HTTP request. 0 refuses batches. */
   readonly batchedOperations: number;
 }
 
@@ -54,13 +54,13 @@ const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'erro
 const CACHE_SCOPES: readonly CacheScope[] = ['private', 'public'];
 
 const POOLINGS = ['session', 'transaction'] as const;
-/** For how long a pooler, if there is one, leaves a session of the database to a connection. */
+/** How long a pooler assigns a session of the database to a connection. */
 type DatabasePooling = (typeof POOLINGS)[number];
 
 const ENVIRONMENTS: readonly string[] = ['development', 'test', 'production'];
 const LOOPBACK_HOSTS: readonly string[] = ['127.0.0.1', '::1', 'localhost'];
 
-/** Every defect of the environment at once, so that an operator mends them in one go. */
+/** Lists all defects of the environment, so that an operator can fix them in one go. */
 export class InvalidConfig extends Error {
   readonly defects: readonly string[];
 
@@ -114,7 +114,7 @@ function isOfAnyServer(url: string): boolean {
   return typeof parsed === 'object' && !parsed.mustTakeWrites;
 }
 
-/** Of one server each. Commas separate them, so a password has its own as %2C. */
+/** A list of URLs of one server each. Commas separate them, so a comma in a password is %2C. */
 const databaseUrls = z.string().transform((value, context) => {
   const urls = value.split(',').map((one) => one.trim());
   if (!urls.every(isOfAnyServer)) {
@@ -125,7 +125,7 @@ const databaseUrls = z.string().transform((value, context) => {
   return urls;
 });
 
-/** What a browser sends as `Origin`: scheme, host and port. */
+/** The value of a browser's header `Origin`: scheme, host and port. */
 const origins = z
   .string()
   .transform((value) => value.split(',').map((origin) => origin.trim()))
@@ -149,7 +149,7 @@ const environment = z.object({
   AUTH_ISSUER: url('https:', 'http:').nullable().default(null),
   AUTH_AUDIENCE: z.string().nullable().default(null),
   AUTH_JWKS_URL: url('https:', 'http:').nullable().default(null),
-  // As a header can carry it: ASCII, and no spaces around it.
+  // A header can carry printable ASCII without spaces around it.
   ROUTER_SECRET: z
     .string()
     .regex(/^[!-~][ -~]{14,}[!-~]$/, 'must have at least 16 characters, all of them printable ASCII')
@@ -163,7 +163,7 @@ const environment = z.object({
   RATE_LIMIT_PER_MINUTE: wholeNumber(0, 10_000_000).default(6_000),
   MAX_CONCURRENT_REQUESTS: wholeNumber(1, 1_000_000).default(2_000),
   MAX_BODY_BYTES: wholeNumber(1_024, 104_857_600).default(1_048_576),
-  // What reads a document recurses into it; more tokens than these could nest deeper than the stack.
+  // Reading a document recurses. More tokens could nest deeper than the stack.
   MAX_DOCUMENT_TOKENS: wholeNumber(100, 7_500).default(5_000),
   MAX_DEPTH: wholeNumber(1, 1_000).default(15),
   MAX_ALIASES: wholeNumber(0, 15_000).default(200),
@@ -180,7 +180,7 @@ const environment = z.object({
   CACHE_SCOPE: z.custom<CacheScope>(isCacheScope, `must be one of ${CACHE_SCOPES.join(', ')}`).default('private'),
 });
 
-/** What is wrong between settings, each of which may be right by itself. */
+/** Finds settings that are valid alone but not together. */
 function defectsBetween(given: Readonly<Record<string, string>>): string[] {
   const { AUTH_ISSUER, AUTH_AUDIENCE, AUTH_JWKS_URL, NODE_ENV, HOST, DATABASE_URL, DATABASE_READ_URLS } = given;
   const defects: string[] = [];
@@ -194,7 +194,7 @@ function defectsBetween(given: Readonly<Record<string, string>>): string[] {
   if (NODE_ENV === 'production') {
     defects.push('AUTH_ISSUER must be set when NODE_ENV is production');
   } else if (HOST !== undefined && !LOOPBACK_HOSTS.includes(HOST)) {
-    // Whoever can reach the development issuer's host could use a token of it.
+    // The development issuer gives its tokens to anyone who can reach the service.
     defects.push(`HOST must be one of ${LOOPBACK_HOSTS.join(', ')} as long as AUTH_ISSUER is not set`);
   }
   if (AUTH_AUDIENCE !== undefined) defects.push('AUTH_AUDIENCE needs AUTH_ISSUER');

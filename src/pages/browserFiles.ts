@@ -14,13 +14,13 @@ const TYPES: Readonly<Record<string, string>> = {
   '.ts': SCRIPT,
 };
 
-/** What a page is made of, as a browser can read it. */
+/** A file of a page, in a form that a browser can read. */
 export interface BrowserFile {
   readonly type: string;
   readonly text: string;
 }
 
-/** Reads a file of `src/pages/browser`; a browser gets TypeScript without its types, as Node does. */
+/** Reads a file of `src/pages/browser`. It strips the types of TypeScript. */
 export async function readBrowserFile(name: string): Promise<BrowserFile> {
   const text = await readFile(path.join(DIRECTORY, name), 'utf8');
   const extension = path.extname(name);

@@ -5,9 +5,9 @@ import Fastify from 'fastify';
 import { type BrowserFile, SCRIPT, STYLES } from './browserFiles.ts';
 
 /**
- * What the pages have from elsewhere, by the names of the files. The packages would give whole pages, whose scripts stand in
- * them; apart, they need no exception from the content security policy, and a browser keeps them. They are megabytes, which
- * nobody has to read before somebody asks for them.
+ * Scripts and styles from npm packages, by file name. The packages offer whole pages with inline scripts. As separate files,
+ * they need no exception from the content security policy, and browsers cache them. They are megabytes, so each is read on
+ * first use.
  */
 export const LIBRARIES: Readonly<Record<string, () => Promise<BrowserFile>>> = {
   'graphiql.js': async () => ({ type: SCRIPT, text: (await loadGraphiQL()).js }),
@@ -26,7 +26,7 @@ function loadGraphiQL(): Promise<GraphiQL> {
   return import(pathToFileURL(file).href) as Promise<GraphiQL>;
 }
 
-/** The package gives its script to a server only. */
+/** Reads Scalar's script, which its package exposes only to servers. */
 async function readScalar(): Promise<string> {
   const { default: scalar } = await import('@scalar/fastify-api-reference');
   await using server = Fastify();

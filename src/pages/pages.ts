@@ -13,16 +13,16 @@ import { type BrowserFile, readBrowserFile } from './browserFiles.ts';
 import { LIBRARIES } from './libraries.ts';
 
 export interface PagesOptions {
-  /** Null where tokens come from elsewhere: the pages ask for one. */
+  /** Null if tokens come from an external issuer. The pages then ask for one. */
   readonly developmentIssuer: DevelopmentIssuer | null;
-  /** Whether there is a page at `/`. */
+  /** Whether the start page is served at `/`. */
   readonly hasStartPage: boolean;
-  /** Counts a request, so that nobody can ask for ever. */
+  /** Hooks that count requests for the rate limit. */
   readonly onRequest: onRequestAsyncHookHandler[];
 }
 
-/** What a page may do: load what is here, and ask here. */
-const OWN_ONLY = {
+/** The content security policy of every page. A page can load files and send requests only here. */
+const BASE_POLICY = {
   'default-src': "'none'",
   'script-src': "'self'",
   'style-src': "'self'",
@@ -33,20 +33,19 @@ const OWN_ONLY = {
   'frame-ancestors': "'none'",
 };
 
-/** The editor and the reference write styles into the page; scripts they don't. */
+/** Additions for the editor and the reference. They write inline styles, but no inline scripts. */
 const WITH_LIBRARIES = { 'style-src': "'self' 'unsafe-inline'", 'font-src': "'self' data:", 'worker-src': "'self'" };
 
-/** Shared by the pages. */
+/** The files that all pages share. */
 const COMMON = ['page.css', 'icon.svg', 'accessible.ts', 'elements.ts', 'examples.ts', 'random.ts', 'token.ts'];
 const OF_START_PAGE = ['start.css', 'start.ts', 'cancelDialog.ts', 'orderItems.ts'];
 const OF_PLAYGROUND = ['playground.css', 'playground.ts', 'tasks.ts'];
 const OF_REFERENCE = ['reference.css', 'reference.ts'];
 
 /**
- * Serves the pages for people: the API reference at `/docs`, what they are made of below `/pages/`, and at `/` the start
- * page.
+ * Serves the pages for people: the start page at `/`, the API reference at `/docs`, and their files below `/pages/`.
  *
- * @returns the playground, which shares its path with the GraphQL door: a hook that answers a browser that is sent there.
+ * @returns a hook for the GraphQL route. It answers browsers with the playground, which shares the path.
  */
 export async function addPages(server: FastifyInstance, options: PagesOptions): Promise<onRequestHookHandler> {
   const { developmentIssuer, onRequest } = options;
@@ -65,7 +64,7 @@ export async function addPages(server: FastifyInstance, options: PagesOptions): 
   };
 }
 
-/** Serves a file, which is read when it is first asked for. */
+/** Serves a file and reads it on first use. */
 function addFile(
   server: FastifyInstance,
   name: string,
@@ -88,7 +87,7 @@ function addFile(
   });
 }
 
-/** As bytes, which all answers share: clients that read slowly would otherwise hold a copy each. */
+/** A file as bytes that all answers share. Otherwise each slow client would hold a copy. */
 interface PreparedFile {
   readonly type: string;
   readonly plain: Buffer;
@@ -105,14 +104,14 @@ async function prepare(read: () => Promise<BrowserFile>): Promise<PreparedFile> 
 
 type Page = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
 
-/** @param permissions what this page may do beside {@link OWN_ONLY}. */
+/** Reads a page. @param permissions extend the {@link BASE_POLICY}. */
 async function readPage(
   name: string,
   permissions: Readonly<Record<string, string>>,
   issuer: DevelopmentIssuer | null,
 ): Promise<Page> {
   const { type, text } = await readBrowserFile(name);
-  const policy = Object.entries({ ...OWN_ONLY, ...permissions })
+  const policy = Object.entries({ ...BASE_POLICY, ...permissions })
     .map(([directive, sources]) => `${directive} ${sources}`)
     .join('; ');
   return async (request, reply) => {
@@ -122,20 +121,20 @@ async function readPage(
   };
 }
 
-/** A GET that asks for a page and not for the answer to an operation. */
+/** Whether a browser requests a page, instead of the answer to an operation. */
 function isSentByBrowser({ method, query, headers }: FastifyRequest): boolean {
   return method === 'GET' && !Object.hasOwn(query as object, 'query') && /^text\/html\b/.test(headers.accept ?? '');
 }
 
-/** How a browser on this machine calls it. Another site can make its own name lead here. */
+/** The names by which a browser on this machine opens the pages. Other names can be a DNS rebinding attack. */
 const LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
 
-/** What a proxy adds: whoever came through one may be anywhere. */
-const OF_PROXIES = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip'];
+/** The headers that proxies add. A caller behind a proxy can be on any machine. */
+const PROXY_HEADERS = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip'];
 
-/** Whether somebody is about to look at the page, and not a page of somebody else's to read the token out of it. */
+/** Whether a person opens the page, instead of a foreign page that wants to read the token in it. */
 function isVisit({ headers }: FastifyRequest): boolean {
   const { host = '', origin, 'sec-fetch-dest': destination } = headers;
-  const isDirect = OF_PROXIES.every((name) => headers[name] === undefined);
+  const isDirect = PROXY_HEADERS.every((name) => headers[name] === undefined);
   return LOOPBACK.test(host) && origin === undefined && destination === 'document' && isDirect;
 }

@@ -1,6 +1,6 @@
 /**
- * Mends, in what a library draws, what would keep people who use a screen reader or a keyboard out; again whenever it draws
- * anew.
+ * Repairs the accessibility of elements that a library draws, for screen readers and keyboards. It repeats the repair
+ * whenever the library draws again.
  */
 export function keepAccessible(root: HTMLElement, mend: (root: HTMLElement) => void): void {
   mend(root);
@@ -9,7 +9,7 @@ export function keepAccessible(root: HTMLElement, mend: (root: HTMLElement) => v
   }).observe(root, { subtree: true, childList: true, attributeFilter: ['role', 'aria-selected', 'class'] });
 }
 
-/** Sets an attribute where it is not so already, as that would be a change to be mended again. */
+/** Sets an attribute only if its value differs, because each change triggers another repair. */
 export function set(element: Element, name: string, value: string): void {
   if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }

@@ -2,14 +2,14 @@ import { element } from './elements.ts';
 import { type CancelRequest, type Client, type OrderItem, Unavailable } from './orderItems.ts';
 import { randomHex } from './random.ts';
 
-/** Requests that got no answer, by item: they may have cancelled it, and another try must be the same request. */
+/** Requests without an answer, by item. They can have cancelled the item, so a retry must be the same request. */
 const unanswered = new Map<string, CancelRequest>();
 
 /**
- * Asks why, and cancels. A try that gets no answer may have cancelled the item: the next one has the same idempotency key,
- * so it is told the truth and cancels nothing twice.
+ * Asks for a reason and cancels the item. A try without an answer can have cancelled it. The next try has the same
+ * idempotency key, so it gets the first answer and cancels nothing twice.
  *
- * @returns what to tell; null where nothing was done.
+ * @returns a message for the user, or null if nothing was done.
  */
 export function openCancelDialog(client: Client, item: OrderItem): Promise<string | null> {
   const dialog = element('cancel', HTMLDialogElement);
@@ -23,7 +23,7 @@ export function openCancelDialog(client: Client, item: OrderItem): Promise<strin
     trouble.textContent = text;
     trouble.hidden = text === '';
   };
-  /** The same key goes with the same words only. */
+  /** A key belongs to one reason and note, so these cannot change in a retry. */
   const show = (request: CancelRequest | undefined): void => {
     reason.readOnly = note.readOnly = request !== undefined;
     close.textContent = request === undefined ? 'Keep the item' : 'Close';
@@ -78,7 +78,7 @@ export function openCancelDialog(client: Client, item: OrderItem): Promise<strin
     close.onclick = () => {
       dialog.close();
     };
-    // Escape, while nobody knows yet what comes of it.
+    // The Escape key must not close the dialog while the answer is open.
     dialog.oncancel = (event) => {
       if (close.disabled) event.preventDefault();
     };

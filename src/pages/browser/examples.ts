@@ -1,8 +1,8 @@
-/** Items that are there, for examples that can be carried out as they are. */
+/** Existing items, so that examples work as they are. */
 export interface Examples {
-  /** Items that can be cancelled, up to three. */
+  /** Up to three cancelable items. */
   readonly cancelable: readonly Item[];
-  /** One that can't; null where there is none. */
+  /** An item that cannot be cancelled, or null. */
   readonly refused: Item | null;
 }
 
@@ -21,7 +21,7 @@ const QUERY = `query ExamplesForThePages {
 
 const NONE: Examples = { cancelable: [], refused: null };
 
-/** @returns none where the token, the lack of one or the service allows no look at them: a page can do without. */
+/** Finds items for examples. @returns none if the token or the service does not allow reading them. */
 export async function findExamples(token: string | null): Promise<Examples> {
   return token === null ? NONE : ask(token).catch(() => NONE);
 }

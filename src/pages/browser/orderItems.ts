@@ -1,4 +1,4 @@
-/** A client of the service, in the fewest words: one function for each thing that the start page does. */
+/** A small client of the service, with one function for each task of the start page. */
 
 export type OrderItemStatus = 'PENDING' | 'ON_HOLD' | 'IN_FULFILLMENT' | 'COMPLETE' | 'CANCELLED' | 'RETURNED';
 
@@ -20,7 +20,7 @@ export interface OrderItem {
 
 export interface Page {
   readonly items: readonly OrderItem[];
-  /** Where the next page begins; null on the last one. */
+  /** The cursor of the next page, or null on the last one. */
   readonly next: string | null;
 }
 
@@ -41,12 +41,12 @@ export interface Overview {
   }[];
 }
 
-/** What came of a cancel: the item as it is now, or why it was not cancelled. */
+/** The result of a cancel: the item after it, or the reason of a refusal. */
 export type CancelResult = { readonly item: OrderItem; readonly requestId: string } | { readonly refusal: string };
 
-/** No answer, or one that says that asking again may help. */
+/** The service gave no answer, or one that invites a retry. */
 export class Unavailable extends Error {
-  /** Not to be asked again before this has passed, in milliseconds. */
+  /** How long to wait before a retry. */
   readonly retryAfterMs: number;
 
   constructor(message: string, retryAfterMs = 0) {
@@ -72,18 +72,18 @@ export interface Client {
 export interface CancelRequest {
   readonly reason: string;
   readonly note: string;
-  /** The same for each try of the same request. */
+  /** The same key for all tries of a request. */
   readonly idempotencyKey: string;
 }
 
-/** @param signal of whatever is being done: when it is given up, so are its requests. */
+/** @param signal aborts the requests. */
 export function createClient(
   token: string | null,
   signal: () => AbortSignal = () => new AbortController().signal,
 ): Client {
   const authorization = token === null ? {} : { authorization: `Bearer ${token}` };
 
-  /** @returns what the answer holds, where it is one of the service's. */
+  /** Sends a request. @returns the body of the answer. */
   const send = async <Body>(path: string, init: RequestInit): Promise<Body> => {
     let answer: Response;
     let body: unknown;

@@ -2,7 +2,7 @@ import { keepAccessible, set } from './accessible.ts';
 import { element } from './elements.ts';
 import { findExamples } from './examples.ts';
 import { tasksWith } from './tasks.ts';
-import { tokenOfTab } from './token.ts';
+import { readTabToken } from './token.ts';
 
 interface GraphQLParams {
   readonly query: string;
@@ -15,7 +15,7 @@ interface GraphiQLOptions {
   readonly logo: string;
   readonly fetcher: (params: GraphQLParams, options?: { headers?: Record<string, string> }) => Promise<unknown>;
   readonly defaultTabs: readonly { query: string; variables: string; headers: string }[];
-  /** Of a new tab. */
+  /** The headers of a new tab. */
   readonly headers: string;
   readonly defaultEditorToolsVisibility: 'variables';
   readonly shouldPersistHeaders: boolean;
@@ -25,7 +25,7 @@ interface GraphiQLOptions {
 
 declare const YogaGraphiQL: { renderYogaGraphiQL: (root: HTMLElement, options: GraphiQLOptions) => void };
 
-/** Monaco's workers, from here. */
+/** The worker scripts of Monaco, the editor. */
 const WORKERS: Readonly<Record<string, string>> = {
   editorWorkerService: '/pages/editor.worker.js',
   json: '/pages/json.worker.js',
@@ -35,11 +35,11 @@ Object.assign(globalThis, {
   MonacoEnvironment: { globalAPI: false, getWorkerUrl: (_module: string, label: string) => WORKERS[label] },
 });
 
-const token = await tokenOfTab();
+const token = await readTabToken();
 const authorization = token === null ? {} : { Authorization: `Bearer ${token}` };
 const headers = JSON.stringify(authorization, null, 2);
 
-/** Tabs are kept without their headers, so one that comes back has none: it asks with the token all the same. */
+/** Adds the token to requests. GraphiQL stores tabs without their headers, so a restored tab has none. */
 const send: GraphiQLOptions['fetcher'] = (params, options) =>
   ask(params, options).catch((error: unknown) => ({ errors: [{ message: `There is no answer. ${String(error)}` }] }));
 
@@ -48,7 +48,7 @@ const ask: GraphiQLOptions['fetcher'] = async ({ operationName, ...params }, { h
   const answer = await fetch('/graphql', {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...(isGiven ? {} : authorization), ...given },
-    // Just after another tab was opened, the name can still be that of the former.
+    // Just after a tab is opened, the operation name can still be that of the previous tab.
     body: JSON.stringify(hasOperation(params.query, operationName ?? '') ? { ...params, operationName } : params),
   });
   return answer.json();
@@ -59,7 +59,7 @@ const tabs = tasksWith(await findExamples(token)).map(({ query, variables }) => 
   variables: JSON.stringify(variables, null, 2),
   headers,
 }));
-// What the first tab is shown with. A page that is loaded again finds there what it had.
+// The content of the first tab. After a reload, the storage has the previous content.
 if (sessionStorage.getItem('graphiql:tabState') === null) {
   sessionStorage.setItem('graphiql:query', tabs[0]?.query ?? '');
   sessionStorage.setItem('graphiql:variables', tabs[0]?.variables ?? '');
@@ -74,13 +74,13 @@ YogaGraphiQL.renderYogaGraphiQL(playground, {
   headers,
   defaultEditorToolsVisibility: 'variables',
   shouldPersistHeaders: false,
-  // Of this tab only: a query may hold what is nobody else's business.
+  // Storage of this browser tab only, because queries can hold personal data.
   storage: sessionStorage,
-  // It would otherwise be written into the URL.
+  // By default, GraphiQL writes the query into the URL.
   onEditQuery: () => undefined,
 });
 
-// A tab must not hold the buttons that open and close it: so they are a list, of which one is the current.
+// A tab must not contain the buttons that open and close it. So the tabs are a list with a current element.
 keepAccessible(playground, (root) => {
   for (const tab of root.querySelectorAll('.graphiql-tab')) {
     const isCurrent = tab.classList.contains('graphiql-tab-active');

@@ -2,18 +2,18 @@ import { keepAccessible, set } from './accessible.ts';
 import { element } from './elements.ts';
 import { findExamples } from './examples.ts';
 import { randomHex } from './random.ts';
-import { tokenOfTab } from './token.ts';
+import { readTabToken } from './token.ts';
 
-/** As far as it is looked at here. */
+/** The members of the OpenAPI description that this page uses. */
 interface Description {
   readonly components: { readonly parameters: Record<string, { readonly name: string; example?: unknown }> };
 }
 
 declare const Scalar: { createApiReference: (selector: string, options: object) => void };
 
-const token = await tokenOfTab();
+const token = await readTabToken();
 const [description, { cancelable }] = await Promise.all([describe(), findExamples(token)]);
-// To be tried as it is, with an item that is there, and with a key and a trace that were not used before.
+// The example request works as it is: an existing item, a fresh key and a fresh trace.
 const examples: Record<string, string | undefined> = {
   uuid: cancelable[0]?.id,
   'Idempotency-Key': randomHex(16),
@@ -23,10 +23,10 @@ for (const parameter of Object.values(description.components.parameters)) {
   parameter.example = examples[parameter.name] ?? parameter.example;
 }
 
-// https://scalar.com/products/api-references/configuration: nothing of it may ask elsewhere.
+// Every option that contacts other machines is off: https://scalar.com/products/api-references/configuration
 Scalar.createApiReference('#reference', {
   content: description,
-  // The service that the page came from, wherever that is.
+  // The service that served the page.
   servers: [{ url: location.origin, description: 'This service' }],
   authentication: {
     preferredSecurityScheme: 'bearerToken',
@@ -41,7 +41,7 @@ Scalar.createApiReference('#reference', {
   mcp: { disabled: true },
 });
 
-// What can be scrolled must be within reach of a keyboard.
+// Scrollable elements must be reachable with a keyboard.
 keepAccessible(element('reference', HTMLElement), (root) => {
   for (const scrollable of root.querySelectorAll('.scalar-card-content.overflow-auto'))
     set(scrollable, 'tabindex', '0');

@@ -10,12 +10,12 @@ import {
   type Page,
   Unavailable,
 } from './orderItems.ts';
-import { tokenOfTab } from './token.ts';
+import { readTabToken } from './token.ts';
 
-/** How often what others do is looked for, in milliseconds, as long as the page is looked at. */
+/** How often a visible page looks for changes by others. */
 const REFRESH_MS = 5_000;
 
-/** How long to wait for the end of a word, in milliseconds. */
+/** How long to wait for the end of a word. */
 const TYPING_MS = 250;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -29,8 +29,8 @@ const STATUS_NAMES: Readonly<Record<OrderItemStatus, string>> = {
   RETURNED: 'Returned',
 };
 
-/** Why there is nothing to cancel, as the one who looks at the item would say it. */
-function reasonOf(code: BlockerCode, { status }: OrderItem): string {
+/** Describes a blocker for people. */
+function describeBlocker(code: BlockerCode, { status }: OrderItem): string {
   switch (code) {
     case 'NOT_PRE_ORDERED':
       return 'It was not pre-ordered.';
@@ -39,31 +39,31 @@ function reasonOf(code: BlockerCode, { status }: OrderItem): string {
   }
 }
 
-/** What is being asked; asking anew gives it up. */
+/** Aborts the running requests when a new refresh starts. */
 let asking = new AbortController();
-const token = await tokenOfTab();
+const token = await readTabToken();
 const client = createClient(token, () => asking.signal);
-/** A cancel is not given up. */
+/** The client for cancels, which are never aborted. */
 const cancelClient = createClient(token);
 const filterForm = element('filter', HTMLFormElement);
 const rows = element('rows', HTMLTableSectionElement);
 const previous = element('previous', HTMLButtonElement);
 const next = element('next', HTMLButtonElement);
 
-/** The cursors after which the pages begin, up to the one that is shown. */
+/** The cursors before each page, up to the visible one. */
 let cursors: readonly (string | null)[] = [null];
 let nextCursor: string | null = null;
-/** Until the page that was asked for is there, no other can be. */
+/** Whether a page is loading. No other page can be requested meanwhile. */
 let isTurning = false;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
-/** Asks for everything that is shown. @param wanted the page to show, as in {@link cursors}. */
+/** Reloads everything that is shown. @param wanted the page to show, in the form of {@link cursors}. */
 async function refresh(wanted = cursors): Promise<void> {
   clearTimeout(timer);
   asking.abort();
   const mine = (asking = new AbortController());
   const isWanted = (): boolean => !mine.signal.aborted;
-  // Each as soon as it is there.
+  // Each part appears as soon as it has arrived.
   const results = await Promise.allSettled([
     findItems(wanted.at(-1) ?? null).then((page) => {
       if (isWanted()) showPage(page, wanted);
@@ -89,7 +89,7 @@ function showPage(page: Page, itsCursors: typeof cursors): void {
   next.disabled = nextCursor === null;
 }
 
-/** Nobody looks at a page in the background, or behind a dialog. */
+/** Refreshes the page unless it is in the background or behind a dialog. */
 function refreshWhenSeen(): void {
   const isSeen = document.visibilityState === 'visible' && document.querySelector('dialog[open]') === null;
   if (isSeen) void refresh();
@@ -126,7 +126,7 @@ function showItems(items: readonly OrderItem[]): void {
     fillRow(row, item);
     return row;
   });
-  // Rows that stay are not moved: whoever is on one stays there.
+  // Rows that stay are not moved, so the focus stays, too.
   for (const row of [...rows.rows]) if (!shown.includes(row)) row.remove();
   shown.forEach((row, place) => {
     if (rows.rows[place] !== row) rows.insertBefore(row, rows.rows[place] ?? null);
@@ -154,9 +154,9 @@ function fillRow(row: HTMLTableRowElement, item: OrderItem): void {
   field(row, 'price').textContent = `${Number(item.price.amount).toFixed(2)} ${item.price.currency}`;
   const why = field(row, 'why');
   why.id = `why-${item.id}`;
-  why.textContent = item.cancelability.blockers.map(({ code }) => reasonOf(code, item)).join(' ');
+  why.textContent = item.cancelability.blockers.map(({ code }) => describeBlocker(code, item)).join(' ');
   const button = field(row, 'cancel');
-  // Not `disabled`: who comes by keyboard must be able to hear why.
+  // A `disabled` button cannot have the focus, and screen readers would not read the reason.
   button.setAttribute('aria-disabled', String(!item.cancelability.cancelable));
   button.setAttribute('aria-label', `Cancel item ${item.id}`);
   button.setAttribute('aria-describedby', why.id);
@@ -171,7 +171,7 @@ async function cancel(item: OrderItem): Promise<void> {
   const news = await openCancelDialog(cancelClient, item);
   if (news !== null) place.textContent = news;
   await refresh();
-  // Its row may be gone, and with it the place where whoever comes by keyboard was.
+  // The row can be gone, and the keyboard focus with it.
   if (document.activeElement === document.body) element('items', HTMLElement).focus({ preventScroll: true });
 }
 
@@ -226,7 +226,7 @@ function showTrouble(error: Error | null): void {
   if (trouble.textContent !== (error?.message ?? '')) trouble.textContent = error?.message ?? '';
 }
 
-/** Another filter begins at its first page. */
+/** Shows the first page, after the filter changed. */
 function startOver(): void {
   void refresh([null]);
 }
@@ -239,7 +239,7 @@ function turnTo(wanted: readonly (string | null)[]): void {
 
 let typing: ReturnType<typeof setTimeout> | undefined;
 filterForm.addEventListener('input', () => {
-  // Of the list as it was.
+  // A running refresh belongs to the previous page.
   isTurning = true;
   clearTimeout(typing);
   typing = setTimeout(startOver, TYPING_MS);

@@ -1,13 +1,13 @@
 import type { Examples } from './examples.ts';
 import { randomHex } from './random.ts';
 
-/** What a newcomer wants to do, as operations that can be carried out as they are, on items that are there. */
+/** A task of a newcomer, as an operation on existing items that works as it is. */
 export interface Task {
   readonly query: string;
   readonly variables: object;
 }
 
-/** Where there is no such item, or no token to look with. */
+/** The item of examples if no item is found. */
 const NO_ITEM = { id: '00000000-0000-4000-8000-000000000000' };
 
 export function tasksWith({ cancelable, refused: found }: Examples): Task[] {

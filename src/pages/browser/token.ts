@@ -1,28 +1,27 @@
 /**
- * The token with which this tab asks: the development issuer's where the page came with one, and otherwise what whoever
- * sits before it enters. It is kept in the tab and nowhere else: not in a URL, a cookie or the browser's storage for all
- * tabs.
+ * The token of this tab. It is the development issuer's if the page has one. Otherwise the visitor enters it. It stays in
+ * the tab, not in a URL, a cookie or the storage that all tabs share.
  */
 const KEY = 'order-items token';
 
-/** @returns null where none was entered. */
-export async function tokenOfTab(): Promise<string | null> {
+/** Returns the token, or asks for it. @returns null if the visitor enters none. */
+export async function readTabToken(): Promise<string | null> {
   const given = document.querySelector<HTMLMetaElement>('meta[name="development-token"]')?.content ?? '';
   if (given !== '') return given;
   let token = sessionStorage.getItem(KEY);
-  let defect = token === null ? null : await defectOf(token);
+  let defect = token === null ? null : await findTokenDefect(token);
   while (token === null || defect !== null) {
     token = await ask(defect);
     if (token === null) break;
-    defect = await defectOf(token);
+    defect = await findTokenDefect(token);
   }
   if (token === null) sessionStorage.removeItem(KEY);
   else sessionStorage.setItem(KEY, token);
   return token;
 }
 
-/** What the service has against a token; null for nothing, or where it does not say. */
-async function defectOf(token: string): Promise<string | null> {
+/** Asks the service whether it accepts a token. @returns the defect, or null. */
+async function findTokenDefect(token: string): Promise<string | null> {
   try {
     const answer = await fetch('/graphql', {
       method: 'POST',
@@ -66,7 +65,7 @@ function ask(defect: string | null): Promise<string | null> {
   });
   return new Promise((resolve) => {
     dialog.addEventListener('submit', () => {
-      // Its prefix is often copied along.
+      // The prefix is often copied with the token.
       resolve((dialog.querySelector('input')?.value ?? '').trim().replace(/^bearer\s+/i, ''));
     });
     dialog.addEventListener('close', () => {

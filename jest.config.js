@@ -25,12 +25,20 @@ export default {
     // Functions only: no process, no database.
     { ...common, displayName: 'unit', testMatch: testsIn('unit') },
     // The service over HTTP, on PostgreSQL.
-    { ...withPostgres, displayName: 'service', testMatch: testsIn('integration', 'contract', 'attacks', 'federation') },
-    // Browsers, second servers, service processes, faults, the compiler.
+    {
+      ...withPostgres,
+      displayName: 'service',
+      testMatch: testsIn('integration', 'contract', 'attacks', 'federation'),
+      testPathIgnorePatterns: ['\\.slow\\.test\\.ts$'],
+    },
+    // Browsers, second servers, service processes, faults, the compiler, and tests that take a fixed time.
     {
       ...withPostgres,
       displayName: 'system',
-      testMatch: testsIn('browser', 'servers', 'lifecycle', 'faults', 'tooling'),
+      testMatch: [
+        ...testsIn('browser', 'servers', 'lifecycle', 'faults', 'tooling'),
+        '<rootDir>/test/**/*.slow.test.ts',
+      ],
     },
   ],
   testSequencer: '<rootDir>/test/support/fastFirst.js',

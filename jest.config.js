@@ -3,6 +3,8 @@ const common = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/support/stripTypes.js' },
+  // A test that hangs fails. The limit is far above what a slow machine needs.
+  testTimeout: 120_000,
 };
 
 /** The projects that need PostgreSQL share one server: Jest runs a global setup once, however many projects name it. */
@@ -44,6 +46,4 @@ export default {
   testSequencer: '<rootDir>/test/support/fastFirst.js',
   // Modules of finished test files stay in a worker's heap.
   workerIdleMemoryLimit: '400MB',
-  // A test that hangs fails. The limit is far above what a slow machine needs.
-  testTimeout: 120_000,
 };

@@ -182,7 +182,7 @@ test.each([
   },
 );
 
-describe('cancels one after the other', () => {
+describe('a sequence of cancels', () => {
   const CANCEL_ONE = `mutation($input: CancelOrderItemInput!) { result: cancelOrderItem(input: $input) { ...Told } }`;
   const CANCEL_ALL = `mutation($input: CancelOrderItemsInput!) { result: cancelOrderItems(input: $input) { ...Told } }`;
   const TOLD = `fragment Told on CancelOrderItemResult {
@@ -249,7 +249,7 @@ describe('cancels one after the other', () => {
     return { told, requestId };
   }
 
-  test('through either door are answered as the contract predicts, and are stored so', async () => {
+  test('through either door gets the answers and the rows that the model predicts', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(givenItem, { minLength: 3, maxLength: 3 }),

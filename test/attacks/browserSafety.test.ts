@@ -25,7 +25,7 @@ async function bearer(by: TestService, claims = {}): Promise<string> {
   return `Authorization: Bearer ${await by.token(claims)}`;
 }
 
-describe('browsers are told what not to do with an answer', () => {
+describe('every answer has the security headers for browsers', () => {
   const kinds: [string, number, () => Promise<RestAnswer>][] = [
     ['200 of a probe', 200, () => sendRaw(service.url, rawRequest('GET /health/live', []))],
     ['200 of the API description', 200, () => sendRaw(service.url, rawRequest('GET /v0/openapi.json', []))],
@@ -73,7 +73,7 @@ describe('browsers are told what not to do with an answer', () => {
   });
 });
 
-describe('CORS, unless configured', () => {
+describe('CORS without configured origins', () => {
   test.each([
     ['GET', '/health/live', 200],
     ['GET', '/v0/openapi.json', 200],
@@ -84,7 +84,7 @@ describe('CORS, unless configured', () => {
     ['OPTIONS', '/health/live', 404],
     ['OPTIONS', '/nothing', 404],
     ['OPTIONS', '/graphql', 401],
-  ])('no page may call: %s %s', async (method, path, status) => {
+  ])('allows no page to call: %s %s', async (method, path, status) => {
     const answer = await sendRaw(service.url, rawRequest(`${method} ${path}`, preflight(SHOP)));
     expect(answer.status).toBe(status);
     expect(headersOf(answer, /^access-control-/)).toEqual([]);
@@ -131,7 +131,7 @@ describe('CORS, with two origins', () => {
     }
   });
 
-  test('OPTIONS that is no preflight is a method that a cancel does not take', async () => {
+  test('refuses an OPTIONS request that is not a preflight with 405', async () => {
     for (const lines of [[], [`Origin: ${SHOP}`], ['Origin: https://elsewhere.example']]) {
       const answer = await sendRaw(open.url, rawRequest(`OPTIONS ${CANCEL_PATH}`, lines));
       expectError(answer, 405, 'method_not_allowed');
@@ -139,7 +139,7 @@ describe('CORS, with two origins', () => {
     }
   });
 
-  test('a preflight changes nothing and opens nothing: the cancel itself needs its token', async () => {
+  test('a preflight grants no access: the cancel itself still needs a token', async () => {
     const id = await anOrderItem(open.dataSource);
     await expectNothingWritten(open.dataSource, async () => {
       const path = `/v0/line_item/${id}/cancel`;
@@ -165,7 +165,7 @@ describe('too many requests', () => {
     expect((await sendRaw(limited.url, rawCancel(door, 'x', [other]))).status).not.toBe(429);
   });
 
-  test('of one address without a token, whatever it says of where it comes from', async () => {
+  test('counts callers without a token by address, and ignores forged X-Forwarded-For headers', async () => {
     const bad = 'Authorization: Bearer bad';
     const lines = ['X-Forwarded-For: 10.0.0.', 'Forwarded: for=10.0.0.', 'X-Real-IP: 10.0.0.'];
     const answers: RestAnswer[] = [];
@@ -201,7 +201,7 @@ describe('the secret of the router', () => {
     expect(JSON.stringify(answer.body)).not.toContain(ROUTER_SECRET);
   });
 
-  test('opens /graphql to a good token only', async () => {
+  test('admits only a valid token to /graphql', async () => {
     const id = await anOrderItem(routed.dataSource);
     const line = `Router-Authorization: ${ROUTER_SECRET}`;
     expect((await sendRaw(routed.url, rawCancel('graphql', id, [line]))).status).toBe(401);

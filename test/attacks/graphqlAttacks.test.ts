@@ -159,7 +159,7 @@ test.each([
 test.each([
   ['the shallow one first', `...A ${DOWN} ${DOWN} ${DOWN} ...A ${UP} ${UP} ${UP}`],
   ['the deep one first', `${DOWN} ${DOWN} ${DOWN} ...A ${UP} ${UP} ${UP} ...A`],
-])('one fragment at two depths counts where it is deepest: %s', async (_, inside) => {
+])('counts a fragment at its deepest spread: %s', async (_, inside) => {
   const fragment = 'fragment A on OrderItem { order { items { __typename } } }';
   const answer = await attack(`{ ${ITEM} { ${inside} } } ${fragment}`);
   expectRefused(answer, 400, 'GRAPHQL_VALIDATION_FAILED', /^Query depth limit of 15 exceeded, found 16\.$/);
@@ -193,7 +193,7 @@ test('deep introspection', async () => {
   expectRefused(await attack(named), 400, 'GRAPHQL_VALIDATION_FAILED', /^Maximum introspection depth exceeded$/);
 });
 
-test('introspection that is wide', async () => {
+test('wide introspection', async () => {
   const inner = times(30, 'b#: fields { type { ofType { description enumValues { name description } } } }');
   const outer = Array.from({ length: 6 }, (_, place) => `a${place}: fields { type { ofType { ${inner} } } }`);
   const answer = await attack(`{ __schema { types { ${outer.join(' ')} } } }`);
@@ -219,7 +219,7 @@ test.each([
   expectRefused(answer, 400, code, isTooDeep ? /./ : message);
 });
 
-test('an error repeats a long name once at the most', async () => {
+test('an error repeats a long name at most once', async () => {
   const query = `query ${'x'.repeat(900_000)}(${times(100, '$v#: ID')}) { __typename }`;
   const answer = await attack(query);
   expect({ status: answer.status, code: answer.body.errors[0].extensions.code }).toEqual({
@@ -229,6 +229,6 @@ test('an error repeats a long name once at the most', async () => {
   expect(JSON.stringify(answer.body).length).toBeLessThan(2 * query.length);
 });
 
-test('through it all a normal client was served', async () => {
+test('serves a normal client during all attacks', async () => {
   expect(await client.stop()).toBeGreaterThan(40);
 });

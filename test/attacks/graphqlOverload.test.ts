@@ -50,7 +50,7 @@ describe('a batch', () => {
     expectRefused(await post(operations(count)), 400, 'BAD_REQUEST', /batching disabled/);
   });
 
-  test('is served up to the limit where it is allowed, and refused above', async () => {
+  test('is served up to a configured limit and refused above it', async () => {
     const served = await client.during(() => send(batching, { body: operations(3) }));
     expect({ status: served.status, body: served.body }).toEqual({
       status: 200,
@@ -61,7 +61,7 @@ describe('a batch', () => {
   });
 });
 
-describe('a request that a page of another site could make a browser send', () => {
+describe('CSRF: a request that a page can send without a CORS preflight is refused', () => {
   const CSRF = /Cross-Site Request Forgery/;
 
   test.each([
@@ -85,7 +85,7 @@ describe('a request that a page of another site could make a browser send', () =
     expect(await findOrderItem(dataSource, id)).toMatchObject({ status: 'pending' });
   });
 
-  test('a query by GET without a header that a preflight would have to allow; with one it is served', async () => {
+  test('a query by GET without a header that forces a preflight; with the header it is served', async () => {
     const search = '?query={__typename}';
     const simple = { 'content-type': 'text/plain' };
     const refused = await client.during(() => send(service, { method: 'GET', search, headers: simple }));
@@ -127,7 +127,7 @@ describe('a body', () => {
     expect(Object.prototype).not.toHaveProperty('a');
   });
 
-  test('with a key twice means the last of the two', async () => {
+  test('with a duplicate key uses the last one', async () => {
     const answer = await post('{"query":"{ nonsense }","query":"{ __typename }"}');
     expect({ status: answer.status, body: answer.body }).toEqual({
       status: 200,
@@ -152,7 +152,7 @@ describe('a body', () => {
   });
 });
 
-describe('too much of a list', () => {
+describe('a list argument above its limit', () => {
   const representations = (count: number): object[] =>
     Array.from({ length: count }, () => ({ __typename: 'Order', id: 'x' }));
 
@@ -174,7 +174,7 @@ describe('too much of a list', () => {
   });
 });
 
-describe('null where a default made room for it is the mistake of the client', () => {
+describe('null for a variable with a default is bad input, not an internal error', () => {
   test.each([
     ['an id', 'query($x: ID = "1") { orderItem(id: $x) { id } }'],
     [
@@ -189,7 +189,7 @@ describe('null where a default made room for it is the mistake of the client', (
   });
 });
 
-describe('10 MB in one string, where bodies may be that large', () => {
+describe('10 MB in one string, with a body limit above it', () => {
   const long = 'x'.repeat(10_000_000);
   const id = '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f';
   const invalid = (field: string): object => ({ cancelOrderItem: { __typename: 'InvalidCancelRequest', field } });
@@ -235,12 +235,12 @@ describe('10 MB in one string, where bodies may be that large', () => {
   });
 });
 
-test('what was sent of a cancel is not kept of one that is refused', async () => {
+test('a refused cancel stores nothing that was sent', async () => {
   const id = await anOrderItem(dataSource);
   await ask(CANCEL, { input: { id, reason: 'x'.repeat(501) } });
   expect(await findCancellations(dataSource, [id])).toEqual([]);
 });
 
-test('through it all a normal client was served', async () => {
+test('serves a normal client during all attacks', async () => {
   expect(await client.stop()).toBeGreaterThan(40);
 });

@@ -116,7 +116,7 @@ describe.each([
   });
 });
 
-describe('where introspection is turned off, no name comes back that the client did not send', () => {
+describe('with introspection off, errors reveal no name of the schema that the client did not send', () => {
   const directory = path.join(import.meta.dirname, '../../schema');
   const names = new Set([
     'Query',
@@ -209,6 +209,6 @@ describe('where introspection is turned off, no name comes back that the client 
   });
 });
 
-test('through it all a normal client was served', async () => {
+test('serves a normal client during all attacks', async () => {
   expect(await client.stop()).toBeGreaterThan(40);
 });

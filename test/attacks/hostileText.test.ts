@@ -96,7 +96,7 @@ describe('in a reason and a note', () => {
 });
 
 describe('in an id', () => {
-  test.each([...characters, ...unstorable])('%s: no such item', async (_, text) => {
+  test.each([...characters, ...unstorable])('%s: not found', async (_, text) => {
     for (const hostile of [text, `0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f${text}`]) {
       const encoded = Buffer.from(hostile)
         .toString('hex')
@@ -152,7 +152,7 @@ describe('in a header', () => {
     },
   );
 
-  test.each([['\r'], ['\n'], ['\r\n ']])('a line that goes on behind %j is no header', async (text) => {
+  test.each([['\r'], ['\n'], ['\r\n ']])('header injection: a value with %j adds no header', async (text) => {
     const line = `Idempotency-Key: a${text}b`;
     const id = await anOrderItem(dataSource);
     const answer = await expectNothingWritten(dataSource, () => post(`/v0/line_item/${id}/cancel`, '', [line]));
@@ -163,7 +163,7 @@ describe('in a header', () => {
 describe('long text', () => {
   const LONG = 'x'.repeat(1_000_000);
 
-  test('of a megabyte in a reason, a note, a key or an id is refused as too long', async () => {
+  test('a megabyte in a reason, a note, a key or an id is refused as too long', async () => {
     const id = await anOrderItem(dataSource);
     await expectNothingWritten(dataSource, async () => {
       for (const stated of [{ reason: LONG }, { reason: 'Late', note: LONG }]) {
@@ -184,7 +184,7 @@ describe('long text', () => {
     ['a reason', '/v0/line_item/0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f/cancel', '{"reason":"'],
     ['a variable', '/graphql', '{"variables":{"id":"'],
     ['a document', '/graphql', '{"query":"'],
-  ])('of 10 MB in %s is not read: 413', async (_, path, start) => {
+  ])('10 MB in %s get 413 and are not read', async (_, path, start) => {
     const head = `POST ${path} HTTP/1.1\r\nHost: x\r\n${authorization}\r\n${JSON_TYPE}\r\n`;
     expect((await sendRaw(url, `${head}Content-Length: 10485760\r\n\r\n${start}`)).status).toBe(413);
     const chunk = `f4240\r\n${LONG}\r\n`;
@@ -197,7 +197,7 @@ describe('long text', () => {
   });
 });
 
-describe('bodies that are not what they seem', () => {
+describe('misleading bodies', () => {
   test.each([
     ['a byte that no UTF-8 has', Buffer.from([0xff])],
     ['half a character', Buffer.from([0xc3])],
@@ -220,13 +220,13 @@ describe('bodies that are not what they seem', () => {
     });
   });
 
-  test.each([['UTF-16', 'utf16le'] as const])('%s is no JSON', async (_, encoding) => {
+  test.each([['UTF-16', 'utf16le'] as const])('%s is not JSON', async (_, encoding) => {
     const id = await anOrderItem(dataSource);
     const body = new Uint8Array(Buffer.from('{"reason":"Late"}', encoding));
     expectError(await service.cancelByRest(id, { body }), 400, 'bad_request');
   });
 
-  test('of two members with one name the last counts, as in all of JSON', async () => {
+  test('the last of two members with the same name counts', async () => {
     const { id, status } = await cancelWith('{"reason":"first","reason":"last"}');
     expect(status).toBe(200);
     expect(await findCancellations(dataSource, [id])).toMatchObject([{ reason: 'last' }]);
@@ -237,7 +237,7 @@ describe('bodies that are not what they seem', () => {
     ['__proto__', '{"__proto__":{"reason":"Late"}}'],
     ['constructor', '{"constructor":{"prototype":{"reason":"Late"}}}'],
     ['__proto__ with a getter’s name', '{"__proto__":{"__defineGetter__":1},"constructor":1}'],
-  ])('%s gives no reason to anybody', async (_, body) => {
+  ])('prototype pollution: %s sets no reason', async (_, body) => {
     const { body: answer, status } = await cancelWith(body);
     expect({ status, message: answer.message }).toEqual({
       status: 400,
@@ -250,7 +250,7 @@ describe('bodies that are not what they seem', () => {
   test.each([
     ['arrays', '['.repeat(500_000), ']'.repeat(500_000)],
     ['objects', '{"a":'.repeat(100_000), `1${'}'.repeat(100_000)}`],
-  ])('%s in each other, without end', async (_, start, end) => {
+  ])('deep nesting: %s', async (_, start, end) => {
     for (const nested of [start, start + end]) {
       expect((await cancelWith(nested)).status).toBe(400);
       expect((await cancelWith(`{"reason":${nested}}`)).status).toBe(400);

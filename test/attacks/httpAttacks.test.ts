@@ -23,7 +23,7 @@ const authorization = `Authorization: Bearer ${await service.token()}`;
 
 const CANCEL_NOTHING = 'POST /v0/line_item/0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f/cancel HTTP/1.1\r\nHost: x\r\n';
 
-describe('heads without measure: 400, and no more of them is read', () => {
+describe('oversized headers: 400, and the rest is not read', () => {
   test.each([
     ['one header of 20 kB', `${CANCEL_NOTHING}X: ${'x'.repeat(20_000)}\r\n\r\n`],
     ['a path of 20 kB', `GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`],
@@ -57,14 +57,14 @@ describe('heads without measure: 400, and no more of them is read', () => {
     await expectServed(service);
   });
 
-  test('200 headers are as good as 20', async () => {
+  test('accepts 200 headers', async () => {
     const lines = Array.from({ length: 200 }, (_, index) => `X-Header-${index}: x`);
     const id = await anOrderItem(dataSource);
     expect((await sendRaw(url, rawCancel('rest', id, [...lines, authorization]))).status).toBe(200);
     expect((await sendRaw(url, rawCancel('graphql', id, [authorization, ...lines]))).status).toBe(200);
   });
 
-  test('5,000 headers: an answer, but no fault', async () => {
+  test('answers a request with 5,000 headers without an internal error', async () => {
     const id = await anOrderItem(dataSource);
     const lines = Array.from({ length: 5_000 }, () => 'x:');
     const answer = await sendRaw(url, rawCancel('rest', id, [...lines, authorization]));
@@ -75,7 +75,7 @@ describe('heads without measure: 400, and no more of them is read', () => {
   });
 });
 
-describe('requests that two servers could read in two ways: one answer, and nothing is carried out', () => {
+describe('request smuggling: an ambiguous request gets one answer and executes nothing', () => {
   /** The second request, which somebody in front may have taken for the body of the first. */
   const smuggle = async (head: readonly string[], body: (hidden: string) => string): Promise<void> => {
     const [id, otherId] = [await anOrderItem(dataSource), await anOrderItem(dataSource)];
@@ -125,7 +125,7 @@ describe('requests that two servers could read in two ways: one answer, and noth
 });
 
 describe('unusual HTTP', () => {
-  test.each([['1.0'], ['1.1']])('HTTP/%s, closed after the answer', async (version) => {
+  test.each([['1.0'], ['1.1']])('HTTP/%s with a connection that closes after the answer', async (version) => {
     const request = `GET /health/live HTTP/${version}\r\nHost: x\r\nConnection: close\r\n\r\n`;
     expect(statusesIn(await exchange(url, request))).toEqual([200]);
   });
@@ -137,7 +137,7 @@ describe('unusual HTTP', () => {
     expect(await findCancellations(dataSource, [id])).toHaveLength(1);
   });
 
-  test('an absolute target: its path counts, or it is turned away, whatever host it names', async () => {
+  test('an absolute request target: its path counts, or it is refused, for any host', async () => {
     for (const host of ['x', 'elsewhere.example', '169.254.169.254']) {
       const answer = await sendRaw(url, rawRequest(`GET http://${host}/nothing`, []));
       expectError(answer, 404, 'not_found');
@@ -155,7 +155,7 @@ describe('unusual HTTP', () => {
     ['an escape of half a character', 'GET /v0/line_item/%c3/cancel HTTP/1.1\r\nHost: x\r\n\r\n'],
     ['an unknown method', 'CANCEL / HTTP/1.1\r\nHost: x\r\n\r\n'],
     ['a method in lower case', 'get / HTTP/1.1\r\nHost: x\r\n\r\n'],
-  ])('a target of another kind is turned away: %s', async (_, request) => {
+  ])('refuses another form of request target: %s', async (_, request) => {
     const { socket, ended } = await openHostile(url);
     socket.end(request);
     const statuses = statusesIn(await ended);
@@ -170,7 +170,7 @@ describe('unusual HTTP', () => {
       ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: eA=='],
     ],
     ['TLS', ['Connection: Upgrade', 'Upgrade: TLS/1.0']],
-  ])('an upgrade to %s is not taken: the request is one like any other', async (_, lines) => {
+  ])('ignores an upgrade to %s and serves the request', async (_, lines) => {
     const id = await anOrderItem(dataSource);
     expect(await sendRaw(url, rawCancel('rest', id, lines))).toMatchObject({ status: 401 });
     expect(await sendRaw(url, rawCancel('rest', id, [...lines, authorization]))).toMatchObject({ status: 200 });
@@ -178,7 +178,7 @@ describe('unusual HTTP', () => {
 });
 
 describe('floods', () => {
-  test('100 requests at once on one connection are answered in order', async () => {
+  test('answers 100 pipelined requests in order', async () => {
     const ids = Array.from({ length: 100 }, (): string => crypto.randomUUID());
     const item = await anOrderItem(dataSource);
     ids[50] = item;
@@ -191,7 +191,7 @@ describe('floods', () => {
     await expectServed(service);
   });
 
-  test('1,000 requests at once on one connection end it', async () => {
+  test('closes a connection with 1,000 pipelined requests', async () => {
     const connection = await openConnection(url);
     connection.write(
       Buffer.concat(Array.from({ length: 1_000 }, () => rawCancel('rest', crypto.randomUUID(), [authorization]))),
@@ -201,7 +201,7 @@ describe('floods', () => {
     await expectServed(service);
   });
 
-  test('hundreds of hang-ups in the middle of a request', async () => {
+  test('survives hundreds of clients that hang up in the middle of a request', async () => {
     const whole = rawCancel('graphql', crypto.randomUUID(), [authorization]);
     await expectNothingWritten(dataSource, async () => {
       for (let round = 0; round < 10; round += 1) {
@@ -218,7 +218,7 @@ describe('floods', () => {
     await expectServed(service);
   });
 
-  test('500 questions for /health/ready at a time leave a pool of two to the others', async () => {
+  test('500 concurrent readiness probes leave a pool of two connections to other requests', async () => {
     const flood = await startFlood(`${narrow.url}/health/ready`, 500);
     for (let round = 0; round < 5; round += 1) await expectServed(narrow);
     expect(await flood.stop()).toEqual([200]);

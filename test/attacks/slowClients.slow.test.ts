@@ -17,7 +17,7 @@ const hasty = await startTestService(HASTY);
 
 const CANCEL_NOTHING = 'POST /v0/line_item/0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f/cancel HTTP/1.1\r\nHost: x\r\n';
 
-describe('slow clients are cut off, and others are served meanwhile', () => {
+describe('slowloris: slow clients are cut off, and others are served meanwhile', () => {
   const starts: [string, string, string][] = [
     ['nothing at all', '', ''],
     ['a head, a byte at a time', CANCEL_NOTHING, 'X'],
@@ -41,7 +41,7 @@ describe('slow clients are cut off, and others are served meanwhile', () => {
     await expectServed(hasty);
   });
 
-  test('one that reads nothing of what it asks for', async () => {
+  test('a client that does not read its answers', async () => {
     const connection = await openHostile(service.url);
     connection.socket.pause();
     connection.socket.write('GET /v0/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(500));
@@ -51,7 +51,7 @@ describe('slow clients are cut off, and others are served meanwhile', () => {
   });
 });
 
-describe('clients that do not close their side', () => {
+describe('clients that never close their side of the connection', () => {
   const stubborn: Socket[] = [];
   afterAll(() => {
     for (const socket of stubborn) socket.destroy();
@@ -86,7 +86,7 @@ describe('clients that do not close their side', () => {
     await expectServed(hasty);
   });
 
-  test('do not keep the service from ending', async () => {
+  test('do not delay the shutdown', async () => {
     const database = await createTestDatabase();
     const dataDir = await mkdtemp(path.join(tmpdir(), 'order-items-stubborn-'));
     const environment = { PORT: '0', DATABASE_URL: database.url, DATA_DIR: dataDir, LOG_LEVEL: 'silent' };

@@ -151,12 +151,12 @@ describe.each(DOORS)('refused with 401 through %s', (door) => {
     await expectRefused(door, [...bearer(good), 'Authorization:']);
   });
 
-  test('a token in the query is none', async () => {
+  test('ignores a token in the query', async () => {
     const answer = await expectRefused(door, [], { query: `?access_token=${good}&authorization=Bearer%20${good}` });
     expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="order-items"');
   });
 
-  test('a token in the body is none', async () => {
+  test('ignores a token in the body', async () => {
     const answer = await expectRefused(door, [], { extra: { access_token: good, authorization: `Bearer ${good}` } });
     expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="order-items"');
   });
@@ -173,19 +173,19 @@ describe.each(DOORS)('refused with 401 through %s', (door) => {
     ['a no-break space for the space', `Authorization: Bearer\u00a0${good}`],
     ['UTF-8 in the token', `Authorization: Bearer ${Buffer.from('\u2028').toString('latin1')}${good}`],
     ['a scheme in another case with a bad token', 'Authorization: bEARER nonsense'],
-  ])('a token in the wrong place or dress: %s', async (_, line) => {
+  ])('refuses a token in the wrong place or form: %s', async (_, line) => {
     const answer = await expectRefused(door, [line]);
     expect(JSON.stringify([answer.body, ...answer.headers])).not.toContain(good);
   });
 
-  test.each([['Bearer'], ['bearer'], ['BEARER'], ['bEaReR']])('but the scheme is taken as %s', async (scheme) => {
+  test.each([['Bearer'], ['bearer'], ['BEARER'], ['bEaReR']])('accepts the scheme %s', async (scheme) => {
     const id = await anOrderItem(dataSource);
     const answer = await sendRaw(url, rawCancel(door, id, [`Authorization: ${scheme} ${good}`]));
     expect(answer.status).toBe(200);
     expect(await findCancellations(dataSource, [id])).toHaveLength(1);
   });
 
-  test('a token above the size of a whole head: 400 before there is a request', async () => {
+  test('a token above the limit of all headers: 400', async () => {
     const id = await anOrderItem(dataSource);
     const token = issuer.token({ padding: 'x'.repeat(20_000) });
     const received = await expectNothingWritten(dataSource, async () => {
@@ -196,7 +196,7 @@ describe.each(DOORS)('refused with 401 through %s', (door) => {
   });
 });
 
-test('of the last of two claims with one name, which RFC 7519 lets count, both doors make the same', async () => {
+test('both doors use the last of two claims with the same name (RFC 7519)', async () => {
   for (const [door] of DOORS) {
     const id = await anOrderItem(dataSource);
     const answer = await sendRaw(url, rawCancel(door, id, bearer(doubled('sub', 'the first', 'the last'))));
@@ -205,7 +205,7 @@ test('of the last of two claims with one name, which RFC 7519 lets count, both d
   }
 });
 
-test('a scope that grows by an attack on the text of the scope stays missing', async () => {
+test('a manipulated scope text grants no scope', async () => {
   for (const scope of ['order-items:cancel\u00a0', 'order-items:cancel\tx', ['order-items:cancel'], { a: 1 }, true]) {
     const id = await anOrderItem(dataSource);
     const answer = await expectNothingWritten(dataSource, () =>
@@ -215,7 +215,7 @@ test('a scope that grows by an attack on the text of the scope stays missing', a
   }
 });
 
-test('the attacker’s server was never asked, and our issuer hardly', () => {
+test('never contacts the attacker’s server (SSRF), and rarely the issuer', () => {
   expect(attacker.requests).toBe(0);
   // The OpenID configuration, the keys, and the keys again when a token named one that was not there.
   expect(issuer.requests).toBeLessThanOrEqual(4);

@@ -32,7 +32,7 @@ async function expectSecretToken({ page, loaded }: Visit): Promise<void> {
 }
 
 describeInBrowser('the playground', () => {
-  test('has a tab for each task of a newcomer, carried out as it is, and keeps the token to itself', async () => {
+  test('has a working tab for each task of a newcomer, and shows the token nowhere', async () => {
     const visited = await open();
     await run(visited, 'PreOrderedItems', 'releaseDate');
     await run(visited, 'WhyNotCancelable', 'blockers');
@@ -59,7 +59,7 @@ describeInBrowser('the playground', () => {
     await page.locator('.suggest-widget').getByText('orderItems').first().waitFor();
   });
 
-  test('is used with a keyboard alone', async () => {
+  test('works with the keyboard alone', async () => {
     const { page } = await open();
     await page.locator('.graphiql-query-editor textarea, .graphiql-query-editor [contenteditable]').first().focus();
     await page.keyboard.press('Control+A');
@@ -70,7 +70,7 @@ describeInBrowser('the playground', () => {
     await page.locator('.result-window').getByText('__typename').first().waitFor();
   });
 
-  test('keeps its tabs over a reload, and goes on with a token', async () => {
+  test('keeps its tabs and its token after a reload', async () => {
     const visited = await open();
     const { page } = visited;
     await page.locator('.graphiql-query-editor .view-lines').click();
@@ -97,7 +97,7 @@ describeInBrowser('the playground', () => {
     await expectLegible(visited.page, () => run(visited, 'PreOrderedItems', 'releaseDate'));
   });
 
-  test('asks for a token where there is none, and keeps it in the tab', async () => {
+  test('asks for a missing token and keeps it in the tab', async () => {
     // By another name, the page gives no token away.
     const visited = await visit(`${service.url.replace('127.0.0.1', ANOTHER_NAME)}/graphql`);
     const { page } = visited;

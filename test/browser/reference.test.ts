@@ -34,7 +34,7 @@ describeInBrowser('the API reference', () => {
     });
   });
 
-  test('each example of a request works as it stands, against the running service', async () => {
+  test('each example request works unchanged against the running service', async () => {
     const examples = Object.values<{ summary: string; value: object }>(
       CANCEL.requestBody.content['application/json'].examples,
     );

@@ -41,7 +41,7 @@ function others({ page }: Visit, field: string, text: string): Locator {
 }
 
 describeInBrowser('the start page', () => {
-  test('shows what is there: items, how many in each status, and where the doors are', async () => {
+  test('shows items, counts by status, and links to the doors', async () => {
     const { page } = await open();
     expect(await page.locator('tbody tr').count()).toBe(20);
     const rows = await service.dataSource.query<{ count: string }[]>('SELECT count(*) FROM order_item GROUP BY status');
@@ -65,7 +65,7 @@ describeInBrowser('the start page', () => {
     expect(loaded.reduce((sum, { bytes }) => sum + bytes, 0)).toBeLessThan(100_000);
   });
 
-  test('finds: by filters, by an order, by an item; and goes from page to page', async () => {
+  test('finds items by filters, by order and by id, and turns pages', async () => {
     const visited = await open();
     const { page } = visited;
     await page.getByRole('combobox', { name: 'Status' }).selectOption('Complete');
@@ -91,7 +91,7 @@ describeInBrowser('the start page', () => {
     await page.getByText('No order item matches.').waitFor();
   });
 
-  test('cancels an item with a reason, and shows it among the recent ones', async () => {
+  test('cancels an item with a reason and shows it among the recent cancellations', async () => {
     const visited = await openCancelable();
     const { page } = visited;
     const item = firstItem(visited, false);
@@ -110,7 +110,7 @@ describeInBrowser('the start page', () => {
     await page.locator(`tr[data-id="${id}"] .why`).getByText('It is cancelled.').waitFor();
   });
 
-  test('says why an item cannot be cancelled, and does not ask for a reason then', async () => {
+  test('says why an item cannot be cancelled, and asks for no reason', async () => {
     const visited = await open();
     const { row, button } = firstItem(visited, true);
     const why = String(await row.locator('.why').textContent());
@@ -120,7 +120,7 @@ describeInBrowser('the start page', () => {
     expect(await visited.page.locator('dialog[open]').count()).toBe(0);
   });
 
-  test('tells of a refusal when somebody else was faster', async () => {
+  test('shows the refusal if somebody else cancelled first', async () => {
     const visited = await openCancelable();
     const { page } = visited;
     const item = firstItem(visited, false);
@@ -136,7 +136,7 @@ describeInBrowser('the start page', () => {
     expect(await findCancellations(service.dataSource, [id])).toMatchObject([{ channel: 'rest' }]);
   });
 
-  test('a cancel whose answer is lost is tried again with the same key', async () => {
+  test('retries a cancel with the same key after a lost answer', async () => {
     const visited = await openCancelable();
     const { page } = visited;
     const item = firstItem(visited, false);
@@ -162,7 +162,7 @@ describeInBrowser('the start page', () => {
     expect(visited.complaints.splice(0)).toEqual([expect.stringContaining('ERR_FAILED')]);
   });
 
-  test('can be used with a keyboard alone', async () => {
+  test('works with the keyboard alone', async () => {
     const visited = await open();
     const { page } = visited;
     await page.getByLabel('Cancelable').focus();
@@ -191,14 +191,14 @@ describeInBrowser('the start page', () => {
     await expectLegible(page, () => page.getByLabel('Reason').waitFor());
   });
 
-  test('shows what others do', async () => {
+  test('shows changes by others', async () => {
     const visited = await openCancelable();
     const id = await firstItem(visited, false).id();
     await service.cancelByRest(id, { body: { reason: 'By somebody else' } });
     await visited.page.locator('#recent').getByText('By somebody else').waitFor({ timeout: 10_000 });
   });
 
-  test('says so while the service does not answer, and goes on afterwards', async () => {
+  test('says that the service does not answer, and recovers afterwards', async () => {
     const visited = await open();
     const { page } = visited;
     await page.route('**/graphql', (route) => route.abort());
@@ -208,7 +208,7 @@ describeInBrowser('the start page', () => {
     expect(visited.complaints.splice(0)).not.toEqual([]);
   });
 
-  test('works by another name, over plain HTTP, given a token', async () => {
+  test('works by another host name, over plain HTTP, with an entered token', async () => {
     const { page } = await visit(`${service.url.replace('127.0.0.1', ANOTHER_NAME)}/`);
     await page.getByRole('textbox', { name: 'Token' }).fill(await service.token());
     await page.keyboard.press('Enter');
@@ -221,7 +221,7 @@ describeInBrowser('the start page', () => {
     await page.locator('#recent').getByText('Elsewhere').waitFor();
   });
 
-  test('turns one page for two clicks, and never before the first', async () => {
+  test('turns one page for a double click, and never before the first page', async () => {
     const { page } = await open();
     await page.getByRole('button', { name: 'Older' }).dblclick();
     await page.getByText('Page 2').waitFor();
@@ -231,7 +231,7 @@ describeInBrowser('the start page', () => {
     expect(await page.getByRole('button', { name: 'Older' }).isDisabled()).toBe(false);
   });
 
-  test('shows the items when the overview takes its time, and says when nothing answers', async () => {
+  test('shows the items before a slow overview, and says when nothing answers', async () => {
     const { page } = await visit(`${service.url}/health/live`);
     await page.route('**/pages/overview', () => undefined);
     await page.goto(`${service.url}/`);
@@ -239,7 +239,7 @@ describeInBrowser('the start page', () => {
     await page.getByRole('alert').getByText('The service does not answer.').waitFor();
   });
 
-  test('an item that is found by its id must meet the other conditions, too', async () => {
+  test('an item that is found by its id must match the other filters, too', async () => {
     const visited = await openCancelable();
     const { page } = visited;
     const id = await firstItem(visited, false).id();

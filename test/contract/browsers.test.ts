@@ -107,7 +107,7 @@ function posted(contentType: string, body: (query: string) => string): (query: s
   });
 }
 
-describe('a simple request is refused before anything is executed', () => {
+describe('CSRF: a simple request is refused before anything runs', () => {
   const cases = SIMPLE.flatMap(([name, requestOf]) => [
     [`a cancel by ${name}`, requestOf, cancelling] as const,
     [`a query by ${name}`, requestOf, reading] as const,
@@ -145,14 +145,14 @@ describe('a simple request is refused before anything is executed', () => {
     ['no body', {}],
     ['a form', { headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: 'reason=Late' }],
     ['plain text', { headers: { 'content-type': 'text/plain' }, body: '{"reason":"Late"}' }],
-  ])('a cancel by REST with %s is 401: the token is what a page cannot send', async (_, request) => {
+  ])('a REST cancel with %s is 401, because a page cannot send the token', async (_, request) => {
     const path = `/v0/line_item/${await anOrderItem(dataSource)}/cancel`;
     const answer = await expectNothingWritten(dataSource, () => send({ method: 'POST', path, ...request }));
     expect(answer.status).toBe(401);
   });
 });
 
-describe('a request that a browser asks for first is served', () => {
+describe('a request that needs a preflight is served', () => {
   test('a cancel as JSON', async () => {
     const id = await anOrderItem(dataSource);
     const headers = { 'content-type': 'application/json', 'sec-fetch-mode': 'cors', authorization };
@@ -183,14 +183,14 @@ describe('a request that a browser asks for first is served', () => {
     expect({ status: answer.status, allow: answer.headers.get('allow') }).toEqual({ status: 405, allow: 'POST' });
   });
 
-  test('an empty header is none', async () => {
+  test('an empty header counts as missing', async () => {
     const path = search(reading(await anOrderItem(dataSource)));
     const headers = { 'apollo-require-preflight': '', authorization };
     expect((await send({ method: 'GET', path, headers })).status).toBe(400);
   });
 });
 
-test('406: nothing is cancelled for a client that could not take the answer', async () => {
+test('406: cancels nothing for a client that accepts no answer', async () => {
   const id = await anOrderItem(dataSource);
   const headers = { 'content-type': 'application/json', accept: 'text/html', authorization };
   const answer = await expectNothingWritten(dataSource, () =>

@@ -150,7 +150,7 @@ test.each<[string, string, object, string | undefined]>([
     {},
     undefined,
   ],
-])('compiled, the answer is the same: %s', async (_, query, variables, token) => {
+])('compiled execution gives the same answer: %s', async (_, query, variables, token) => {
   const interpreted = await ask(newText(query), variables, token);
   await ask(query, variables, token);
   await ask(query, variables, token);
@@ -206,7 +206,7 @@ test.each<[string, string]>([
   ['mutation($value: CancelOrderItemInput!) { cancelOrderItem(input: $value) { __typename } }', 'an input'],
   ['mutation($value: CancelOrderItemsInput!) { cancelOrderItems(input: $value) { __typename } }', 'several'],
   ['mutation($value: ID!) { cancelOrderItem(input: { id: $value, reason: "Late" }) { __typename } }', 'a part of it'],
-])('compiled, odd values are taken, or refused, as they are otherwise: %s', async (query) => {
+])('compiled execution accepts and refuses the same odd values: %s', async (query) => {
   await ask(query, { value: 'x' }, undefined);
   await ask(query, { value: 'x' }, undefined);
   for (const variables of [...ODD_VALUES.map((value) => ({ value })), {}]) {
@@ -217,7 +217,7 @@ test.each<[string, string]>([
   }
 });
 
-test('compiled, a mutation is carried out once', async () => {
+test('compiled execution runs a mutation once', async () => {
   const items = await insertOrderItems(service.dataSource, [{}, {}, {}, {}]);
   const query = `mutation($input: CancelOrderItemInput!) {
     cancelOrderItem(input: $input) { __typename ... on CancelOrderItemSuccess { orderItem { id status } } } }`;
@@ -247,7 +247,7 @@ async function ask(query: string, variables: object, token: string | undefined):
   };
 }
 
-describe('the operation that is asked for by its name', () => {
+describe('an operation that is selected by name', () => {
   const send = async (query: string, operationName: string): Promise<Record<string, unknown>> => {
     const response = await fetch(`${service.url}/graphql`, {
       method: 'POST',
@@ -258,7 +258,7 @@ describe('the operation that is asked for by its name', () => {
     return { status: response.status, data, message: errors[0]?.message };
   };
 
-  test('is the one that is carried out, compiled or not', async () => {
+  test('is the one that runs, compiled or not', async () => {
     const query = `query A { a: orderItem(id: "${open}") { id } } query B { b: orderItem(id: "${open}") { status } }`;
     for (let time = 0; time < 3; time += 1) {
       expect(await send(query, 'A')).toEqual({ status: 200, data: { a: { id: open } } });
@@ -266,7 +266,7 @@ describe('the operation that is asked for by its name', () => {
     }
   });
 
-  test('is not another one, where there is none of the name', async () => {
+  test('is an error if no operation has the name', async () => {
     const query = `mutation A { cancelOrderItem(input: { id: "${open}", reason: "Late" }) { __typename } }`;
     for (let time = 0; time < 3; time += 1) {
       expect(await send(query, 'B')).toEqual({ status: 400, message: 'Unknown operation named "B".' });

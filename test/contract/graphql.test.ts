@@ -83,7 +83,7 @@ describe('an order item', () => {
     ['with NUL', '\0'],
     ['with a lone surrogate', '\ud800'],
     ['too long', 'a'.repeat(100_000)],
-  ])('is null where the id is %s', async (_, id) => {
+  ])('is null if the id is %s', async (_, id) => {
     const query = 'query($id: ID!) { orderItem(id: $id) { id } }';
     expect(dataOf(await service.graphql(query, { id }))).toEqual({ orderItem: null });
   });
@@ -99,7 +99,7 @@ describe('_entities', () => {
     return dataOf(await service.graphql(ENTITIES, { representations }))._entities;
   }
 
-  test('answers in order; an unknown or malformed id is null and its neighbours are unharmed', async () => {
+  test('answers in order; an unknown or malformed id is null and its neighbors resolve', async () => {
     const [one, other] = [await anOrderItem(dataSource), await anOrderItem(dataSource, { status: 'complete' })];
     const ids = [one, randomUUID(), other, 'nonsense', '\0', null, undefined, 7, {}, ['x'], one.toUpperCase()];
     expect(await entities(ids.map((id) => ({ __typename: 'OrderItem', id })))).toEqual([
@@ -117,7 +117,7 @@ describe('_entities', () => {
     expect(answer).toEqual(Array.from({ length: 1_000 }, () => ({ id, status: 'PENDING' })));
   });
 
-  test('an Order is always answered, with no items if there are none', async () => {
+  test('always resolves an Order, with an empty list if it has no items', async () => {
     const orderId = `order-${randomUUID()}`;
     const id = await anOrderItem(dataSource, { orderId });
     const none = { edges: [], pageInfo: { hasNextPage: false, endCursor: null } };

@@ -51,7 +51,7 @@ async function refused(input: object): Promise<GraphQLAnswer['data']> {
 }
 
 describe('cancelOrderItem', () => {
-  test('succeeds, and tells what was written', async () => {
+  test('cancels and returns what was written', async () => {
     const id = await anOrderItem(dataSource, { status: 'on_hold' });
     const answer = await service.graphql(CANCEL, { input: { id, reason: ' Late ', note: 'By phone' } });
     const requestId = answer.headers.get('x-request-id');
@@ -82,7 +82,7 @@ describe('cancelOrderItem', () => {
     });
   });
 
-  test('a note that is null is none', async () => {
+  test('a null note counts as missing', async () => {
     const id = await anOrderItem(dataSource);
     expect(await cancel({ id, reason: 'Late', note: null, idempotencyKey: null })).toMatchObject({
       cancellation: { note: null },
@@ -136,7 +136,7 @@ describe('cancelOrderItem', () => {
     });
   });
 
-  test('IdempotencyKeyReused, judged before existence; a repeat gets the first answer again', async () => {
+  test('IdempotencyKeyReused comes before existence; a repeat gets the first answer', async () => {
     const id = await anOrderItem(dataSource);
     const input = { id, reason: 'Late', idempotencyKey: randomUUID() };
     const first = await cancel(input);
@@ -147,7 +147,7 @@ describe('cancelOrderItem', () => {
     }
   });
 
-  test('says the same words as the REST path', async () => {
+  test('has the same messages as the REST path', async () => {
     const cases = [
       [await anOrderItem(dataSource, { isPreOrder: false }), 'Late'],
       [await anOrderItem(dataSource, { status: 'returned' }), 'Late'],
@@ -167,7 +167,7 @@ describe('cancelOrderItems', () => {
     return dataOf(await service.graphql(CANCEL_ALL, { input })).cancelOrderItems;
   }
 
-  test('has one result for each id, in order: a refusal of one leaves the others unharmed', async () => {
+  test('returns one result per id, in order: a refusal of one does not affect the others', async () => {
     const [first, blocked, last] = [
       await anOrderItem(dataSource),
       await anOrderItem(dataSource, { isPreOrder: false }),
@@ -190,7 +190,7 @@ describe('cancelOrderItems', () => {
     expect((await findOrderItem(dataSource, blocked))?.status).toBe('pending');
   });
 
-  test('takes 100 ids', async () => {
+  test('accepts 100 ids', async () => {
     const ids = await insertOrderItems(
       dataSource,
       Array.from({ length: 100 }, () => ({})),
@@ -199,7 +199,7 @@ describe('cancelOrderItems', () => {
     expect(results.map(({ orderItem }: { orderItem: { id: string } }) => orderItem.id)).toEqual(ids);
   });
 
-  test('a bad reason is one InvalidCancelRequest an id', async () => {
+  test('an invalid reason gives one InvalidCancelRequest per id', async () => {
     const ids = [await anOrderItem(dataSource), randomUUID()];
     const results = await expectNothingWritten(dataSource, () => cancelAll({ ids, reason: ' ' }));
     expect(results).toEqual(
@@ -211,7 +211,7 @@ describe('cancelOrderItems', () => {
     );
   });
 
-  test('a repeat gets its results again; the same ids in another order are another request', async () => {
+  test('a repeat gets the same results; the same ids in another order are a different request', async () => {
     const ids = await insertOrderItems(dataSource, [{}, {}]);
     const input = { ids, reason: 'Late', idempotencyKey: randomUUID() };
     const first = await cancelAll(input);

@@ -58,7 +58,7 @@ describe('UNAUTHENTICATED, HTTP 401', () => {
     expectOnlyError(answer, 'UNAUTHENTICATED');
   });
 
-  test('the router does not show its secret; the REST path asks for none', async () => {
+  test('/graphql without the router secret; the REST path needs none', async () => {
     const headers = { authorization: `Bearer ${await guarded.token()}`, 'content-type': 'application/json' };
     const ask = (secret: object): Promise<RestAnswer> =>
       answerOf(
@@ -96,7 +96,7 @@ describe('FORBIDDEN, HTTP 200, on the field', () => {
     expectOnlyError(answer, 'FORBIDDEN', ['orderItems']);
   });
 
-  test('entities without the scope to read: an order is answered all the same', async () => {
+  test('entities without the scope to read: an order still resolves', async () => {
     const id = await anOrderItem(dataSource);
     const representations = [
       { __typename: 'Order', id: 'order-1' },
@@ -110,7 +110,7 @@ describe('FORBIDDEN, HTTP 200, on the field', () => {
     expectOnlyError(answer, 'FORBIDDEN', ['_entities', 1]);
   });
 
-  test('entities without the scope to read: none of an item is told', async () => {
+  test('entities without the scope to read: nothing of an item is revealed', async () => {
     const id = await anOrderItem(dataSource);
     const answer = await service.graphql(ENTITIES, { representations: [{ __typename: 'OrderItem', id }] }, cancelOnly);
     expect(answer.status).toBe(200);
@@ -149,7 +149,7 @@ describe('FORBIDDEN, HTTP 200, on the field', () => {
     expectOnlyError(answer, 'FORBIDDEN', ['cancelOrderItem', 'orderItem', 'order', 'items']);
   });
 
-  test('_service and introspection, where introspection is turned off', async () => {
+  test('_service and introspection with introspection off', async () => {
     const answer = await closed.graphql('{ __typename _service { sdl } }');
     expect(answer.status).toBe(200);
     expect(JSON.stringify(answer.data)).not.toContain('OrderItem');
@@ -209,7 +209,7 @@ describe('BAD_USER_INPUT, HTTP 200', () => {
     ['first 1', { first: 1 }],
     ['first 100', { first: 100 }],
     ['first left to the default', { first: null }],
-  ])('%s is no bad input', async (_, variables) => {
+  ])('%s is valid input', async (_, variables) => {
     expect((await service.graphql(LIST, variables)).errors).toEqual([]);
   });
 });
@@ -246,7 +246,7 @@ describe('an unexpected fault', () => {
       { __typename: 'Query', orderItems: null },
     ],
     ['of a cancel', CANCEL_ID, 'cancelOrderItem', null],
-  ])('%s is masked, and told under the id of its request', async (_, query, field, data) => {
+  ])('%s is masked, and carries the request id', async (_, query, field, data) => {
     await dataSource.query('ALTER TABLE order_item RENAME COLUMN order_id TO secret');
     const answer = await service.graphql(query);
     await dataSource.query('ALTER TABLE order_item RENAME COLUMN secret TO order_id');
@@ -257,7 +257,7 @@ describe('an unexpected fault', () => {
     expect((await service.graphql(query)).errors).toEqual([]);
   });
 
-  test('of the write leaves the item as it was', async () => {
+  test('during the write leaves the item unchanged', async () => {
     const id = await anOrderItem(dataSource);
     await dataSource.query('ALTER TABLE order_item_event RENAME TO secret');
     const answer = await service.graphql(CANCEL, { input: { id, reason: 'Late' } });

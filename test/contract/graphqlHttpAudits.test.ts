@@ -49,13 +49,13 @@ test.each(audits.map((audit) => [audit.id, audit.name, audit] as const))('%s: %s
   });
 });
 
-test('every explanation is of an audit', () => {
+test('every explanation belongs to an audit', () => {
   const ids = audits.map(({ id }) => id);
   expect(Object.keys(EXPLAINED).filter((id) => !ids.includes(id))).toEqual([]);
 });
 
 describe('what the explanations claim', () => {
-  test('7B9B: a variable that does not fit is 200', async () => {
+  test('7B9B: an invalid variable gets 200', async () => {
     const answer = await service.graphql('query($id: ID!) { orderItem(id: $id) { id } }', { id: null });
     expect({ status: answer.status, codes: answer.errors.map(({ extensions }) => extensions['code']) }).toEqual({
       status: 200,
@@ -67,7 +67,7 @@ describe('what the explanations claim', () => {
     ['5A70', { query: '{ __typename }' }],
     ['D6D5', { query: 'query($id: ID!) { orderItem(id: $id) { id } }', variables: '{"id":"1"}' }],
     ['6A70', { query: 'query($id: ID!) { orderItem(id: $id) { id } }', variables: '{"id":"1"}' }],
-  ])('%s: a GET with a header that a browser asks for is served', async (_, parameters) => {
+  ])('%s: a GET with a header that forces a preflight is served', async (_, parameters) => {
     const response = await fetch(`${service.url}/graphql?${new URLSearchParams(parameters).toString()}`, {
       headers: { authorization: `Bearer ${token}`, 'apollo-require-preflight': 'true' },
     });
@@ -83,7 +83,7 @@ test.each([
   ['what clients of GraphQL send', 'application/graphql-response+json; charset=utf-8, application/json; charset=utf-8'],
   ['any of several', 'multipart/mixed, application/graphql-response+json, application/json'],
   ['anything', '*/*'],
-])('a client that takes %s is served', async (_, accept) => {
+])('serves a client that accepts %s', async (_, accept) => {
   const response = await fetch(`${service.url}/graphql`, {
     method: 'POST',
     headers: { authorization: `Bearer ${await service.token()}`, 'content-type': 'application/json', accept },

@@ -122,7 +122,7 @@ describe('the published schema', () => {
   });
 
   test.each(['OrderItemStatus', 'CancellationBlockerCode', 'CancellationChannel'])(
-    'has no further value of %s',
+    'has no additional value of %s',
     (name) => {
       const expected = definitions.find((definition) => definition.name === name)?.expected;
       expect(statements.filter((statement) => statement.startsWith(`${name}.`))).toEqual(expected);
@@ -130,7 +130,7 @@ describe('the published schema', () => {
   );
 
   test.each(['CancelOrderItemInput', 'CancelOrderItemsInput', 'OrderItemFilter'])(
-    'requires nothing further of %s',
+    'has no additional required argument of %s',
     (name) => {
       const required = (statement: string): boolean => statement.startsWith(`${name}.`) && statement.endsWith('!');
       const expected = definitions.find((definition) => definition.name === name)?.expected ?? [];

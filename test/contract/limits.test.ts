@@ -91,7 +91,7 @@ describe('a document', () => {
     expectRefused(await ask(service, beyond), 400, code, message);
   });
 
-  test('MAX_COST goes by the variables that are sent', async () => {
+  test('MAX_COST depends on the variables', async () => {
     const query = 'query($first: Int) { orderItems(first: $first) { edges { node { id } } } }';
     expect((await ask(cheap, query, { first: 30 })).body.errors).toBeUndefined();
     expectRefused(
@@ -122,12 +122,12 @@ describe('the values of an operation', () => {
       representations(5),
       /^'representations' must hold at most 4 representations\.$/,
     ],
-  ])('%s: at the limit they are taken, one above it is refused', async (_, query, within, beyond, message) => {
+  ])('%s: at the limit they are accepted, one above it is refused', async (_, query, within, beyond, message) => {
     expect((await ask(small, query, within)).body.errors).toBeUndefined();
     expectRefused(await ask(small, query, beyond), 200, 'BAD_USER_INPUT', message);
   });
 
-  test('a list that names no size has 20 items', async () => {
+  test('a list without a size has 20 items', async () => {
     await insertOrderItems(small.dataSource, Array<object>(22).fill({}));
     expect((await small.graphql('{ orderItems { edges { cursor } } }')).data.orderItems.edges).toHaveLength(20);
   });
@@ -186,7 +186,7 @@ async function untilQuiet({ dataSource }: TestService): Promise<void> {
 describe('REQUEST_TIMEOUT_MS', () => {
   const MESSAGE = 'The request took too long. Try again.';
 
-  test('a statement that takes longer is cancelled, through GraphQL', async () => {
+  test('cancels a slow statement, through GraphQL', async () => {
     const id = await anOrderItem(hasty.dataSource, { productId: 'slow 60' });
     const answer = await expectNothingWritten(hasty.dataSource, async () => {
       const given = await hasty.graphql(CANCEL, { input: { id, reason: 'Late' } });
@@ -197,7 +197,7 @@ describe('REQUEST_TIMEOUT_MS', () => {
     expect(answer.errors.map(({ message }) => message)).toEqual([MESSAGE]);
   });
 
-  test('a statement that takes longer is cancelled, through REST', async () => {
+  test('cancels a slow statement, through REST', async () => {
     const id = await anOrderItem(hasty.dataSource, { productId: 'slow 60' });
     const answer = await expectNothingWritten(hasty.dataSource, async () => {
       const given = await hasty.cancelByRest(id);
@@ -211,7 +211,7 @@ describe('REQUEST_TIMEOUT_MS', () => {
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
   });
 
-  test('many statements, none of which takes longer, end as a whole', async () => {
+  test('ends a request of many fast statements at its deadline', async () => {
     const ids = await insertOrderItems(hasty.dataSource, Array<object>(20).fill({ productId: 'slow 0.15' }));
     const fields = ids.map(
       (id, place) => `a${place}: cancelOrderItem(input: { id: "${id}", reason: "Late" }) { __typename }`,
@@ -225,7 +225,7 @@ describe('REQUEST_TIMEOUT_MS', () => {
     expect(row?.count).toBeLessThanOrEqual(4);
   });
 
-  test('more slow requests than there are connections, and then the service serves on', async () => {
+  test('recovers from more slow requests than it has connections', async () => {
     const slow = await insertOrderItems(hasty.dataSource, Array<object>(30).fill({ productId: 'slow 60' }));
     const answers = await Promise.all(slow.map((id) => hasty.graphql(CANCEL, { input: { id, reason: 'Late' } })));
     answers.forEach(expectOutOfTime);

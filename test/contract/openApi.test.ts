@@ -27,7 +27,7 @@ function answerWith(status: number, body: unknown, without?: string): RestAnswer
 }
 
 describe('the document', () => {
-  test('is served as it is published', async () => {
+  test('is served as published', async () => {
     const answer = await answerOf(fetch(`${service.url}/v0/openapi.json`));
     expectDocumented('GET', '/v0/openapi.json', answer);
     expect(answer.status).toBe(200);
@@ -56,7 +56,7 @@ describe('the document', () => {
   ];
   const answers = documentedAnswers();
 
-  test('has a row for each answer of a cancel, and no other', () => {
+  test('documents exactly the answers of a cancel', () => {
     const statuses = answers.filter(({ pathTemplate }) => pathTemplate === CANCEL).map(({ status }) => status);
     expect(statuses).toEqual(rows.map(([status]) => status));
   });
@@ -92,7 +92,7 @@ describe('the document', () => {
     [400, 'terminalStatus', 'Order item is no longer cancelable.'],
     [404, 'lineItemNotFound', 'Order item with provided UUID was not found.'],
     [500, 'internalError', "Couldn't process request due to an internal error."],
-  ])('%s %s has the message to the letter', (status, name, message) => {
+  ])('%s %s has the exact message', (status, name, message) => {
     expect(documentedExample('POST', CANCEL, status, name)).toMatchObject({ message });
   });
 
@@ -106,12 +106,12 @@ describe('the document', () => {
     ['a blank reason', { reason: ' \n' }, false],
     ['a note of 2,001 characters', { reason: 'x', note: 'x'.repeat(2_001) }, false],
     ['an array', [], false],
-  ])('takes or refuses a body as the service does: %s', (_, body, valid) => {
+  ])('accepts or refuses a body as the service does: %s', (_, body, valid) => {
     expect(isDocumentedCancelBody(body)).toBe(valid);
   });
 });
 
-describe('an answer is held against the document, which fails for', () => {
+describe('the check of an answer against the document fails for', () => {
   const error = { error_code: 'not_found', message: 'x', request_id: REQUEST_ID };
   const success = {
     id: '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f',
@@ -120,7 +120,7 @@ describe('an answer is held against the document, which fails for', () => {
     request_id: REQUEST_ID,
   };
 
-  test('nothing, when it is as documented', () => {
+  test('no documented answer', () => {
     expectDocumented('POST', CANCEL, answerWith(404, error));
     expectDocumented('POST', CANCEL, answerWith(200, success));
   });

@@ -43,7 +43,7 @@ test.each([
   ['development without PLAYGROUND', without, [404, 404, 401]],
   ['production', production, [404, 404, 401]],
   ['production with PLAYGROUND', asked, [404, 200, 200]],
-])('%s: which pages there are', async (_, service, statuses) => {
+])('%s: serves these pages', async (_, service, statuses) => {
   const pages = await Promise.all(PAGES.map((path) => open(service.url + path)));
   expect(pages.map(({ status }) => status)).toEqual(statuses);
   const overview = await fetch(`${service.url}/pages/overview`);
@@ -61,7 +61,7 @@ test.each(PAGES)('%s runs no script but those that are served here', async (path
   expect(html).not.toMatch(/<script(?![^>]* src="\/pages\/)|\son\w+=|(?:src|href)="(?:https?:|\/\/)/);
 });
 
-test('what the pages load is found, has its type, and is kept by browsers', async () => {
+test('every file of the pages exists, has its media type, and can be cached', async () => {
   const pages = await Promise.all(PAGES.map((path) => open(development.url + path)));
   const files = new Set(
     pages.flatMap(({ html }) => [...html.matchAll(/="(\/pages\/[^"]+)"/g)].map(([, file]) => file)),
@@ -95,19 +95,19 @@ describe('the development token', () => {
     ['by no browser', { 'sec-fetch-dest': '' }],
     ['by a script', { 'sec-fetch-dest': 'empty' }],
     ['in a frame', { 'sec-fetch-dest': 'iframe' }],
-  ])('asked for %s, a page comes without', async (_, headers) => {
+  ])('DNS rebinding: a page requested for %s has no token', async (_, headers) => {
     for (const path of PAGES) {
       const { status, html } = await open(development.url + path, headers);
       expect([status, TOKEN.exec(html)?.[1]]).toEqual([200, '']);
     }
   });
 
-  test('there is none in production', async () => {
+  test('is missing in production', async () => {
     for (const path of ['/docs', '/graphql']) expect(TOKEN.exec((await open(asked.url + path)).html)?.[1]).toBe('');
   });
 });
 
-test('a GET with a query is still for the GraphQL door', async () => {
+test('a GET with a query reaches GraphQL, not the page', async () => {
   const token = await development.token();
   const answer = await open(`${development.url}/graphql?query=%7B__typename%7D`, {
     authorization: `Bearer ${token}`,
@@ -130,7 +130,7 @@ test('the pages count for the rate limit', async () => {
   expect(statuses).toEqual([200, 200, 200, 429]);
 });
 
-test('clients that read slowly share what they are sent', async () => {
+test('slow clients share the bytes of a file', async () => {
   const before = process.memoryUsage().rss;
   const sockets = Array.from({ length: 60 }, () => connect(Number(new URL(development.url).port), '127.0.0.1').pause());
   for (const socket of sockets) {

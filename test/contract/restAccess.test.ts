@@ -109,7 +109,7 @@ describe('401 there is no valid token', () => {
     expect(message.replace(/: (iss|aud|exp|nbf|sub)$/, '')).toBe(documented.message.replace(/: aud$/, ''));
   });
 
-  test('a token in the query or in the body is none', async () => {
+  test('ignores a token in the query or the body', async () => {
     const id = await anOrderItem(dataSource);
     const token = await issuer.token();
     const answer = await expectNothingWritten(dataSource, () =>
@@ -144,7 +144,7 @@ describe('403 the token lacks the scope', () => {
   });
 });
 
-describe('503 the issuer does not answer and the key of the token is not known', () => {
+describe('503 the issuer does not answer and the token’s key is unknown', () => {
   const message = 'The token cannot be checked, because its issuer does not answer.';
 
   test('a cancel', async () => {
@@ -164,7 +164,7 @@ describe('503 the issuer does not answer and the key of the token is not known',
     expect(errors).toEqual([{ message, extensions: { code: 'SERVICE_UNAVAILABLE', requestId } }]);
   });
 
-  test('a request without a token needs no issuer to be turned away', async () => {
+  test('refuses a request without a token, without the issuer', async () => {
     expectError(await cancel(orphaned, 'nonsense', { token: null }), 401, 'unauthorized');
   });
 });

@@ -172,14 +172,14 @@ describe('400 the body breaks a rule', () => {
     expect(documentedExample('POST', CANCEL, 400, example)).toMatchObject({ message: VALIDATION_FAILED + defect });
   });
 
-  test('the documented message of a missing reason, to the letter', async () => {
+  test('a missing reason has the exact documented message', async () => {
     const id = await anOrderItem(dataSource);
     expect((await cancel(service, id, { body: {} })).body.message).toBe(
       "Validation of cancel order request failed with error: 'reason' is a required property.",
     );
   });
 
-  test('the document forbids each of these bodies, as far as a schema can tell', () => {
+  test('the OpenAPI schema forbids each of these bodies', () => {
     const parsed = rejected.flatMap(([name, body]) =>
       typeof body === 'object' && !(body instanceof Uint8Array) && !name.endsWith('NUL') ? [body] : [],
     );
@@ -249,7 +249,7 @@ describe('400 the item is not cancelable', () => {
   });
 });
 
-describe('404 no such item', () => {
+describe('404 the item does not exist', () => {
   test.each([
     ['unknown', randomUUID()],
     ['the nil UUID', '00000000-0000-0000-0000-000000000000'],

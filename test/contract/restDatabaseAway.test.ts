@@ -73,7 +73,7 @@ function openDatabase(): Promise<void> {
 describe.each([
   ['it is gone', proxy.cut, proxy.mend],
   ['it accepts no connections', closeDatabase, openDatabase],
-])('503 the database cannot be reached: %s', (_, takeAway, bringBack) => {
+])('503 the database is unreachable: %s', (_, takeAway, bringBack) => {
   let id: string;
   beforeAll(async () => {
     id = await anOrderItem(dataSource);
@@ -106,12 +106,12 @@ describe.each([
     expect(answer.body).toMatchObject({ data: null, errors: [{ extensions: { code: 'SERVICE_UNAVAILABLE' } }] });
   });
 
-  test('the probes: not ready, but alive', async () => {
+  test('the probes say alive but not ready', async () => {
     expectError(await get('/health/ready'), 503, 'service_unavailable', 'The service cannot reach its database.');
     expect((await get('/health/live')).body).toEqual({ status: 'ok' });
   });
 
-  test('once it is back, so is the service, and nothing was written meanwhile', async () => {
+  test('the service recovers with the database, and nothing was written meanwhile', async () => {
     await bringBack();
     expect((await findOrderItem(dataSource, id))?.version).toBe(1);
     expect((await get('/health/ready')).status).toBe(200);
@@ -119,8 +119,8 @@ describe.each([
   });
 });
 
-describe('503 the connection is lost just after the commit was sent: nobody guesses what came of it', () => {
-  test('with a key, whoever asks again gets the answer to the first request', async () => {
+describe('503 the connection is lost just after the commit was sent', () => {
+  test('with a key, a retry gets the first answer', async () => {
     const id = await anOrderItem(dataSource);
     const lost = await cancelAndLose(id, 'COMMIT', { 'idempotency-key': 'lost-commit' });
     const again = await cancel(id, { 'idempotency-key': 'lost-commit' });
@@ -128,7 +128,7 @@ describe('503 the connection is lost just after the commit was sent: nobody gues
     expect(await findCancellations(dataSource, [id])).toMatchObject([{ request_id: lost.body.request_id }]);
   });
 
-  test('without one, whoever asks again hears how the item is', async () => {
+  test('without a key, a retry shows the status of the item', async () => {
     const id = await anOrderItem(dataSource);
     // A single statement, which is a transaction of its own.
     await cancelAndLose(id, 'cancel_order_items');
@@ -149,7 +149,7 @@ describe('503 the connection is lost just after the commit was sent: nobody gues
   }
 });
 
-test('what a batch has committed is told, although the connection is lost while others in it are looked for', async () => {
+test('answers the committed cancels of a batch although the connection is lost while it reads the others', async () => {
   const ids = await Promise.all(Array.from({ length: 10 }, () => anOrderItem(dataSource)));
   expect((await get('/health/ready')).status).toBe(200);
   proxy.cutAfter(['busy_order_items']);
@@ -160,14 +160,14 @@ test('what a batch has committed is told, although the connection is lost while 
   for (const { status } of await Promise.all(unknown)) expect([404, 503]).toContain(status);
 });
 
-describe('503 the database falls silent on a connection that is open: told in time, and nothing is left half done', () => {
+describe('503 the database falls silent on an open connection: answered in time, and nothing is half done', () => {
   // By their names, where they have one: their text is sent once on each connection.
   test.each<[string, Record<string, string>]>([
     // What is asked for with a key takes a transaction of several statements.
     ['START TRANSACTION', { 'idempotency-key': 'start' }],
     ['lock_order_items', { 'idempotency-key': 'lock' }],
     ['cancel_order_items', { 'idempotency-key': 'cancel' }],
-  ])('at %s, and what was before it is taken back', async (statement, key) => {
+  ])('at %s, and earlier statements are rolled back', async (statement, key) => {
     const id = await anOrderItem(dataSource);
     await cancelInSilence(id, statement, key);
     // The connection that was given up is not used again, and its transaction is not committed by its next user.
@@ -182,7 +182,7 @@ describe('503 the database falls silent on a connection that is open: told in ti
   test.each<[string, Record<string, string>, number[]]>([
     ['COMMIT', { 'idempotency-key': 'commit' }, [200]],
     ['cancel_order_items', {}, [200, 400]],
-  ])('at %s with %j, and asked again, it is cancelled once', async (statement, key, statuses) => {
+  ])('at %s with %j: a retry leaves it cancelled once', async (statement, key, statuses) => {
     const id = await anOrderItem(dataSource);
     await cancelInSilence(id, statement, key);
     expect(statuses).toContain((await cancel(id, key)).status);

@@ -73,7 +73,7 @@ describe('500 a fault', () => {
 });
 
 describe('503 the item is locked too long', () => {
-  test('nothing is written, others are served meanwhile, and a later attempt succeeds', async () => {
+  test('writes nothing, serves others meanwhile, and a later attempt succeeds', async () => {
     const { dataSource, databaseUrl } = impatient;
     const [id, otherId] = [await anOrderItem(dataSource), await anOrderItem(dataSource)];
     const lock = await lockItem(databaseUrl, id);
@@ -84,7 +84,7 @@ describe('503 the item is locked too long', () => {
     expect((await cancel(impatient, id)).status).toBe(200);
   });
 
-  test('a lock that is released in time is waited for', async () => {
+  test('waits for a lock that is released in time', async () => {
     const { dataSource, databaseUrl } = narrow;
     const id = await anOrderItem(dataSource);
     const lock = await lockItem(databaseUrl, id);
@@ -96,7 +96,7 @@ describe('503 the item is locked too long', () => {
 });
 
 describe('503 overloaded', () => {
-  test('more requests at a time than the service takes; probes pass', async () => {
+  test('sheds requests above the limit; probes pass', async () => {
     const { dataSource, databaseUrl, url } = narrow;
     const [id, otherId] = [await anOrderItem(dataSource), await anOrderItem(dataSource)];
     const lock = await lockItem(databaseUrl, id);
@@ -124,7 +124,7 @@ describe('503 overloaded', () => {
 });
 
 describe('503 draining', () => {
-  test('what is in flight is finished; a new request on a connection that was kept alive is turned away', async () => {
+  test('finishes requests in flight and refuses a new request on a kept connection', async () => {
     const database = await createTestDatabase();
     const dataDir = await mkdtemp(path.join(tmpdir(), 'order-items-draining-'));
     const config = readConfig({

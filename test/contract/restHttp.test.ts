@@ -46,7 +46,7 @@ describe('405 another method', () => {
 });
 
 describe('413 the body is too large', () => {
-  test('at the limit it is not', async () => {
+  test('accepts a body at the limit', async () => {
     const id = await anOrderItem(dataSource);
     const body = '{"reason":"Late"}'.padEnd(LIMIT_BYTES);
     expect((await cancel(service, id, { body })).status).toBe(200);
@@ -66,7 +66,7 @@ describe('413 the body is too large', () => {
   });
 });
 
-describe('415 the body is not said to be JSON', () => {
+describe('415 the content type is not JSON', () => {
   test.each([
     ['text/plain'],
     ['text/json'],
@@ -92,7 +92,7 @@ describe('415 the body is not said to be JSON', () => {
     });
   });
 
-  test('nothing', async () => {
+  test('a body without a content type', async () => {
     const id = await anOrderItem(dataSource);
     const answer = await expectNothingWritten(dataSource, () => post(id, { body: Buffer.from('{"reason":"Late"}') }));
     expectError(answer, 415, 'unsupported_media_type');
@@ -141,7 +141,7 @@ describe('400 not valid HTTP', () => {
     expectErrorForm(answer);
   });
 
-  test('a chunk that is none', async () => {
+  test('an invalid chunk', async () => {
     const id = await anOrderItem(dataSource);
     const request = [
       `POST /v0/line_item/${id}/cancel HTTP/1.1`,
@@ -159,7 +159,7 @@ describe('400 not valid HTTP', () => {
   });
 });
 
-test('an expectation that nobody can meet: whatever the status, the documented form', async () => {
+test('an unknown expectation gets an answer in the documented form', async () => {
   const answer = await sendRaw(
     url,
     `POST /v0/line_item/nonsense/cancel HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\n\r\n`,
@@ -198,7 +198,7 @@ describe('the request id', () => {
     ['version 00 with a further field', `00-${traceId}-00f067aa0ba902b7-01-what-the-future-brings`],
     ['a later version with something stuck to it', `cc-${traceId}-00f067aa0ba902b7-01.what`],
     ['two of them', `00-${traceId}-00f067aa0ba902b7-01, 00-${traceId}-00f067aa0ba902b7-01`],
-  ])('is a new one where the traceparent is not valid: %s', async (_, traceparent) => {
+  ])('is new if the traceparent is invalid: %s', async (_, traceparent) => {
     const id = await anOrderItem(dataSource);
     const { headers, body } = await cancel(service, id, { headers: { traceparent } });
     expect(headers.get('x-request-id')).not.toBe(traceId);

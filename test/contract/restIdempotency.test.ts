@@ -35,7 +35,7 @@ async function expectRepeat(first: RestAnswer, id: string, request: RestRequest)
   expect(repeat.headers.get('x-request-id')).not.toBe(first.headers.get('x-request-id'));
 }
 
-describe('200 a repeat gets the first answer again', () => {
+describe('200 a repeat gets the first answer', () => {
   test.each([
     ['without a body', undefined, undefined],
     ['with a reason', { reason: 'Late' }, { reason: 'Late' }],
@@ -123,8 +123,8 @@ describe('422 the key was used for another request', () => {
   });
 });
 
-describe('a key that another request cannot meet', () => {
-  test('each caller has keys of its own', async () => {
+describe('keys do not collide', () => {
+  test('each caller has a separate set of keys', async () => {
     const [id, otherId] = [await anOrderItem(dataSource), await anOrderItem(dataSource)];
     const key = randomUUID();
     const token = await service.token({ subject: 'somebody-else' });
@@ -148,7 +148,7 @@ describe('a key that another request cannot meet', () => {
     }
   });
 
-  test('a refusal is not remembered: it is decided anew', async () => {
+  test('a repeat after a refusal is decided anew', async () => {
     const id = await anOrderItem(dataSource, { isPreOrder: false });
     const otherId = await anOrderItem(dataSource);
     const key = randomUUID();
@@ -158,7 +158,7 @@ describe('a key that another request cannot meet', () => {
     expectError(await cancel(service, otherId, withKey(key)), 422, 'idempotency_key_reused');
   });
 
-  test('a key that was only refused is free for another request', async () => {
+  test('a key of a refused request is free for another request', async () => {
     const key = randomUUID();
     expectError(await cancel(service, randomUUID(), withKey(key)), 404, 'not_found');
     expect((await cancel(service, await anOrderItem(dataSource), withKey(key))).status).toBe(200);

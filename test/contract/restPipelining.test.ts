@@ -7,7 +7,7 @@ const { dataSource, token, url } = await startTestService();
 const requestFor = async (id: string): Promise<string> =>
   `POST /v0/line_item/${id}/cancel HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${await token()}\r\n\r\n`;
 
-describe('requests one behind the other on a connection', () => {
+describe('pipelined requests', () => {
   test('are answered in their order', async () => {
     const [first, second] = [await anOrderItem(dataSource), await anOrderItem(dataSource)];
     const connection = await openConnection(url);
@@ -17,7 +17,7 @@ describe('requests one behind the other on a connection', () => {
     connection.destroy();
   });
 
-  test('a good one before one that is not HTTP gets its own answer, and the connection ends', async () => {
+  test('a valid request before invalid HTTP gets its answer, then the connection closes', async () => {
     const id = await anOrderItem(dataSource);
     const connection = await openConnection(url);
     connection.write(`${await requestFor(id)}nonsense\r\n\r\n`);
@@ -27,7 +27,7 @@ describe('requests one behind the other on a connection', () => {
     connection.destroy();
   });
 
-  test('one that is not HTTP on a connection that has been idle is answered', async () => {
+  test('invalid HTTP on an idle connection gets an answer', async () => {
     const connection = await openConnection(url);
     connection.write(await requestFor(await anOrderItem(dataSource)));
     expect(await connection.readAnswer()).toMatchObject({ status: 200 });

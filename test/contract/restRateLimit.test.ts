@@ -23,7 +23,7 @@ function expectTooMany(answer: RestAnswer): void {
 }
 
 describe('429 too many requests', () => {
-  test('after as many as the caller may send; the request is not carried out', async () => {
+  test('after the limit of the caller; the request does nothing', async () => {
     const token = await service.token({ subject: 'hasty' });
     const id = await anOrderItem(dataSource);
     await useUp(token);
@@ -34,7 +34,7 @@ describe('429 too many requests', () => {
     });
   });
 
-  test('each subject counts by itself, whichever its token', async () => {
+  test('counts each subject separately, across its tokens', async () => {
     await useUp(await service.token({ subject: 'busy' }));
     expectTooMany(
       await cancel(service, 'nonsense', { token: await service.token({ subject: 'busy', scope: 'other' }) }),
@@ -57,7 +57,7 @@ describe('429 too many requests', () => {
     expect(Number(headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
   });
 
-  test('callers without a valid token count by their address, and take nothing from those with one', async () => {
+  test('counts callers without a valid token by address, apart from callers with one', async () => {
     await useUp(null);
     expectTooMany(await cancel(service, 'nonsense', { token: null }));
     expectTooMany(await cancel(service, 'nonsense', { token: 'no.such.token' }));

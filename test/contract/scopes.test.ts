@@ -182,7 +182,7 @@ const CASES = Object.entries(PROBES).flatMap(([place, probes]) =>
   probes.flatMap((probe, number) => TOKENS.map((scope) => [place, number, scope, probe] as const)),
 );
 
-test('every field of Query and Mutation, and every other place that demands something, is tried here', () => {
+test('this file covers every field of Query and Mutation and every other field with a directive', () => {
   expect([...demands.keys()].sort()).toEqual(Object.keys(PROBES).sort());
 });
 
@@ -193,7 +193,7 @@ test('every field of Query and Mutation demands a token and a scope', () => {
   expect(open).toEqual([]);
 });
 
-test('no scope is demanded that tokens do not have', () => {
+test('every demanded scope exists', () => {
   const known = ['order-items:read', 'order-items:cancel'];
   const demanded = [...demands.values()].flatMap(({ scopes }) => (scopes ?? []).flat());
   expect(demanded.filter((scope) => !known.includes(scope))).toEqual([]);
@@ -236,7 +236,7 @@ function expectForbidden({ errors }: GraphQLAnswer): void {
 
 describe('without a token', () => {
   test.each(Object.entries(PROBES).flatMap(([place, probes]) => probes.map((probe) => [place, probe] as const)))(
-    '%s is not told',
+    '%s is not revealed',
     async (_, { operation, ask }) => {
       const [id, other] = [await anOrderItem(dataSource), await anOrderItem(dataSource, { externalId: SECRET })];
       const answer = await service.graphql(`${operation} { asked: ${ask(id, other)} }`, {}, '');
@@ -248,7 +248,7 @@ describe('without a token', () => {
 });
 
 describe('a token that may cancel and not read', () => {
-  test('gets the item that it is refused to cancel, and nothing of its neighbours', async () => {
+  test('gets the item of a refused cancel, and none of its neighbors', async () => {
     const id = await anOrderItem(dataSource, { orderId: 'refused', status: 'complete' });
     await anOrderItem(dataSource, { orderId: 'refused', externalId: SECRET });
     const document = `mutation {
@@ -266,7 +266,7 @@ describe('a token that may cancel and not read', () => {
     });
   });
 
-  test('learns of an entity neither what it is nor whether it is', async () => {
+  test('learns neither the fields nor the existence of an entity', async () => {
     const there = await anOrderItem(dataSource, { externalId: SECRET });
     const query = 'query($r: [_Any!]!) { _entities(representations: $r) { ... on OrderItem { id externalId } } }';
     const token = await service.token({ scope: 'order-items:cancel' });

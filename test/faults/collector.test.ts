@@ -5,7 +5,7 @@ import { openTraces } from '../support/traces.ts';
 const { dataSource, trace } = await openTraces();
 
 test.each(['is not there', 'takes everything and never answers'])(
-  'a collector that %s delays no request, and the end of the service by two seconds at the most',
+  'a collector that %s delays no request, and the shutdown by at most two seconds',
   async (behaviour) => {
     const hanging = await startOtlpCollector({ answers: false });
     const endpoint = behaviour === 'is not there' ? 'http://127.0.0.1:9' : hanging.url;

@@ -7,9 +7,9 @@ afterAll(() => site[Symbol.asyncDispose]());
 
 const POSSIBLE = FAULTS.filter(({ isPossible }) => isPossible?.(site) !== false);
 
-describe('in the middle of a load', () => {
+describe('under load', () => {
   test.each(POSSIBLE.map((fault) => [fault.name, fault] as const))(
-    '%s: nothing is lost, nothing is doubled, and it goes on afterwards',
+    '%s: loses nothing, doubles nothing, and recovers',
     async (_, fault) => {
       // Half the load of docs/failures.md, because other tests run at the same time.
       const short = { ...fault, durationMs: fault.durationMs / 2 };

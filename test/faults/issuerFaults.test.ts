@@ -135,7 +135,7 @@ describe('an issuer that', () => {
   });
 
   test.each(coldFaults.map(([name, fault], index) => [name, fault, index] as const))(
-    '%s: 503 where its keys are not known, and service when it has recovered',
+    '%s: 503 for unknown keys, until it recovers',
     async (_, fault, index) => {
       const service = cold[index] ?? warm;
       faulty.misbehaviour = fault;
@@ -154,7 +154,7 @@ describe('an issuer that', () => {
   );
 
   test.each(faults)(
-    '%s: the keys that were known go on, unknown ones get 503, and new ones count when it has recovered',
+    '%s: known keys keep working, unknown ones get 503, and new ones work after it recovers',
     async (_, fault) => {
       hours += 1;
       laterBy(hours * 60 * MINUTE_MS);
@@ -174,11 +174,11 @@ describe('an issuer that', () => {
   );
   let hours = 0;
 
-  test('redirects: where it points to is never asked', () => {
+  test('redirects: the target is never contacted (SSRF)', () => {
     expect(asked).toBe(0);
   });
 
-  test('is down at first: 503, and service as soon as it has come', async () => {
+  test('is down at first: 503, then service as soon as it is up', async () => {
     await absent.goAway();
     for (const [door] of DOORS) expectUnavailable(door, await cancelThrough(door, hopeful, absent.token()));
     await absent.comeBack();
@@ -197,7 +197,7 @@ describe('a flood of 200 tokens with random keys', () => {
       }),
     );
 
-  test('asks a healthy issuer twice at the most', async () => {
+  test('contacts a healthy issuer at most twice', async () => {
     expect(new Set(await flood())).toEqual(new Set([401]));
     expect(new Set(await flood())).toEqual(new Set([401]));
     expect(flooded.requests).toBeLessThanOrEqual(2);
@@ -205,7 +205,7 @@ describe('a flood of 200 tokens with random keys', () => {
     expect(flooded.requests).toBeLessThanOrEqual(2);
   });
 
-  test('asks a sick issuer twice at the most, while those with a known key are served', async () => {
+  test('contacts a failing issuer at most twice, and serves tokens with a known key', async () => {
     const before = flooded.requests;
     flooded.misbehaviour = hang;
     laterBy(MINUTE_MS);
@@ -219,7 +219,7 @@ describe('a flood of 200 tokens with random keys', () => {
 });
 
 describe('keys', () => {
-  test('rotate without a restart, and the old one ends with its withdrawal', async () => {
+  test('rotate without a restart, and a withdrawn key stops working', async () => {
     const [old = newKey('')] = rotating.keys;
     const remembered = rotating.token({}, {}, old);
     expect(await statusesOf(follower, remembered)).toEqual([200, 200]);
@@ -237,8 +237,8 @@ describe('keys', () => {
   });
 });
 
-describe('a remembered token', () => {
-  test('expires exactly, with its 5 seconds of tolerance', async () => {
+describe('a cached token', () => {
+  test('expires after its exp plus 5 s of tolerance', async () => {
     const exp = Math.floor(realNow() / 1_000) + 60;
     const token = warmToken({ exp });
     expect(await statusesOf(warm, token)).toEqual([200, 200]);
@@ -252,7 +252,7 @@ describe('a remembered token', () => {
     expect(await statusesOf(warm, token)).toEqual([401, 401]);
   });
 
-  test('that came expired, but within the tolerance, is refused after it', async () => {
+  test('that arrives within the tolerance is refused after it', async () => {
     const exp = Math.floor(realNow() / 1_000) - 1;
     const token = warmToken({ exp });
     expect(await statusesOf(warm, token)).toEqual([200, 200]);
@@ -262,7 +262,7 @@ describe('a remembered token', () => {
 
   const warmToken = (claims: object): string => faulty.token({ ...claims }, {}, faulty.keys[0]);
 
-  test('is forgotten when too many have come since: the memory has a limit', async () => {
+  test('is evicted by newer tokens, because the cache is bounded', async () => {
     const first = rotating.token();
     const verify = createTokenVerifier({ issuer: rotating.url, audience: AUDIENCE, jwksUrl: null });
     const padding = 'x'.repeat(5_500);

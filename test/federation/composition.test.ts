@@ -28,20 +28,20 @@ describe.each([
   ['Apollo’s composer, which hints at nothing', compose],
   ['The Guild’s composer', composeByTheGuild],
 ])('%s', (_, composed) => {
-  test('takes the schema beside the owners of Order and Product', () => {
+  test('composes the schema with the owners of Order and Product', () => {
     const supergraph = composed([{ name: 'order-items', url, sdl }, orders, products]);
     expect(supergraph).toContain('type OrderItem');
     expect(supergraph).toMatch(/@join__implements|@join__type\(graph: ORDER_ITEMS/);
     expect(supergraph).toContain('@requiresScopes(scopes: [["order-items:read"]])');
   });
 
-  test('takes the schema without the access directives, for a gateway that does not know them', () => {
+  test('composes the schema without the access directives, for gateways that do not support them', () => {
     const supergraph = composed([{ name: 'order-items', url, sdl: withoutAccessDirectives(sdl) }, orders, products]);
     expect(supergraph).toContain('type OrderItem');
     expect(supergraph).not.toMatch(/@requiresScopes|@authenticated|specs\.apollo\.dev\/requiresScopes/);
   });
 
-  test('would say so if the schema did not fit its neighbours', () => {
+  test('reports a schema that conflicts with its neighbors', () => {
     const unfit = sdl.replace('order: Order!', 'order: Basket!');
     expect(unfit).not.toBe(sdl);
     expect(() => composed([{ name: 'order-items', url, sdl: unfit }, orders, products])).toThrow('Basket');

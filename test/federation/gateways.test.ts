@@ -137,7 +137,7 @@ describe.each([
     expect(await findCancellations(dataSource, [id])).toHaveLength(1);
   });
 
-  test('passes a refusal on as the value that it is', async () => {
+  test('passes a refusal on as a value', async () => {
     const [id] = await insertOrderItems(dataSource, [{ status: 'complete', productId: '85123A' }]);
     const query = `mutation($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) {
       __typename
@@ -157,7 +157,7 @@ describe.each([
     });
   });
 
-  test('tells of an item that does not exist and leaves its neighbours unharmed', async () => {
+  test('reports an item that does not exist and resolves its neighbors', async () => {
     const [one, other] = await itemsOf(2);
     const { data } = await ask('query($ids: [ID!]!) { picks(ids: $ids) { id status } }', {
       ids: [one, randomUUID(), other],
@@ -165,7 +165,7 @@ describe.each([
     expect(data.picks).toEqual([{ id: one, status: 'PENDING' }, null, { id: other, status: 'PENDING' }]);
   });
 
-  test('forwards who the caller is and which trace the request belongs to', async () => {
+  test('forwards the caller and the trace', async () => {
     const [id = ''] = await itemsOf(1);
     const traceId = randomUUID().replaceAll('-', '');
     await ask(
@@ -181,7 +181,7 @@ describe.each([
     ]);
   });
 
-  test('shows what the caller may not do as an error of that field', async () => {
+  test('reports a missing scope as an error of the field', async () => {
     const [id] = await itemsOf(1);
     const { data, errors } = await ask(
       '{ order(id: "536365") { country items { edges { cursor } } } }',
@@ -192,7 +192,7 @@ describe.each([
     expect(errors[0]?.extensions['code']).toBe('FORBIDDEN');
   });
 
-  test('keeps the others’ data, with a clear error, while the subgraph is away', async () => {
+  test('keeps the data of other subgraphs, with a clear error, while this one is unreachable', async () => {
     const { data, errors } = await ask(
       '{ order(id: "536365") { country items { edges { cursor } } } orderItems { edges { cursor } } }',
       {},
@@ -202,7 +202,7 @@ describe.each([
     expect(errors.map(({ message }) => message).join()).toMatch(/ECONNREFUSED|refused|fetch/i);
   });
 
-  test('resolves 1,000 items in one operation, which costs one statement', async () => {
+  test('resolves 1,000 items of one operation with one statement', async () => {
     const ids = await itemsOf(1_000, '536401');
     let answer: Awaited<ReturnType<typeof ask>> | undefined;
     const statements = await statementsDuring(dataSource, async () => {
@@ -218,7 +218,7 @@ describe.each([
     expect(statements).toHaveLength(1);
   });
 
-  test('resolves the items of 50 orders and whether they can be cancelled, which costs one statement', async () => {
+  test('resolves the items of 50 orders with their cancelability in one statement', async () => {
     await itemsOf(3, newest);
     let answer: Awaited<ReturnType<typeof ask>> | undefined;
     const statements = await statementsDuring(dataSource, async () => {

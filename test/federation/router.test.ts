@@ -34,8 +34,8 @@ const ENTITIES = `query($representations: [_Any!]!) { _entities(representations:
 } }`;
 const CANCEL = `mutation($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) { __typename } }`;
 
-describe('the trace that a gateway asks for', () => {
-  test('comes along, with the fields that were resolved and how long each took', async () => {
+describe('the inline trace', () => {
+  test('lists the resolved fields with their durations', async () => {
     const [id] = await insertOrderItems(service.dataSource, [{}]);
     const { body } = await ask(
       service,
@@ -52,7 +52,7 @@ describe('the trace that a gateway asks for', () => {
     expect(trace.toString('latin1')).toContain('status');
   });
 
-  test('tells of an error that there was one, and nothing more', async () => {
+  test('shows that an error happened, without its message', async () => {
     await service.dataSource.query('ALTER TABLE order_item RENAME COLUMN order_id TO secret');
     const { body } = await ask(
       service,
@@ -68,12 +68,12 @@ describe('the trace that a gateway asks for', () => {
     expect(trace).not.toContain('order_id');
   });
 
-  test('does not come unasked', async () => {
+  test('is missing without a request for it', async () => {
     expect((await ask(service, '{ __typename }')).body).toEqual({ data: { __typename: 'Query' } });
   });
 });
 
-describe('what a router may keep', () => {
+describe('a router can cache', () => {
   test('nothing by default', async () => {
     const [id] = await insertOrderItems(service.dataSource, [{}]);
     const { headers, body } = await ask(service, ENTITIES, { representations: [{ __typename: 'OrderItem', id }] });
@@ -81,7 +81,7 @@ describe('what a router may keep', () => {
     expect(body).toEqual({ data: { _entities: [{ status: 'PENDING' }] } });
   });
 
-  test('entities for as long as is configured, each with the tags of the items that it shows', async () => {
+  test('entities for the configured time, each with the tags of its items', async () => {
     const { dataSource } = caching;
     const [one = '', other] = await insertOrderItems(dataSource, [{ orderId: 'order-7' }, { orderId: 'order-8' }]);
     const { headers, body } = await ask(caching, ENTITIES, {
@@ -115,7 +115,7 @@ describe('what a router may keep', () => {
     expect(body.extensions.apolloCacheTags.sort()).toEqual([...tags, 'order-items', 'order:order-10'].sort());
   });
 
-  test('nothing of a batch, nor what shows nothing', async () => {
+  test('neither batches nor answers without items', async () => {
     const batch = await fetch(`${batching.url}/graphql`, {
       method: 'POST',
       headers: { authorization: `Bearer ${await batching.token()}`, 'content-type': 'application/json' },
@@ -126,7 +126,7 @@ describe('what a router may keep', () => {
     expect((await ask(caching, '{ _service { sdl } }')).headers.get('cache-control')).toBe('no-store');
   });
 
-  test('neither cancels, nor what failed, nor what a browser could have kept', async () => {
+  test('neither cancels, nor failures, nor answers to GET', async () => {
     const [id] = await insertOrderItems(caching.dataSource, [{}]);
     const cancelled = await ask(caching, CANCEL, { input: { id, reason: 'Late' } });
     const failed = await ask(caching, '{ orderItems(first: 0) { edges { cursor } } }');
@@ -142,7 +142,7 @@ describe('what a router may keep', () => {
   });
 });
 
-test('the supergraph that the Router of docker-compose.yml reads is what the schemas compose to', () => {
+test('the committed supergraph equals the composition of the schemas', () => {
   // If not: npm run compose
   expect(readFileSync(ROUTER_SUPERGRAPH_FILE, 'utf8')).toBe(composeForRouter());
 });

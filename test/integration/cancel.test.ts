@@ -53,7 +53,7 @@ describe('a cancel', () => {
   });
 
   test.each([null, 'a-key'])(
-    'whose update the database lets fall is not half done; idempotency key %s',
+    'that a rule of the database suppresses writes nothing; idempotency key %s',
     async (key) => {
       const id = await anOrderItem(dataSource, { orderId: 'refused' });
       await dataSource.query(`
@@ -71,7 +71,7 @@ describe('a cancel', () => {
     },
   );
 
-  test('of several items has one outcome for each id, in order, and harms no neighbour', async () => {
+  test('of several items has one outcome per id, in order, and affects no neighbor', async () => {
     const [first = '', shipped = '', second = ''] = await insertOrderItems(dataSource, [
       {},
       { status: 'complete' },
@@ -140,12 +140,12 @@ describe('a cancel', () => {
     expect(await findCancellations(dataSource, [locked, free])).toHaveLength(2);
   });
 
-  test('asks the database nothing where every id is malformed', async () => {
+  test('sends no statement if every id is malformed', async () => {
     const statements = await statementsDuring(dataSource, () => cancel(aRequest(['nonsense', ''])));
     expect(statements).toEqual([]);
   });
 
-  test('judges an item as the transaction that had it locked left it', async () => {
+  test('judges an item in the state that the locking transaction committed', async () => {
     const id = await anOrderItem(dataSource);
     let waiting: Promise<readonly CancelOutcome[]> | undefined;
     await dataSource.transaction(async (manager) => {
@@ -155,7 +155,7 @@ describe('a cancel', () => {
     expect(await waiting).toMatchObject([{ code: 'ORDER_ITEM_NOT_CANCELABLE', orderItem: { status: 'complete' } }]);
   });
 
-  test('by batches that overlap in any order succeeds once an item', async () => {
+  test('in overlapping batches succeeds once per item', async () => {
     const ids = await insertOrderItems(
       dataSource,
       Array.from({ length: 20 }, () => ({})),
@@ -167,7 +167,7 @@ describe('a cancel', () => {
     expect(await findCancellations(dataSource, ids)).toHaveLength(20);
   });
 
-  test('is tried again after a deadlock, unseen by its caller', async () => {
+  test('is retried after a deadlock without the caller noticing', async () => {
     // A cancel waits for no item, but a trigger that another service has put on the table can wait for anything.
     await dataSource.query(`
       CREATE TABLE stock (product_id text PRIMARY KEY, free int NOT NULL);

@@ -89,7 +89,7 @@ test('every metric of the service is on the dashboard', () => {
   expect(own.map(({ name }) => name).filter((name) => !shown(name))).toEqual([]);
 });
 
-test('every panel says what it shows and what to look for, and lies beside the others', () => {
+test('every panel has a title, a description, a unit, and a place of its own', () => {
   const { panels } = readDashboard();
   expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
   const taken = new Set<string>();

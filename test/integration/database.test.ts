@@ -14,7 +14,7 @@ async function aCancelledItem(): Promise<string> {
 
 describe('the database', () => {
   test.each(['pending', 'on_hold', 'in_fulfillment', 'complete', 'returned'])(
-    'refuses to set a cancelled item to %s, whoever writes',
+    'refuses to set a cancelled item to %s, for any writer',
     async (status) => {
       const id = await aCancelledItem();
       await expect(
@@ -35,13 +35,13 @@ describe('the database', () => {
     ).rejects.toMatchObject({ constraint: 'order_item_stays_cancelled' });
   });
 
-  test('lets everything else about a cancelled item change', async () => {
+  test('allows other changes of a cancelled item', async () => {
     const id = await aCancelledItem();
     await dataSource.query(`UPDATE order_item SET quantity = 7, status = 'cancelled' WHERE id = $1`, [id]);
     expect(await findOrderItem(dataSource, id)).toMatchObject({ status: 'cancelled', quantity: 7 });
   });
 
-  test('keeps an item that has a cancellation', async () => {
+  test('refuses to delete an item with a cancellation', async () => {
     const id = await aCancelledItem();
     await expect(dataSource.query('DELETE FROM order_item WHERE id = $1', [id])).rejects.toMatchObject({
       code: '23503',
@@ -57,7 +57,7 @@ describe('the database', () => {
     await expect(dataSource.query(statement)).rejects.toMatchObject({ code: '23001' });
   });
 
-  test('fills in what a writer leaves out', async () => {
+  test('fills missing columns with defaults', async () => {
     const id = randomUUID();
     await dataSource.query(
       `INSERT INTO order_item (id, order_id, product_id, price_amount, price_currency) VALUES ($1, 'o', 'p', 2.5, 'GBP')`,
@@ -110,7 +110,7 @@ describe('a session', () => {
     ['', { checkInterval: '500ms', workMemory: '4MB' }],
     ['?options=-c%20work_mem%3D5MB', { checkInterval: '500ms', workMemory: '5MB' }],
     ['?options=-c%20client_connection_check_interval%3D0', { checkInterval: '0', workMemory: '4MB' }],
-  ])('has what the service and the URL say: %j', async (parameters, settings) => {
+  ])('has the settings of the service and the URL: %j', async (parameters, settings) => {
     const own = await createDataSource({
       url: service.databaseUrl + parameters,
       entities: [],

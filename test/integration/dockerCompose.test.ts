@@ -35,11 +35,11 @@ function mountedAt(service: ComposeService | undefined, target: string): string 
 }
 
 describe.each(Object.entries(services))('%s of docker-compose.yml', (name, service) => {
-  test('is a version of its image, or built here', () => {
+  test('pins a version of its image, or is built here', () => {
     if (service.build === undefined) expect(service.image).toMatch(/:v?\d+\.\d+(\.\d+)?(-\w+)?$/);
   });
 
-  test('can be reached from this machine only, and do as little as it needs', () => {
+  test('is reachable from this machine only, with minimal privileges', () => {
     for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
     expect(service.security_opt).toEqual(['no-new-privileges:true']);
     // PostgreSQL's image changes its user at start, and its files.
@@ -48,7 +48,7 @@ describe.each(Object.entries(services))('%s of docker-compose.yml', (name, servi
     expect(service.cap_drop).toEqual(['ALL']);
   });
 
-  test('mounts files that are there, to read them', () => {
+  test('mounts existing files, read-only', () => {
     for (const volume of service.volumes ?? []) {
       const [source = '', , mode] = volume.split(':');
       if (!source.startsWith('.')) expect(Object.keys(volumes)).toContain(source);
@@ -56,7 +56,7 @@ describe.each(Object.entries(services))('%s of docker-compose.yml', (name, servi
     }
   });
 
-  test('starts with whatever it depends on', () => {
+  test('starts with its dependencies', () => {
     for (const needed of Object.keys(service.depends_on ?? {})) {
       for (const profile of services[needed]?.profiles ?? []) expect(service.profiles).toContain(profile);
       for (const profile of service.profiles ?? []) {
@@ -66,12 +66,12 @@ describe.each(Object.entries(services))('%s of docker-compose.yml', (name, servi
   });
 });
 
-test('the dashboard comes with the Router, which comes with its neighbours', () => {
+test('the dashboard starts the Router, and the Router its neighbors', () => {
   const started = Object.entries(services).filter(([, { profiles = ['dashboard'] }]) => profiles.includes('dashboard'));
   expect(started.map(([name]) => name).sort()).toEqual(Object.keys(services).sort());
 });
 
-test('Prometheus asks services that are there, where they listen', () => {
+test('Prometheus scrapes existing services at their ports', () => {
   const router = readYaml(path.join(ROOT, 'supergraph/router.yaml')) as {
     telemetry: { exporters: { metrics: { prometheus: Record<string, unknown> } } };
   };
@@ -87,7 +87,7 @@ test('Prometheus asks services that are there, where they listen', () => {
   }
 });
 
-test('Grafana finds the dashboard, its data, and nobody who could change either', () => {
+test('Grafana finds the dashboard and its data, and allows no changes', () => {
   const { datasources } = readYaml(
     mountedAt(grafana, '/etc/grafana/provisioning/datasources/datasource.yaml') ?? '',
   ) as { datasources: unknown };

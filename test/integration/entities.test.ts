@@ -42,7 +42,7 @@ describe('_entities', () => {
     expect(statements).toHaveLength(1);
   });
 
-  test('asks the database nothing where every id is malformed', async () => {
+  test('sends no statement if every id is malformed', async () => {
     const { answer, statements } = await entities([
       item('x'),
       item(''),
@@ -61,7 +61,7 @@ describe('_entities', () => {
     expect(answer.data._entities[0].id).toBe(id);
   });
 
-  test('answers items and orders together, with one statement for each type', async () => {
+  test('answers items and orders together, with one statement per type', async () => {
     const [first, second] = await insertOrderItems(service.dataSource, [
       { orderId: 'A-1', createdAt: new Date('2010-12-01') },
       { orderId: 'A-1', createdAt: new Date('2010-12-02') },
@@ -77,7 +77,7 @@ describe('_entities', () => {
     expect(statements).toHaveLength(2);
   });
 
-  test('takes representations written into the document', async () => {
+  test('accepts representations in the document', async () => {
     const [id = ''] = await insertOrderItems(service.dataSource, [{}]);
     const { data } = await service.graphql(
       `{ _entities(representations: [{ __typename: "OrderItem", id: "${id}" }]) { ... on OrderItem { id } } }`,

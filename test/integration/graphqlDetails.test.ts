@@ -13,7 +13,7 @@ test('a mutation that reads lists sees its own cancels in each of them', async (
   expect(data.second.orderItem.order.items.edges).toHaveLength(2);
 });
 
-test('a subscription is the client’s mistake, not a fault', async () => {
+test('a subscription is a bad request, not an internal error', async () => {
   const { status, errors } = await service.graphql('subscription { orderItem(id: "1") { id } }');
   expect(status).toBeLessThan(500);
   expect(errors[0]?.extensions['code']).not.toBe('INTERNAL_SERVER_ERROR');
@@ -27,7 +27,7 @@ test.each([
     { s: ['PENDNG'] },
   ],
   ['a member', 'query($f: OrderItemFilter) { orderItems(filter: $f) { edges { cursor } } }', { f: { statuss: [] } }],
-])('a closed schema suggests no spelling of %s', async (_, document, variables) => {
+])('with introspection off, suggests no spelling of %s', async (_, document, variables) => {
   const [open] = (await service.graphql(document, variables)).errors;
   const [told] = (await closed.graphql(document, variables)).errors;
   expect(open?.message).toContain('Did you mean');

@@ -9,7 +9,7 @@ const { cancel, cancelAtOnce, whileLocked } = cancellingIn(dataSource);
 describe('an idempotency key', () => {
   const key = (): string => randomUUID();
 
-  test('gives a repeat the first answer and changes nothing, whichever the door', async () => {
+  test('gives a repeat the first answer and changes nothing, through either door', async () => {
     const id = await anOrderItem(dataSource);
     const idempotencyKey = key();
     const [[first] = []] = await cancel(aRequest([id], { idempotencyKey }));
@@ -19,7 +19,7 @@ describe('an idempotency key', () => {
     expect(await findOrderItem(dataSource, id)).toMatchObject({ version: 2 });
   });
 
-  test('is refused for another item, reason, note or order of ids, before anybody asks whether the item exists', async () => {
+  test('is refused for another item, reason, note or order of ids, before the existence of the item', async () => {
     const [id = '', other = ''] = await insertOrderItems(dataSource, [{}, {}]);
     const idempotencyKey = key();
     await cancel(aRequest([id], { idempotencyKey }));
@@ -45,7 +45,7 @@ describe('an idempotency key', () => {
     expect(outcomes).toMatchObject([{ code: 'CANCELLED' }]);
   });
 
-  test('remembers successes only: a refusal is decided anew', async () => {
+  test('remembers successes only; a repeat after a refusal is decided anew', async () => {
     const [open = '', held = ''] = await insertOrderItems(dataSource, [{}, { isPreOrder: false }]);
     const request = aRequest([open, held, open], { idempotencyKey: key() });
     const before = await cancel(request);
@@ -56,14 +56,14 @@ describe('an idempotency key', () => {
     expect(codesOf(await cancel(request))).toEqual([['CANCELLED', 'CANCELLED', 'ORDER_ITEM_NOT_CANCELABLE']]);
   });
 
-  test('of a request that was refused whole stays free for another', async () => {
+  test('of a refused request is free for another request', async () => {
     const [held = '', open = ''] = await insertOrderItems(dataSource, [{ isPreOrder: false }, {}]);
     const idempotencyKey = key();
     await cancel(aRequest([held], { idempotencyKey }));
     expect(codesOf(await cancel(aRequest([open], { idempotencyKey })))).toEqual([['CANCELLED']]);
   });
 
-  test('holds within one batch and between batches at the same time', async () => {
+  test('works within a batch and between concurrent batches', async () => {
     const [id = '', other = ''] = await insertOrderItems(dataSource, [{}, {}]);
     const idempotencyKey = key();
     const same = aRequest([id], { idempotencyKey });
@@ -84,7 +84,7 @@ describe('an idempotency key', () => {
     ).toBe(2);
   });
 
-  test('is judged before anybody waits for the item', async () => {
+  test('is judged before the wait for the item', async () => {
     const [id = '', other = ''] = await insertOrderItems(dataSource, [{}, {}]);
     const idempotencyKey = key();
     const [first] = await cancel(aRequest([id], { idempotencyKey }));
@@ -94,7 +94,7 @@ describe('an idempotency key', () => {
     });
   });
 
-  test('used at once for two different requests serves one and refuses the other', async () => {
+  test('used by two concurrent requests serves one and refuses the other', async () => {
     const [id = '', other = ''] = await insertOrderItems(dataSource, [{}, {}]);
     const idempotencyKey = key();
     const outcomes = await Promise.all([

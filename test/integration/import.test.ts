@@ -22,7 +22,7 @@ async function rawRow(id: string): Promise<unknown> {
 describe('a file with every kind of bad line', () => {
   const [first, second, third, fourth] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
 
-  test('goes in but for these lines, each reported with its number and the reason', async () => {
+  test('imports all other lines, and reports each bad line with its number and reason', async () => {
     const lines = [
       'id,order_id,product_id,external_id,status,quantity,price_amount,price_currency',
       `${first},order-1,product-1,"comma, quote "" and`,
@@ -64,7 +64,7 @@ describe('a file with every kind of bad line', () => {
     });
   });
 
-  test('goes in likewise as NDJSON', async () => {
+  test('does the same as NDJSON', async () => {
     const item = (members: object): string => JSON.stringify({ ...aRow().values, ...members });
     const { rejections, ...counts } = await importFile(
       'items.ndjson',
@@ -83,7 +83,7 @@ describe('a file with every kind of bad line', () => {
 });
 
 describe('a new item', () => {
-  test('is stored with every value of its row, to the letter', async () => {
+  test('is stored with the exact values of its row', async () => {
     const given = aRow({
       external_id: 'tab\t, \\N, \\., line\r\nend and 😀',
       status: 'in_fulfillment',
@@ -113,7 +113,7 @@ describe('a new item', () => {
     });
   });
 
-  test('has the defaults of the table where its row leaves columns out or empty', async () => {
+  test('has the table’s defaults for missing and empty columns', async () => {
     const [leftOut, empty, bare] = [aRow(), aRow({ status: null, quantity: null, version: null }), randomUUID()];
     await importRows(databaseUrl, [leftOut, { ...empty, line: 3 }]);
     await dataSource.query(
@@ -132,8 +132,8 @@ describe('a new item', () => {
   });
 });
 
-describe('an item that is there already', () => {
-  test('gets what differs, a new version and time, and keeps what the row leaves out', async () => {
+describe('an existing item', () => {
+  test('gets changed values, a new version and time, and keeps missing columns', async () => {
     const then = new Date('2020-01-01T00:00:00Z');
     const id = await anOrderItem(dataSource, {
       externalId: 'kept',
@@ -155,7 +155,7 @@ describe('an item that is there already', () => {
     expect(after?.updatedAt.getTime()).toBeGreaterThan(Date.now() - 60_000);
   });
 
-  test('gets the version and the time that the row gives', async () => {
+  test('gets the version and the time of the row', async () => {
     const id = await anOrderItem(dataSource, { version: 4 });
     await importRows(databaseUrl, [aRow({ id, version: '9', updated_at: '2021-01-01T00:00:00Z' })]);
     expect(await findOrderItem(dataSource, id)).toMatchObject({
@@ -164,7 +164,7 @@ describe('an item that is there already', () => {
     });
   });
 
-  test('is not even locked where nothing differs in value', async () => {
+  test('is not locked if no value differs', async () => {
     const id = await anOrderItem(dataSource, { externalId: null, createdAt: new Date('2024-01-01T00:00:00Z') });
     const before = await rawRow(id);
     const lock = await lockItem(databaseUrl, id);
@@ -176,14 +176,14 @@ describe('an item that is there already', () => {
     expect(await rawRow(id)).toEqual(before);
   });
 
-  test('counts among inserted, updated and unchanged, whichever it is', async () => {
+  test('counts as inserted, updated or unchanged', async () => {
     const [same, other] = await insertOrderItems(dataSource, [{}, {}]);
     const rows = [aRow({ id: same ?? '' }, 2), aRow({ id: other ?? '', quantity: '2' }, 3), aRow({}, 4), aRow({}, 5)];
     expect(await importRows(databaseUrl, rows)).toEqual({ ...NOTHING_IMPORTED, inserted: 2, updated: 1, unchanged: 1 });
     expect(await importRows(databaseUrl, rows)).toEqual({ ...NOTHING_IMPORTED, unchanged: 4 });
   });
 
-  test('may be cancelled by an import', async () => {
+  test('can be cancelled by an import', async () => {
     const id = await anOrderItem(dataSource);
     expect(await importRows(databaseUrl, [aRow({ id, status: 'cancelled' })])).toEqual({
       ...NOTHING_IMPORTED,
@@ -194,7 +194,7 @@ describe('an item that is there already', () => {
 });
 
 describe('a cancelled item', () => {
-  test('stays cancelled, with its cancellation, whatever the file says; the rest of the row goes in', async () => {
+  test('stays cancelled with its cancellation, and takes the other columns', async () => {
     const ids = await insertOrderItems(dataSource, [{}, {}, {}]);
     for (const id of ids) expect((await service.cancelByRest(id)).status).toBe(200);
     const [changed = '', same = '', agreed = ''] = ids;

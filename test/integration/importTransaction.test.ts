@@ -11,7 +11,7 @@ const service = await startTestService();
 const { dataSource, databaseUrl } = service;
 
 describe('an import', () => {
-  test('leaves an item cancelled whose cancel is committed while the import waits for it', async () => {
+  test('keeps an item cancelled that is cancelled while the import waits for it', async () => {
     const id = await anOrderItem(dataSource, { status: 'in_fulfillment' });
     const canceller = new pg.Client(databaseUrl);
     await canceller.connect();
@@ -27,7 +27,7 @@ describe('an import', () => {
     expect(await findOrderItem(dataSource, id)).toMatchObject({ status: 'cancelled', quantity: 3 });
   });
 
-  test('keeps a column that it leaves out as another transaction has just made it', async () => {
+  test('keeps a missing column as a concurrent transaction committed it', async () => {
     const id = await anOrderItem(dataSource, { quantity: 1 });
     const writer = new pg.Client(databaseUrl);
     await writer.connect();
@@ -47,7 +47,7 @@ describe('an import', () => {
     });
   });
 
-  test('locks in the order of the ids, so that it holds no item while it waits for an earlier one', async () => {
+  test('locks in id order, so it holds no item while it waits for an earlier one', async () => {
     const low = '00000000-8f0a-5b0e-9d63-0123456789ab';
     const high = 'ffffffff-8f0a-5b0e-9d63-0123456789ab';
     // Neither the file nor the table has them in the order of their ids.
@@ -69,7 +69,7 @@ describe('an import', () => {
     expect(await findOrderItem(dataSource, high)).toMatchObject({ status: 'cancelled', quantity: 2 });
   });
 
-  test('does not count as inserted what another import has inserted meanwhile', async () => {
+  test('does not count items as inserted that a concurrent import inserted', async () => {
     // Holds an import up when it has inserted, and not yet committed.
     await dataSource.query(`
       CREATE FUNCTION wait_for_test() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -91,7 +91,7 @@ describe('an import', () => {
     await dataSource.query('DROP FUNCTION wait_for_test() CASCADE');
   });
 
-  test('takes the first good row of an id, and says of the others on which line it stands', async () => {
+  test('takes the first valid row of an id, and names its line for the others', async () => {
     const { id } = aRow().values;
     const rows = [
       aRow({ id, quantity: '0' }, 2),
@@ -109,7 +109,7 @@ describe('an import', () => {
     expect(await findOrderItem(dataSource, id)).toMatchObject({ quantity: 3 });
   });
 
-  test('writes nothing in a dry run, and counts what it would have done', async () => {
+  test('writes nothing in a dry run, and counts what it would do', async () => {
     const [same, other, gone] = await insertOrderItems(dataSource, [{}, {}, { status: 'cancelled' }]);
     const rows = [
       aRow({ id: same ?? '' }, 2),
@@ -123,11 +123,11 @@ describe('an import', () => {
     expect(await importRows(databaseUrl, rows)).toEqual(imported);
   });
 
-  test('of no rows is none', async () => {
+  test('without rows does nothing', async () => {
     expect(await importRows(databaseUrl, [])).toEqual(NOTHING_IMPORTED);
   });
 
-  test('writes nothing when its rows break off', async () => {
+  test('writes nothing if reading the rows fails', async () => {
     async function* breakingOff(): AsyncGenerator<FileRow> {
       for (let line = 2; line < 5_000; line += 1) yield aRow({}, line);
       throw new Error('the disk is gone');
@@ -137,7 +137,7 @@ describe('an import', () => {
     });
   });
 
-  test('writes nothing when the database goes away in the middle', async () => {
+  test('writes nothing if the database disappears in the middle', async () => {
     async function* losingTheDatabase(): AsyncGenerator<FileRow> {
       for (let line = 2; line < 5_000; line += 1) yield aRow({}, line);
       await dataSource.query(
@@ -150,7 +150,7 @@ describe('an import', () => {
     });
   });
 
-  test('says in words when the table has a rule of its own, shows the row and writes nothing', async () => {
+  test('describes a violated rule of the table, shows the row and writes nothing', async () => {
     await dataSource.query('ALTER TABLE order_item ADD CONSTRAINT secret_rule CHECK (quantity <> 13)');
     const unlucky = aRow({ quantity: '13' }, 3);
     await expectNothingWritten(dataSource, async () => {

@@ -52,7 +52,7 @@ describe('an index serves', () => {
     ['cancelable: true, which is rare', { cancelable: true }, []],
     ['cancelable: false', { cancelable: false }, []],
     ['several of them', { orderId: 'order-77', isPreOrder: false, cancelable: false }, ['order-77']],
-  ])('%s, first page and later ones, reading no more rows than it gives', async (_, conditions, values) => {
+  ])('%s, first and later pages, reading only the returned rows', async (_, conditions, values) => {
     const filter = { ...NO_FILTER, ...conditions };
     for (const after of [null, AFTER]) {
       const parameters = after === null ? values : [...values, ...place];

@@ -139,14 +139,14 @@ describe('a token of the configured issuer', () => {
     expect(await ask(await issuer.token(claims))).toMatchObject(REFUSED);
   });
 
-  test('is refused without a scope on the field, and answered with 200', async () => {
+  test('without a scope fails the field, with status 200', async () => {
     expect(await ask(await issuer.token({ scope: 'order-items:cancel profile' }))).toMatchObject({
       status: 200,
       code: 'FORBIDDEN',
     });
   });
 
-  test('is refused when it is no access token', async () => {
+  test('is refused if it is not an access token', async () => {
     expect(await ask(await issuer.token({}, { typ: 'logout+jwt' }))).toMatchObject(REFUSED);
   });
 
@@ -158,7 +158,7 @@ describe('a token of the configured issuer', () => {
     expect(await ask(forged)).toMatchObject(REFUSED);
   });
 
-  test('is refused when a bit of it was changed, with a challenge that says so', async () => {
+  test('is refused with a challenge after a bit flip', async () => {
     const [header = '', , signature = ''] = (await issuer.token()).split('.');
     const [, payload = ''] = unsigned({ iss: issuer.url, aud: AUDIENCE, sub: 'admin', exp: now() + 60 }, {}).split('.');
     const answer = await ask([header, payload, signature].join('.'));
@@ -168,7 +168,7 @@ describe('a token of the configured issuer', () => {
     );
   });
 
-  test('the development issuer’s token is none', async () => {
+  test('a token of the development issuer is refused', async () => {
     expect(await ask(await developmentService.token())).toMatchObject(REFUSED);
   });
 });
@@ -196,7 +196,7 @@ describe('keys', () => {
     }
   });
 
-  test('need not be named: while there are two, each is tried', async () => {
+  test('are each tried for a token that names none', async () => {
     await issuer.publish('second');
     for (const kid of ['first', 'second']) {
       expect(await ask(await issuer.token({}, { kid, named: false }), undiscoveredService.url)).toMatchObject(REFUSED);
@@ -205,19 +205,19 @@ describe('keys', () => {
     }
   });
 
-  test('that cannot be fetched are a fault of the service’s, not of the token: 503', async () => {
+  test('that cannot be fetched give 503, not 401', async () => {
     await away.publish('first');
     const token = await away.token();
     await away.stop();
     expect(await ask(token, awayService.url)).toMatchObject({ status: 503, code: 'SERVICE_UNAVAILABLE' });
   });
 
-  test('come from AUTH_JWKS_URL where it is set, without discovery', async () => {
+  test('come from AUTH_JWKS_URL if it is set, without discovery', async () => {
     expect(await ask(await issuer.token({ iss: undiscovered }), undiscoveredService.url)).toMatchObject(ACCEPTED);
   });
 });
 
-test('the router secret, where one is set, opens /graphql and is not asked for elsewhere', async () => {
+test('a configured router secret is required at /graphql only', async () => {
   const token = await routedService.token();
   const send = (headers: Record<string, string>): Promise<Response> =>
     fetch(`${routedService.url}/graphql`, {

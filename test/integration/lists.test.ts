@@ -29,7 +29,7 @@ async function list(variables: object): Promise<Page> {
 const idsOf = ({ edges }: Page): string[] => edges.map(({ node }) => node.id);
 
 describe('orderItems', () => {
-  test('pages through all items newest first, none twice, none left out, one statement a page', async () => {
+  test('pages through all items newest first, each once, with one statement per page', async () => {
     // Three items share each instant, and instants are a microsecond apart: only id and microseconds tell them apart.
     const orderId = 'paged';
     const ids = await insertOrderItems(
@@ -68,14 +68,14 @@ describe('orderItems', () => {
     expect(seen).toEqual(inOrder.map(({ id }) => id));
   });
 
-  test('gives an empty page its pageInfo', async () => {
+  test('returns pageInfo for an empty page', async () => {
     expect(await list({ filter: { orderId: 'nobody' } })).toEqual({
       edges: [],
       pageInfo: { hasNextPage: false, hasPreviousPage: false, startCursor: null, endCursor: null },
     });
   });
 
-  test('gives 20 items unless told otherwise, also where first is null', async () => {
+  test('returns 20 items by default, also if first is null', async () => {
     await insertOrderItems(
       dataSource,
       Array.from({ length: 25 }, () => ({ orderId: 'many' })),
@@ -85,7 +85,7 @@ describe('orderItems', () => {
     expect((await list({ filter: { orderId: 'many' }, first: 100 })).edges).toHaveLength(25);
   });
 
-  test('keeps a cursor valid when its item is gone', async () => {
+  test('accepts a cursor whose item was deleted', async () => {
     const orderId = 'shrinking';
     await insertOrderItems(
       dataSource,
@@ -140,7 +140,7 @@ describe('the filter', () => {
     },
   );
 
-  test('cancelable splits the items in two, and the field cancelability says the same', async () => {
+  test('cancelable selects the same items as the field cancelability', async () => {
     const all = await list({ filter: { orderId }, first: 100 });
     const cancelable = await matching({ cancelable: true });
     expect(all.edges.map(({ node }) => node.cancelability.cancelable)).toEqual(
@@ -152,7 +152,7 @@ describe('the filter', () => {
     expect(await matching({ statuses: [status.toUpperCase()] })).toEqual(expected((item) => item.status === status));
   });
 
-  test('several statuses keep any of them, none keep nothing, null keeps all', async () => {
+  test('several statuses match any of them, an empty list matches nothing, null matches all', async () => {
     expect(await matching({ statuses: ['PENDING', 'RETURNED'] })).toEqual(
       expected(({ status }) => status === 'pending' || status === 'returned'),
     );
@@ -164,7 +164,7 @@ describe('the filter', () => {
     expect(await matching({ isPreOrder })).toEqual(expected((item) => item.isPreOrder === isPreOrder));
   });
 
-  test('conditions add up', async () => {
+  test('combines conditions', async () => {
     expect(await matching({ isPreOrder: true, cancelable: false, statuses: ['CANCELLED'] })).toEqual(
       expected(({ status, isPreOrder }) => isPreOrder && status === 'cancelled'),
     );
@@ -172,7 +172,7 @@ describe('the filter', () => {
 });
 
 describe('Order.items', () => {
-  test('reads a page of each of 50 orders with one statement, each order its own', async () => {
+  test('reads a page of each of 50 orders with one statement', async () => {
     const orders = Array.from({ length: 50 }, (_, i) => `order-${i}`);
     await insertOrderItems(
       dataSource,

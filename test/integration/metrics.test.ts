@@ -44,7 +44,7 @@ test('cancels are counted by channel, outcome and first blocker', async () => {
   });
 });
 
-test('batches are measured, and tokens counted by whether they were remembered', async () => {
+test('measures batches, and counts tokens by whether the cache had them', async () => {
   const ids = await insertOrderItems(
     service.dataSource,
     Array.from({ length: 30 }, () => ({})),
@@ -64,7 +64,7 @@ test('batches are measured, and tokens counted by whether they were remembered',
   expect(added['order_items_tokens_total{remembered="true"}']).toBe(29);
 });
 
-test('what waits is shown while it does: cancels of a locked item, connections, queues', async () => {
+test('shows waiting cancels, connections and queues', async () => {
   const id = await anOrderItem(service.dataSource);
   const lock = await lockItem(service.databaseUrl, id);
   const waiting = service.cancelByRest(id);
@@ -85,7 +85,7 @@ test('what waits is shown while it does: cancels of a locked item, connections, 
   expect(after.get('order_items_database_waiting')).toBe(0);
 });
 
-test('names are in base units, with bounded labels', async () => {
+test('uses base units and bounded labels', async () => {
   const text = await (await fetch(`${service.url}/metrics`)).text();
   const names = [...text.matchAll(/^# TYPE (order_items_\w+) (\w+)$/gm)];
   expect(names.length).toBeGreaterThan(8);

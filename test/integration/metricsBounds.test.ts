@@ -41,7 +41,7 @@ async function hostileRequests({ url, graphql, token, cancelByRest }: TestServic
   await cancelByRest(word, { body: word });
 }
 
-test('whatever a caller names, counts under labels of our own', async () => {
+test('counts values that callers choose under bounded labels', async () => {
   await hostileRequests(service);
   const seriesOf = async (): Promise<string[]> => {
     const { samples } = await readMetrics(service.url);
@@ -58,7 +58,7 @@ test('whatever a caller names, counts under labels of our own', async () => {
   expect(series.length).toBeGreaterThan(100);
 });
 
-test('a fault is counted as one, whatever else came of its request', async () => {
+test('counts a request with a fault and other outcomes as the fault', async () => {
   const [free, locked] = [await anOrderItem(service.dataSource), await anOrderItem(service.dataSource)];
   const lock = await lockItem(service.databaseUrl, locked);
   const { errors } = await service.graphql(`mutation {
@@ -72,7 +72,7 @@ test('a fault is counted as one, whatever else came of its request', async () =>
   expect(valueOf(metrics, 'order_items_requests_total', { ...of, outcome: 'SERVICE_UNAVAILABLE' })).toBe(1);
 });
 
-test('the metrics are there when nothing else is, and count what is turned away', async () => {
+test('serves metrics under overload, and counts shed requests', async () => {
   const id = await anOrderItem(narrow.dataSource);
   const lock = await lockItem(narrow.databaseUrl, id);
   const waiting = narrow.cancelByRest(id);
@@ -91,7 +91,7 @@ test('the metrics are there when nothing else is, and count what is turned away'
   expect(valueOf(after, 'order_items_tokens_remembered')).toBe(1);
 });
 
-test('what has a bound tells it', async () => {
+test('exposes each bound', async () => {
   const metrics = await readMetrics(narrow.url);
   expect(valueOf(metrics, 'order_items_database_connections_limit')).toBe(3);
   for (const [queue, slots] of [

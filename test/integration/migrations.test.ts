@@ -47,7 +47,7 @@ async function schemaOf(query: Query): Promise<unknown> {
 }
 
 describe('migrations', () => {
-  test('go up, down to nothing, and up again to the same schema', async () => {
+  test('run up, down to an empty database, and up again to the same schema', async () => {
     await using empty = await anEmptyDatabase();
     const { dataSource } = empty;
     const query: Query = (statement) => dataSource.query(statement);
@@ -65,14 +65,14 @@ describe('migrations', () => {
     expect(await migrateUp(dataSource)).toEqual([]);
   });
 
-  test('leave tables in which TypeORM finds nothing to change', async () => {
+  test('create tables that match the mappings of TypeORM', async () => {
     await using empty = await anEmptyDatabase();
     await migrateUp(empty.dataSource);
     const { upQueries } = await empty.dataSource.driver.createSchemaBuilder().log();
     expect(upQueries.map(({ query }) => query)).toEqual([]);
   });
 
-  test('started by two instances at once run once', async () => {
+  test('run once if two instances start at the same time', async () => {
     await using empty = await anEmptyDatabase();
     const ran = await Promise.all([migrateUp(empty.dataSource), migrateUp(empty.dataSource)]);
     expect(ran.flat()).toEqual(migrations.map(({ name }) => name));
@@ -91,7 +91,7 @@ describe('an order_item brought along', () => {
     return empty;
   }
 
-  test('as a view is used as it is, and stays when the migrations are taken back', async () => {
+  test('as a view is used unchanged, and stays when migrations are reverted', async () => {
     await using brought = await bring([
       TABLE,
       `CREATE VIEW order_item AS SELECT line_id AS id, order_id, product_id, external_id, status, is_pre_order,
@@ -104,7 +104,7 @@ describe('an order_item brought along', () => {
     expect(await dataSource.query('SELECT count(*)::int AS count FROM order_item')).toEqual([{ count: 0 }]);
   });
 
-  test('as a table gets the guard and keeps its rows when the migrations are taken back', async () => {
+  test('as a table gets the trigger, and keeps its rows when migrations are reverted', async () => {
     await using brought = await bring([
       TABLE.replace('purchase_line', 'order_item').replace('line_id', 'id'),
       `INSERT INTO order_item (id, status) VALUES ('0b5c3f5e-8f0a-5b0e-9d63-0123456789ab', 'cancelled')`,
@@ -118,7 +118,7 @@ describe('an order_item brought along', () => {
     expect(await dataSource.query('SELECT status FROM order_item')).toEqual([{ status: 'cancelled' }]);
   });
 
-  test('without a column is refused by its name', async () => {
+  test('without a column is refused with the name of the column', async () => {
     await using brought = await bring(['CREATE TABLE order_item (id uuid PRIMARY KEY)']);
     await expect(migrateUp(brought.dataSource)).rejects.toThrow(/order_id/);
   });

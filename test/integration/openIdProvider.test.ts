@@ -119,7 +119,7 @@ async function expectRefused(token: string): Promise<void> {
 describe.each([['ES256'], ['RS256']])('a token of the client-credentials grant, signed with %s', (alg) => {
   const client = `robot-${alg}`;
 
-  test('is one of RFC 9068, for this service alone', async () => {
+  test('is an RFC 9068 token for this service alone', async () => {
     const [header, claims] = partsOf(await fetchToken({ client }));
     expect(header).toMatchObject({ alg, typ: 'at+jwt' });
     expect(claims).toMatchObject({ iss: issuer, aud: AUDIENCE, sub: client, client_id: client, scope: SCOPES });
@@ -142,8 +142,8 @@ describe.each([['ES256'], ['RS256']])('a token of the client-credentials grant, 
   });
 });
 
-describe('a token is held to its scopes', () => {
-  test('one that may read cancels through neither door', async () => {
+describe('a token allows only its scopes', () => {
+  test('with the scope to read, it cancels through neither door', async () => {
     const token = await fetchToken({ scope: 'order-items:read' });
     const id = await anOrderItem(dataSource);
     await expectNothingWritten(dataSource, async () => {
@@ -153,7 +153,7 @@ describe('a token is held to its scopes', () => {
     });
   });
 
-  test('one that may cancel does not read, and cancels through both doors', async () => {
+  test('with the scope to cancel, it does not read, and cancels through both doors', async () => {
     const token = await fetchToken({ scope: 'order-items:cancel' });
     const [id, otherId] = [await anOrderItem(dataSource), await anOrderItem(dataSource)];
     const read = await service.graphql(READ, { id }, token);

@@ -28,7 +28,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-describe('a view over somebody else’s table', () => {
+describe('a view over another service’s table', () => {
   test('is listed, and its items are cancelled through both doors in the table itself', async () => {
     const { data } = await service.graphql(`{ orderItems(filter: { orderId: "P-1", cancelable: true }) {
       edges { node { id quantity price { amount currency } } } } }`);

@@ -94,7 +94,7 @@ const statuses = ORDER_ITEM_STATUSES.flatMap((status) =>
   ]),
 );
 
-describe('both doors decide the same, say the same and leave the same behind', () => {
+describe('both doors make the same decision, with the same message and the same rows', () => {
   test.each<[string, Attempt, string]>([
     ...statuses,
     ['with a note', { note: ' see mail ' }, 'cancelled'],

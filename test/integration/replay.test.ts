@@ -61,8 +61,8 @@ async function replay(
   return account;
 }
 
-describe('the 100 cancellations that the demonstration data records', () => {
-  test('are all accounted for, through both doors, as the policy says; a second replay cancels nothing more', async () => {
+describe('the 100 recorded cancellations of the demonstration data', () => {
+  test('get the outcomes of the policy through both doors; a second replay cancels nothing more', async () => {
     const recorded = findRecordedCancellations(await readRetailLines());
     const loaded = { inserted: 9_869, updated: 0, unchanged: 0, rejected: 0, keptCancelled: 0 };
     expect(await loadDemonstration(service.databaseUrl)).toEqual(loaded);

@@ -12,7 +12,7 @@ const CANCEL =
 const { dataSource, databaseUrl, token, trace } = await openTraces();
 
 describe('a request', () => {
-  test('is one trace through each door: its span, that of its batch, those of its statements', async () => {
+  test('is one trace through each door: request, batch and statements', async () => {
     const [id, otherId] = [await anOrderItem(dataSource), await anOrderItem(dataSource)];
     const ids: string[] = [];
     const { spans, lines, collector } = await trace(async (service) => {
@@ -58,7 +58,7 @@ describe('a request', () => {
     });
   });
 
-  test('that takes a transaction has a span for each of its statements', async () => {
+  test('with a transaction has a span per statement', async () => {
     const [id, otherId] = [await anOrderItem(dataSource), await anOrderItem(dataSource)];
     const query = 'mutation($input: CancelOrderItemsInput!) { cancelOrderItems(input: $input) { __typename } }';
     const { spans, lines } = await trace((service) =>
@@ -72,7 +72,7 @@ describe('a request', () => {
     expect(lines[0]).toMatchObject({ statements: statements.length });
   });
 
-  test('continues the trace that it comes from, as that was sampled', async () => {
+  test('continues the caller’s trace and its sampling', async () => {
     const id = await anOrderItem(dataSource);
     const [sampled, unsampled] = ['4bf92f3577b34da6a3ce929d0e0e4736', '0af7651916cd43dd8448eb211c80319c'];
     const { spans, lines } = await trace(async (service) => {
@@ -87,7 +87,7 @@ describe('a request', () => {
     expect(lines[1]).not.toHaveProperty('span_id');
   });
 
-  test('that waits for a locked item and fails shows what it waited for, and is marked', async () => {
+  test('that fails after a wait for a lock shows the wait, and is marked as failed', async () => {
     const id = await anOrderItem(dataSource);
     const lock = await lockItem(databaseUrl, id);
     const { spans } = await trace((service) => service.post(`/v0/line_item/${id}/cancel`), { LOCK_TIMEOUT_MS: '200' });
@@ -97,7 +97,7 @@ describe('a request', () => {
     expect(childrenOf(spans, request).filter(({ name }) => name === 'batch locked').length).toBeGreaterThan(2);
   });
 
-  test('that never reaches a route has its span, without its path', async () => {
+  test('without a route has a span without its path', async () => {
     const { spans } = await trace(async (service) => {
       await fetch(`${service.url}/nowhere/planted?planted=1`, { method: 'PROPFIND' });
       await fetch(`${service.url}/graphql`, { method: 'POST' });
@@ -108,7 +108,7 @@ describe('a request', () => {
     ]);
   });
 
-  test('is traced or not as the sampler has it', async () => {
+  test('is traced or not, as the sampler decides', async () => {
     const id = await anOrderItem(dataSource);
     const { spans } = await trace(
       async (service) => {
@@ -123,7 +123,7 @@ describe('a request', () => {
   });
 });
 
-test('a batch links to every request that it serves, and each of them to it', async () => {
+test('links connect a batch with each of its requests', async () => {
   const count = 20;
   const ids = await insertOrderItems(
     dataSource,
@@ -159,7 +159,7 @@ test('a batch links to every request that it serves, and each of them to it', as
   expect(only(childrenOf(spans, batch))).toMatchObject({ name: 'read_order_items', kind: CLIENT });
 });
 
-test('nothing that callers say in confidence gets to the collector', async () => {
+test('sends no confidential texts of callers to the collector', async () => {
   const [id, otherId] = [await anOrderItem(dataSource), await anOrderItem(dataSource)];
   const stated = { reason: 'planted-reason', note: 'planted-note' };
   const { spans, collector } = await trace(async (service) => {

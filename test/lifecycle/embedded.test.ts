@@ -44,8 +44,8 @@ async function cancelledItems(service: ServiceProcess): Promise<number> {
   return data.orderItems.edges.filter(({ node }) => node.cancellation !== null).length;
 }
 
-describe('npm start with nothing but a data directory', () => {
-  test('serves demonstration data, and the two commands that it prints cancel an item each', async () => {
+describe('npm start without configuration', () => {
+  test('serves demonstration data and prints two commands that each cancel an item', async () => {
     const service = start();
     await service.url;
     const commands = service.output().match(/^curl .+$/gm) ?? [];
@@ -61,14 +61,14 @@ describe('npm start with nothing but a data directory', () => {
     await stop(service);
   });
 
-  test('keeps its data from one start to the next', async () => {
+  test('keeps its data across starts', async () => {
     const service = start();
     await service.url;
     expect(await cancelledItems(service)).toBe(2);
     await stop(service, 'SIGINT');
   });
 
-  test('recovers by itself after a kill of the service, which leaves PostgreSQL running', async () => {
+  test('recovers after a kill of the service, which leaves PostgreSQL running', async () => {
     const killed = start();
     await killed.url;
     killed.child.kill('SIGKILL');
@@ -80,7 +80,7 @@ describe('npm start with nothing but a data directory', () => {
     await stop(service);
   });
 
-  test('recovers by itself after a kill of both, which leaves a lock file', async () => {
+  test('recovers after a kill of both, which leaves a lock file', async () => {
     const killed = start();
     await killed.url;
     killed.child.kill('SIGKILL');
@@ -93,7 +93,7 @@ describe('npm start with nothing but a data directory', () => {
     await stop(service);
   });
 
-  test('recovers by itself when the lock file names the process of another program', async () => {
+  test('recovers if the lock file has the process id of another program', async () => {
     await writeFile(lockFile, `${process.pid}\n${dataDir}/postgres\n0\n5432\n\n127.0.0.1\n\n`);
     const service = start();
     await service.url;
@@ -101,7 +101,7 @@ describe('npm start with nothing but a data directory', () => {
     await stop(service);
   });
 
-  test('lets a second instance join the PostgreSQL that runs, and stops it with the last', async () => {
+  test('shares PostgreSQL with a second instance, and stops it with the last one', async () => {
     const first = start();
     await first.url;
     const second = start();
@@ -112,7 +112,7 @@ describe('npm start with nothing but a data directory', () => {
     await stop(second);
   });
 
-  test('starts once where several instances start at the same moment', async () => {
+  test('starts PostgreSQL once if several instances start at the same time', async () => {
     const shared = path.join(closedDir, 'shared');
     const services = [start({ DATA_DIR: shared }), start({ DATA_DIR: shared }), start({ DATA_DIR: shared })];
     for (const service of services) expect((await fetch(`${await service.url}/health/ready`)).status).toBe(200);
@@ -122,7 +122,7 @@ describe('npm start with nothing but a data directory', () => {
     expect((await readdir(shared)).sort()).toEqual(['development-issuer.jwk.json', 'postgres', 'postgres.log']);
   });
 
-  test('stops whole whenever it is told to while it starts', async () => {
+  test('stops completely at any moment of its start', async () => {
     for (const output of ['database migrated', 'demonstration data', 'Server listening']) {
       const fresh = await mkdtemp(path.join(closedDir, 'fresh '));
       const service = start({ DATA_DIR: fresh });
@@ -133,7 +133,7 @@ describe('npm start with nothing but a data directory', () => {
     }
   });
 
-  test('stops with PostgreSQL on a Ctrl-C in the terminal, which npm and the service both get', async () => {
+  test('stops with PostgreSQL on Ctrl-C, which npm and the service both receive', async () => {
     const service = startServiceProcess({ DATA_DIR: dataDir }, ['npm', 'start']);
     await service.url;
     process.kill(-(service.child.pid ?? 0), 'SIGINT');
@@ -143,7 +143,7 @@ describe('npm start with nothing but a data directory', () => {
     expect(existsSync(lockFile)).toBe(false);
   });
 
-  test('says so when the data directory cannot be used', async () => {
+  test('reports an unusable data directory', async () => {
     const file = path.join(closedDir, 'a file');
     await writeFile(file, '');
     const service = start({ DATA_DIR: file });
@@ -151,7 +151,7 @@ describe('npm start with nothing but a data directory', () => {
     expect(service.output()).toMatch(/EEXIST|ENOTDIR/);
   });
 
-  test('ends a PostgreSQL that was told to stop while it starts', async () => {
+  test('stops PostgreSQL while it starts', async () => {
     const fresh = path.join(closedDir, 'fresh');
     await mkdir(fresh);
     const service = start({ DATA_DIR: fresh });

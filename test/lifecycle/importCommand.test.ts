@@ -56,7 +56,7 @@ const counts = (inserted: number, updated: number, unchanged: number, rejected: 
   `inserted: ${inserted}\nupdated: ${updated}\nunchanged: ${unchanged}\nrejected: ${rejected}\nkept cancelled: 0\n`;
 
 describe('npm run import', () => {
-  test('reports what it would do in a dry run, then does it, then finds it done: exit code 0', async () => {
+  test('reports in a dry run, imports, and finds nothing to do the third time: exit code 0', async () => {
     const file = await temporaryFile('items.csv', HEADER + GOOD_LINE);
     const dryRun = await expectNothingWritten(dataSource, () => runImport([file, '--dry-run']));
     expect(dryRun).toEqual({
@@ -94,7 +94,7 @@ describe('npm run import', () => {
     ['no file', [], {}, 'npm run import -- FILE [--dry-run]'],
     ['two files', ['a.csv', 'b.csv'], {}, 'npm run import -- FILE [--dry-run]'],
     ['an unknown option', ['--force'], {}, "Unknown option '--force'"],
-  ])('tells on standard error of %s: exit code 1', async (_case, args, environment, errors) => {
+  ])('reports %s on standard error: exit code 1', async (_case, args, environment, errors) => {
     const run = await runImport(args, environment);
     expect(run).toMatchObject({ exitCode: 1, output: '', errors: expect.stringContaining(errors) });
   });
@@ -102,13 +102,13 @@ describe('npm run import', () => {
   test.each([
     ['a bad configuration', { PORT: 'x' }, 'PORT must be a whole number'],
     ['a database that is away', { DATABASE_URL: 'postgres://127.0.0.1:1/none' }, 'connect ECONNREFUSED 127.0.0.1:1'],
-  ])('tells on standard error of %s: exit code 1', async (_case, environment, errors) => {
+  ])('reports %s on standard error: exit code 1', async (_case, environment, errors) => {
     const file = await temporaryFile('items.csv', HEADER + GOOD_LINE);
     const run = await runImport([file], environment);
     expect(run).toMatchObject({ exitCode: 1, output: '', errors: expect.stringContaining(errors) });
   });
 
-  test('refuses a file whose header does not fit before it asks for the database: exit code 1', async () => {
+  test('refuses a file with an invalid header before it connects: exit code 1', async () => {
     const file = await temporaryFile('items.csv', 'id,colour\n');
     const run = await runImport([file], { DATABASE_URL: 'postgres://127.0.0.1:1/none' });
     expect(run).toMatchObject({ exitCode: 1, output: '', errors: expect.stringContaining('its header has "colour"') });

@@ -122,8 +122,8 @@ async function attack(url: string, bearer: string): Promise<void> {
   }
 }
 
-describe('whatever comes', () => {
-  test('the log is lines of JSON, without raw control characters and without what callers sent', async () => {
+describe('hostile requests', () => {
+  test('log injection: the log has valid JSON lines without control characters or texts of callers', async () => {
     const service = start();
     const url = await service.url;
     expect((await cancelThroughBoth(url, token)).map(({ status }) => status)).toEqual([200, 200]);
@@ -143,7 +143,7 @@ describe('whatever comes', () => {
     expect(log).not.toContain(token.split('.')[2] ?? token);
   });
 
-  test('a fault has a line with the request id of its answer and with its cause', async () => {
+  test('a fault has a line with its request id and its cause', async () => {
     const service = start();
     const url = await service.url;
     const lines = cancelLines(token).filter((line) => !line.startsWith('Idempotency-Key'));
@@ -167,7 +167,7 @@ describe('whatever comes', () => {
     }
   });
 
-  test('an issuer that does not answer has a line with the request id of each answer 503, and its cause', async () => {
+  test('a silent issuer has a line with request id and cause for each 503', async () => {
     const service = start(issuer.environment);
     const url = await service.url;
     issuer.misbehaviour = (_request, response) => response.writeHead(500).end('no answer');
@@ -186,7 +186,7 @@ describe('whatever comes', () => {
 });
 
 describe('in production', () => {
-  test('answers tell neither stacks nor SQL nor names of the schema', async () => {
+  test('answers reveal neither stacks nor SQL nor names of the schema', async () => {
     const service = start({ NODE_ENV: 'production', ...issuer.environment });
     const url = await service.url;
     const bearer = issuer.token();

@@ -43,14 +43,14 @@ function cancel(url: string, id: string, body: object = { reason: 'Late' }): Pro
 }
 
 describe('with DATABASE_URL', () => {
-  test('no embedded PostgreSQL is started and no demonstration data is put into somebody’s database', async () => {
+  test('starts no embedded PostgreSQL and loads no demonstration data', async () => {
     const service = start();
     await service.url;
     expect(existsSync(path.join(dataDir, 'postgres'))).toBe(false);
     expect(await dataSource.query('SELECT count(*)::int AS count FROM order_item')).toEqual([{ count: 0 }]);
   });
 
-  test('two instances that start at once on an empty database both serve', async () => {
+  test('two instances start at the same time on an empty database', async () => {
     const empty = await createTestDatabase({ migrated: false });
     const services = [start({ DATABASE_URL: empty.url }), start({ DATABASE_URL: empty.url })];
     for (const service of services) {
@@ -62,12 +62,12 @@ describe('with DATABASE_URL', () => {
   });
 });
 
-describe('a start without its database', () => {
+describe('a start without a reachable database', () => {
   const until = async (service: ServiceProcess, text: string): Promise<void> => {
     while (!service.output().includes(text)) await sleep(20);
   };
 
-  test('waits for it, and serves', async () => {
+  test('waits for the database, then serves', async () => {
     const network = await openDatabaseProxy(database.url);
     await network.cut();
     const service = start({ DATABASE_URL: network.url });
@@ -79,7 +79,7 @@ describe('a start without its database', () => {
     await network.cut();
   });
 
-  test('waits no longer when it is told to end', async () => {
+  test('ends at once on SIGTERM', async () => {
     const service = start({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' });
     await until(service, 'the database is not reachable yet');
     service.child.kill('SIGTERM');
@@ -89,7 +89,7 @@ describe('a start without its database', () => {
 });
 
 describe('a start that cannot succeed ends with code 1', () => {
-  test('and names every bad value of the configuration', async () => {
+  test('with every invalid value of the configuration', async () => {
     const service = start({ PORT: 'x', LOG_LEVEL: 'loud', LOCK_TIMEOUT_MS: '-1' });
     expect(await service.exit).toBe(1);
     expect(service.output()).toMatch(/PORT must be .*\n.*LOG_LEVEL must be .*\n.*LOCK_TIMEOUT_MS must be/);
@@ -101,21 +101,21 @@ describe('a start that cannot succeed ends with code 1', () => {
     expect(service.output()).toContain('AUTH_ISSUER must be set');
   });
 
-  test('when the database is not there for all the time that a start has', async () => {
+  test('if the database stays unreachable', async () => {
     const service = start({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' });
     expect(await service.exit).toBe(1);
     expect(service.output()).toMatch(/ECONNREFUSED.*the database is not reachable yet/);
     expect(service.output()).toMatch(/ECONNREFUSED.*the service did not start/);
   });
 
-  test('at once when the database is there and refuses', async () => {
+  test('at once if the database refuses the connection', async () => {
     const service = start({ DATABASE_URL: `${database.url}_of_another_name` });
     expect(await service.exit).toBe(1);
     expect(service.output()).toMatch(/does not exist.*the service did not start/);
     expect(service.output()).not.toContain('not reachable yet');
   });
 
-  test('when the port is taken', async () => {
+  test('if the port is in use, and names the variable to set', async () => {
     const first = start();
     const second = start({ PORT: new URL(await first.url).port });
     expect(await second.exit).toBe(1);
@@ -126,7 +126,7 @@ describe('a start that cannot succeed ends with code 1', () => {
 });
 
 describe('SIGTERM', () => {
-  test('finishes what is in flight, turns new requests away and ends with code 0', async () => {
+  test('finishes requests in flight, refuses new ones and exits with code 0', async () => {
     const service = start();
     const url = await service.url;
     const id = await anOrderItem(dataSource);
@@ -144,7 +144,7 @@ describe('SIGTERM', () => {
     expect(await findOrderItem(dataSource, id)).toMatchObject({ status: 'cancelled' });
   });
 
-  test('repeated at once is the same signal; repeated later ends the service at once', async () => {
+  test('repeated at once counts once; repeated later ends the service at once', async () => {
     const service = start({ LOCK_TIMEOUT_MS: '8000' });
     const id = await anOrderItem(dataSource);
     const lock = await lockItem(database.url, id);
@@ -164,7 +164,7 @@ describe('SIGTERM', () => {
 });
 
 describe('the loss of sessions', () => {
-  test('again and again under load ends neither the service nor a cancel half way', async () => {
+  test('under load stops neither the service nor leaves a cancel half done', async () => {
     const service = start({ DATABASE_POOL_SIZE: '4' });
     const url = await service.url;
     const ids = await insertOrderItems(
@@ -196,7 +196,7 @@ describe('the loss of sessions', () => {
 });
 
 describe('the log', () => {
-  test('has a line of JSON for each request, and neither tokens nor what callers wrote', async () => {
+  test('has a JSON line per request, without tokens and texts of callers', async () => {
     const service = start();
     const url = await service.url;
     const planted = { reason: 'planted reason', note: 'planted note' };

@@ -29,19 +29,19 @@ const NEEDED = ['telemetry/openTelemetry.ts', '@opentelemetry/sdk-trace/', '@ope
 test.each([
   [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' }],
   [{ OTEL_EXPORTER_OTLP_ENDPOINT: '', OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:9/v1/traces' }],
-])('what traces is loaded with %j', async (environment) => {
+])('loads tracing with %j', async (environment) => {
   const loaded = await loadedWith(environment);
   for (const name of NEEDED) expect(loaded.filter((line) => line.includes(name))).not.toEqual([]);
 });
 
 test.each([[{ OTEL_EXPORTER_OTLP_ENDPOINT: '' }], [{ OTEL_SDK_DISABLED: 'TRUE' }], [{ OTEL_TRACES_EXPORTER: 'none' }]])(
-  'nothing of what traces is loaded with %j',
+  'does not load tracing with %j',
   async (environment) => {
     expect(await loadedWith(environment)).toEqual([]);
   },
 );
 
-test('the log has the trace id all the same, and no span', async () => {
+test('without tracing, the log has the trace id and no span', async () => {
   const { lines } = await trace(async (service) => service.read(await anOrderItem(dataSource)), {
     OTEL_EXPORTER_OTLP_ENDPOINT: '',
   });

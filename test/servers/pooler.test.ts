@@ -23,17 +23,17 @@ describeWithPooler('behind PgBouncer in transaction mode', () => {
   const { directUrl = '' } = pooler ?? {};
   const [one, other] = instances as [TestService, TestService];
 
-  test('the start has migrated, and the service is ready', async () => {
+  test('the start migrates, and the service is ready', async () => {
     expect((await fetch(`${one.url}/health/ready`)).status).toBe(200);
   });
 
-  test('the limits of the role hold', async () => {
+  test('the role’s limits apply', async () => {
     const settings = 'SELECT current_setting($1) AS value';
     expect(await one.dataSource.query(settings, ['statement_timeout'])).toEqual([{ value: '10s' }]);
     expect(await one.dataSource.query(settings, ['lock_timeout'])).toEqual([{ value: '2s' }]);
   });
 
-  test('a cancel through either door, with a key, asked again at the other instance', async () => {
+  test('repeats a cancel with a key at the other instance', async () => {
     const ids = await insertOrderItems(one.dataSource, [{}, {}]);
     const key = randomUUID();
     const first = await one.cancelByRest(ids[0] ?? '', { headers: { 'idempotency-key': key } });
@@ -45,7 +45,7 @@ describeWithPooler('behind PgBouncer in transaction mode', () => {
     expect(data).toEqual({ cancelOrderItem: { __typename: 'CancelOrderItemSuccess' } });
   });
 
-  test('300 cancels at once, each of its own item: all are served', async () => {
+  test('serves 300 concurrent cancels of different items', async () => {
     const ids = await insertOrderItems(
       one.dataSource,
       Array.from({ length: 300 }, () => ({})),
@@ -55,7 +55,7 @@ describeWithPooler('behind PgBouncer in transaction mode', () => {
     expect(await findCancellations(one.dataSource, ids)).toHaveLength(300);
   });
 
-  test('60 cancels of one item at two instances: one succeeds', async () => {
+  test('60 concurrent cancels of one item at two instances: one succeeds', async () => {
     const id = await anOrderItem(one.dataSource);
     const answers = await Promise.all(
       Array.from({ length: 60 }, (_, i) =>
@@ -66,7 +66,7 @@ describeWithPooler('behind PgBouncer in transaction mode', () => {
     expect(await findCancellations(one.dataSource, [id])).toHaveLength(1);
   });
 
-  test('reads of every kind go on from whichever session', async () => {
+  test('reads work in every session', async () => {
     await anOrderItem(one.dataSource, { orderId: 'pooled' });
     const list =
       '{ orderItems(filter: { orderId: "pooled" }) { edges { node { id order { items { edges { cursor } } } } } } }';
@@ -76,7 +76,7 @@ describeWithPooler('behind PgBouncer in transaction mode', () => {
     expect(node.node.order.items.edges).toHaveLength(1);
   });
 
-  test('an item that somebody has locked holds up its own request only', async () => {
+  test('a locked item delays only its own request', async () => {
     const id = await anOrderItem(one.dataSource);
     const lock = await lockItem(directUrl, id);
     const waiting = one.cancelByRest(id);
@@ -86,7 +86,7 @@ describeWithPooler('behind PgBouncer in transaction mode', () => {
     expect((await one.cancelByRest(id)).status).toBe(200);
   });
 
-  test('with the pooler gone, 503, and once it is back, so is the service', async () => {
+  test('503 without the pooler, and recovery with it', async () => {
     const id = await anOrderItem(one.dataSource);
     await pooler?.kill();
     const away = await one.cancelByRest(id);
@@ -96,14 +96,14 @@ describeWithPooler('behind PgBouncer in transaction mode', () => {
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);
   });
 
-  test('items can be imported', async () => {
+  test('imports items', async () => {
     const row = aRow({ order_id: 'imported' });
     expect(await importRows(pooler?.url ?? '', [row])).toMatchObject({ inserted: 1, rejected: 0 });
     const { data } = await one.graphql(`{ orderItem(id: "${row.values.id}") { status } }`);
     expect(data).toEqual({ orderItem: { status: 'PENDING' } });
   });
 
-  test('a service that was not told of the pooler does not start, and says why', async () => {
+  test('a service without DATABASE_POOLING does not start, and says why', async () => {
     const service = startServiceProcess({ DATABASE_URL: pooler?.url ?? '' });
     expect(await service.exit).toBe(1);
     expect(service.output()).toContain('unsupported startup parameter');

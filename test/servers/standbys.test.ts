@@ -65,18 +65,18 @@ async function read(service: TestService, id: string): Promise<{ readonly status
   return { status: data.orderItem?.status, from };
 }
 
-test('the server that takes writes is found wherever it stands in the URL', async () => {
+test('finds the server that accepts writes at any place in the URL', async () => {
   const [row] = await one.dataSource.query<{ recovering: boolean }[]>('SELECT pg_is_in_recovery() AS recovering');
   expect(row).toEqual({ recovering: false });
 });
 
-test('a standby that is as far as the primary answers reads', async () => {
+test('a standby that has caught up answers reads', async () => {
   const id = await anOrderItem(one.dataSource);
   await untilReplayed();
   expect(await read(one, id)).toEqual({ status: 'PENDING', from: 'standby' });
 });
 
-test('a list, and the items of orders, are read there, too', async () => {
+test('lists and items of orders are read from the standby, too', async () => {
   await anOrderItem(one.dataSource, { orderId: 'listed' });
   await untilReplayed();
   const before = await readsOf(one);
@@ -94,13 +94,13 @@ describe('while the standby lags behind', () => {
   test.each([
     ['the instance that cancelled it', one],
     ['another instance', other],
-  ])('whoever has cancelled an item sees it cancelled, through %s', async (_, reader) => {
+  ])('a cancelled item reads as cancelled, through %s', async (_, reader) => {
     const id = await anOrderItem(one.dataSource);
     expect((await one.cancelByRest(id)).status).toBe(200);
     expect(await read(reader, id)).toEqual({ status: 'CANCELLED', from: 'primary' });
   });
 
-  test('a cancellation is shown whole', async () => {
+  test('a cancellation has all fields', async () => {
     const id = await anOrderItem(one.dataSource);
     const { body } = await one.cancelByRest(id);
     const query = 'query($id: ID!) { orderItem(id: $id) { cancellation { requestId } } }';
@@ -110,14 +110,14 @@ describe('while the standby lags behind', () => {
   });
 });
 
-test('many cancels of one item at two instances: one succeeds', async () => {
+test('concurrent cancels of one item at two instances: one succeeds', async () => {
   const id = await anOrderItem(one.dataSource);
   const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? one : other).cancelByRest(id)));
   expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
   expect(answers.filter(({ status }) => status === 400)).toHaveLength(39);
 });
 
-test('a start does not wait for a standby that is not there', async () => {
+test('a start does not wait for an unreachable standby', async () => {
   const id = await anOrderItem(one.dataSource);
   expect(await read(withoutStandby, id)).toEqual({ status: 'PENDING', from: 'primary' });
 });
@@ -125,7 +125,7 @@ test('a start does not wait for a standby that is not there', async () => {
 describe('failover', () => {
   let lostId: string;
 
-  test('the standby that was promoted does it all, without a restart of the service', async () => {
+  test('the promoted standby serves everything, without a restart of the service', async () => {
     await untilReplayed();
     const id = await anOrderItem(one.dataSource);
     lostId = await anOrderItem(one.dataSource);
@@ -149,7 +149,7 @@ describe('failover', () => {
     expect(await read(other, id)).toEqual({ status: 'CANCELLED', from: 'primary' });
   });
 
-  test('a standby that is ahead of the one that was promoted answers nothing', async () => {
+  test('a standby ahead of the promoted one answers no reads', async () => {
     await cluster.startFormer();
     const client = new pg.Client(primaryUrl);
     await client.connect();

@@ -2,8 +2,8 @@ import { parseCancelReason } from '../../src/order-items/cancelRequest.ts';
 
 const PREFIX = 'Validation of cancel order request failed with error:';
 
-describe('cancel statement', () => {
-  test('is trimmed', () => {
+describe('the texts of a cancel', () => {
+  test('are trimmed', () => {
     expect(parseCancelReason({ reason: ' late \n', note: '\t see mail ' }, 'key 1')).toEqual({
       reason: 'late',
       note: 'see mail',
@@ -11,20 +11,20 @@ describe('cancel statement', () => {
     });
   });
 
-  test('needs no reason where there was no body', () => {
+  test('need no reason without a body', () => {
     expect(parseCancelReason(null, undefined)).toEqual({ reason: null, note: null, idempotencyKey: null });
   });
 
-  test('takes a note that says nothing for none', () => {
+  test('treat an empty note as missing', () => {
     expect(parseCancelReason({ reason: 'late', note: '  ' }, undefined)).toMatchObject({ note: null });
   });
 
-  test('counts code points: 500 emoji are a reason, 501 are not', () => {
+  test('count code points: 500 emoji are a valid reason, 501 are not', () => {
     expect(parseCancelReason({ reason: '🙂'.repeat(500) }, undefined)).toMatchObject({ reason: '🙂'.repeat(500) });
     expect(parseCancelReason({ reason: '🙂'.repeat(501) }, undefined)).toMatchObject({ field: 'reason' });
   });
 
-  test('keeps a note of 2,000 characters and refuses one of 2,001', () => {
+  test('accept a note of 2,000 characters and refuse 2,001', () => {
     expect(parseCancelReason({ reason: 'late', note: 'x'.repeat(2_000) }, undefined)).toMatchObject({
       note: 'x'.repeat(2_000),
     });
@@ -52,11 +52,11 @@ describe('cancel statement', () => {
       `${PREFIX} 'note' has a character that is not allowed (NUL or half of a surrogate pair).`,
     ],
     ['a note that is an object', { reason: 'late', note: {} }, 'note', `${PREFIX} 'note' is not a string.`],
-  ])('names the defect of %s', (_, given, field, message) => {
+  ])('name the defect of %s', (_, given, field, message) => {
     expect(parseCancelReason(given, undefined)).toEqual({ code: 'INVALID_CANCEL_REQUEST', field, message });
   });
 
-  test.each([['a'], ['x'.repeat(255)], ['ключ-1 «é»'], ['~!@ #"']])('takes the idempotency key %j', (key) => {
+  test.each([['a'], ['x'.repeat(255)], ['ключ-1 «é»'], ['~!@ #"']])('accept the idempotency key %j', (key) => {
     expect(parseCancelReason({ reason: 'late' }, key)).toMatchObject({ idempotencyKey: key });
   });
 

@@ -18,7 +18,7 @@ function checked(values: RowValues): unknown {
 }
 
 describe('a row', () => {
-  test('is taken as it is where every value keeps its rule', () => {
+  test('with valid values is returned unchanged', () => {
     const values = {
       ...REQUIRED,
       external_id: 'tab\t, "quote", \\ and 😀',
@@ -33,13 +33,13 @@ describe('a row', () => {
     expect(checked(values)).toEqual(values);
   });
 
-  test('may have a UUID of any version as its id, in capitals too', () => {
+  test('accepts a UUID of any version, also in upper case', () => {
     expect(checked({ id: '0B5C3F5E-8F0A-0B0E-0D63-0123456789AB' })).toMatchObject({
       id: '0B5C3F5E-8F0A-0B0E-0D63-0123456789AB',
     });
   });
 
-  test('may say nothing, or that there is nothing, of what is not required', () => {
+  test('can lack optional columns, or have them empty', () => {
     expect(checked({})).toEqual(REQUIRED);
     expect(checked({ external_id: null, status: null })).toEqual({ ...REQUIRED, external_id: null, status: null });
   });
@@ -67,7 +67,7 @@ describe('a row', () => {
     ['created_at', '9999-12-30T23:59:59.999999Z'],
     ['created_at', '2024-01-01T10:00Z'],
     ['updated_at', '2024-01-01T10:00:00-0800'],
-  ])('may have the %s %j', (column, text) => {
+  ])('accepts the %s %j', (column, text) => {
     expect(checked({ [column]: text })).toMatchObject({ [column]: text });
   });
 
@@ -113,7 +113,7 @@ describe('a row', () => {
     expect(checked({ [column]: text })).toBe(`${column} is not ${expected}: ${JSON.stringify(text)}`);
   });
 
-  test('is rejected with a text that is one character too long, of which the reason quotes the beginning', () => {
+  test('is rejected with a text that is one character too long, and quotes its beginning', () => {
     const defect = `is not text of 1 to 255 valid characters: "${'x'.repeat(40)}"…`;
     expect(checked({ product_id: 'x'.repeat(256) })).toBe(`product_id ${defect}`);
     expect(checked({ product_id: '😀'.repeat(256) })).toBe(`product_id ${defect.replaceAll('xx', '😀')}`);
@@ -123,7 +123,7 @@ describe('a row', () => {
     expect(checked({ quantity: '0', status: 'nonsense' })).toMatch(/^status is not/);
   });
 
-  test('cannot send control characters to a terminal through the reason', () => {
+  test('escapes control characters in the reason (terminal injection)', () => {
     expect(checked({ status: '\u001b[2J' })).toMatch(/: "\\u001b\[2J"$/);
   });
 });

@@ -50,11 +50,11 @@ describe('configuration', () => {
     });
   });
 
-  test('takes an empty variable for one that is not set', () => {
+  test('treats an empty variable as not set', () => {
     expect(readConfig({ PORT: '', DATABASE_URL: '' })).toMatchObject({ port: 4001, databaseUrl: null });
   });
 
-  test('takes several servers for reads, and for writes the one that takes them', () => {
+  test('accepts several servers for reads and for writes', () => {
     const several = 'postgres://a:1,b:2/items?target_session_attrs=read-write';
     const standbys = 'postgres://c/items, postgres://d/items';
     const config = readConfig({ DATABASE_URL: several, DATABASE_READ_URLS: standbys, DATABASE_POOLING: 'transaction' });
@@ -78,7 +78,7 @@ describe('configuration', () => {
     expect(Object.isFrozen(readConfig({}))).toBe(true);
   });
 
-  test('reports every bad value at once', () => {
+  test('reports all invalid values at once', () => {
     const defects = defectsOf({ PORT: '70000', LOG_LEVEL: 'loud', LOCK_TIMEOUT_MS: '2s', DATABASE_URL: 'mysql://x' });
     expect(defects).toHaveLength(4);
     for (const variable of ['PORT', 'LOG_LEVEL', 'LOCK_TIMEOUT_MS', 'DATABASE_URL']) {
@@ -86,7 +86,7 @@ describe('configuration', () => {
     }
   });
 
-  test('reports a value out of range beside settings that do not fit together', () => {
+  test('reports a value out of range together with conflicting settings', () => {
     expect(defectsOf({ HOST: '0.0.0.0', LOG_LEVEL: 'loud', AUTH_AUDIENCE: 'x', INTROSPECTION: 'maybe' })).toHaveLength(
       4,
     );
@@ -105,7 +105,7 @@ describe('configuration', () => {
     expect(defectsOf({ NODE_ENV: 'production' })).toEqual(['AUTH_ISSUER must be set when NODE_ENV is production']);
   });
 
-  test('refuses to be its own issuer beyond this machine', () => {
+  test('refuses to issue tokens beyond loopback', () => {
     expect(defectsOf({ HOST: '0.0.0.0' })).toEqual([
       'HOST must be one of 127.0.0.1, ::1, localhost as long as AUTH_ISSUER is not set',
     ]);
@@ -117,7 +117,7 @@ describe('configuration', () => {
     ]);
   });
 
-  test('turns introspection and the pages off in production unless told otherwise', () => {
+  test('turns introspection and the pages off in production by default', () => {
     const production = {
       NODE_ENV: 'production',
       AUTH_ISSUER: 'https://issuer.example',
@@ -131,7 +131,7 @@ describe('configuration', () => {
     expect(readConfig({ PLAYGROUND: 'false' }).playground).toBe(false);
   });
 
-  test('traces where there is a collector, and nowhere else', () => {
+  test('traces only with a collector', () => {
     const tracingOf = (environment: Record<string, string>): unknown => readConfig(environment).tracing;
     const collector = { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.example:4318/' };
     const everything = { sampler: 'parentbased_always_on', ratio: 1 };
@@ -147,7 +147,7 @@ describe('configuration', () => {
     expect(tracingOf({ OTEL_TRACES_SAMPLER: 'xray', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' })).toBeNull();
   });
 
-  test('refuses a collector that it could not trace to', () => {
+  test('refuses an unusable collector', () => {
     const defects = defectsOf({
       OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4317',
       OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',

@@ -2,7 +2,7 @@ import { decodeCursor, encodeCursor } from '../../src/order-items/cursors.ts';
 
 const PLACE = { createdAt: '2010-12-01T08:26:00.123456Z', id: '0b5c3f5e-8f0a-5b0e-9d63-0123456789ab' };
 
-test('a cursor leads back to its place, microseconds included', () => {
+test('a cursor decodes to its place, with microseconds', () => {
   expect(decodeCursor(encodeCursor(PLACE))).toEqual(PLACE);
 });
 
@@ -18,6 +18,6 @@ test.each([
   ['an id in upper case', encodeCursor({ ...PLACE, id: PLACE.id.toUpperCase() })],
   ['something behind it', `${encodeCursor(PLACE)}=`],
   ['a NUL', Buffer.from(`${PLACE.createdAt}\0 ${PLACE.id}`).toString('base64url')],
-])('%s is no cursor', (_, cursor) => {
+])('%s is not a cursor', (_, cursor) => {
   expect(decodeCursor(cursor)).toBeNull();
 });

@@ -1,6 +1,6 @@
 import { parseDatabaseUrl } from '../../src/database/databaseUrl.ts';
 
-describe('the URL of a database', () => {
+describe('a database URL', () => {
   test.each<[string, readonly string[], boolean]>([
     ['postgres://u:p@db/items', ['postgres://u:p@db/items'], false],
     ['postgresql://u:p@[::1]:5433/items?sslmode=require', ['postgresql://u:p@[::1]:5433/items?sslmode=require'], false],

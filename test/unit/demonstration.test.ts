@@ -24,12 +24,12 @@ describe('the demonstration data', () => {
     expect(cancellations).toHaveLength(100);
   });
 
-  test('leaves out as written off only what nobody ordered and nobody paid', () => {
+  test('leaves out only write-offs, which nobody ordered or paid', () => {
     const writtenOff = lines.filter(({ kind }) => kind === 'write-off');
     expect(writtenOff.filter(({ customer, unitPrice }) => customer !== '' || unitPrice !== '0')).toEqual([]);
   });
 
-  test('is made by the rules of its README', () => {
+  test('follows the rules of its README', () => {
     expect(items[0]).toEqual({
       id: '95d77775-5210-53f3-97cb-b62b11d25b1e',
       order_id: '536365',
@@ -52,21 +52,21 @@ describe('the demonstration data', () => {
     });
   });
 
-  test('is the same always and everywhere', () => {
+  test('is the same in every run', () => {
     const digest = createHash('sha256')
       .update(JSON.stringify([items, cancellations]))
       .digest('hex');
     expect(digest).toBe('77a9932f483b406d17db65b4407a456785b99fba1210f9c3fc4c4d033d44379a');
   });
 
-  test('holds items that an import takes, each with an id of its own, in the order of the file', () => {
+  test('has importable items with unique ids, in the order of the file', () => {
     expect(createDemonstrationItems(lines).filter((row) => 'defect' in checkRow(row))).toEqual([]);
     expect(new Set(items.map(({ id }) => id)).size).toBe(items.length);
     const times = items.map(({ created_at: createdAt }) => createdAt ?? '');
     expect(times).toEqual([...new Set(times)].toSorted());
   });
 
-  test('has one release date for each product that is pre-ordered, after all of its orders, and none for others', () => {
+  test('has one release date per pre-ordered product, after all of its orders', () => {
     const datesOf = new Map<unknown, Set<unknown>>();
     for (const item of items) {
       datesOf.set(item.product_id, (datesOf.get(item.product_id) ?? new Set()).add(item.release_date));
@@ -97,7 +97,7 @@ describe('the demonstration data', () => {
     });
   });
 
-  test('is attributed to its authors wherever it goes', async () => {
+  test('names its authors', async () => {
     const readme = await readFile(path.join(import.meta.dirname, '../../src/demonstration/README.md'), 'utf8');
     expect(readme).toContain('https://doi.org/10.24432/C5BW33');
     expect(readme).toContain('CC BY 4.0');
@@ -105,14 +105,14 @@ describe('the demonstration data', () => {
 });
 
 describe('a recorded cancellation', () => {
-  test('names the item that it takes back where the file has it, each item once, and an id of none where not', () => {
+  test('names the cancelled item, each item once, or an unknown id if the file lacks it', () => {
     const ids = new Set(items.map(({ id }) => id));
     const found = cancellations.filter(({ orderItemId }) => ids.has(orderItemId));
     expect(found).toHaveLength(9);
     expect(new Set(cancellations.map(({ orderItemId }) => orderItemId)).size).toBe(100);
   });
 
-  test('takes back the latest order of the same customer and product that is large enough', () => {
+  test('cancels the latest sufficient order of the same customer and product', () => {
     const idOf = (externalId: string): unknown => items.find((item) => item.external_id === externalId)?.id;
     const takenBack = Object.fromEntries(cancellations.map(({ externalId, orderItemId }) => [externalId, orderItemId]));
     expect(takenBack['C536506:1']).toBe(idOf('536488:3'));

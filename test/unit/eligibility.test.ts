@@ -4,7 +4,7 @@ import { ORDER_ITEM_STATUSES } from '../../src/order-items/orderItem.ts';
 const OPEN = ['pending', 'on_hold', 'in_fulfillment'] as const;
 const TERMINAL = ['complete', 'cancelled', 'returned'] as const;
 
-describe('cancel policy', () => {
+describe('the policy', () => {
   test('knows every status', () => {
     expect([...ORDER_ITEM_STATUSES].sort()).toEqual([...OPEN, ...TERMINAL].sort());
   });

@@ -9,7 +9,7 @@ function labels(expression: string): string[] {
   return [...labelsOf(expression, (metric) => METRICS.get(metric))].sort();
 }
 
-test('the labels of results are those that functions and aggregations leave', () => {
+test('finds the labels that functions and aggregations leave', () => {
   expect(labels('rate(requests_total[5m])')).toEqual(['outcome', 'route']);
   expect(labels('sum(requests_total)')).toEqual([]);
   expect(labels('sum(requests_total) by (route)')).toEqual(['route']);
@@ -29,7 +29,7 @@ test.each([
   expect(() => labels(expression)).toThrow(complaint);
 });
 
-test('what an expression selects is found wherever it stands', () => {
+test('finds every selector of an expression', () => {
   expect(selectorsOf('max(a{x="1"}) / on (y) (b{z=~"2|3", y!=""} or vector(0))')).toEqual([
     { metric: 'a', matchers: [{ label: 'x', operator: '=', value: '1' }] },
     {

@@ -15,21 +15,21 @@ async function read(name: string, content: string | Buffer): Promise<[number, un
 const csv = (...lines: string[]): Promise<[number, unknown][]> => read('items.csv', [HEADER, ...lines].join('\n'));
 
 describe('a CSV file', () => {
-  test('gives its rows with the lines on which they start', async () => {
+  test('returns rows with their first lines', async () => {
     expect(await csv('1,A,x,1,GBP', '2,B,x,1,GBP', '')).toEqual([
       [2, 'A'],
       [3, 'B'],
     ]);
   });
 
-  test('may have a byte-order mark, CRLF, and no line end at its end', async () => {
+  test('can have a byte-order mark, CRLF, and no final line end', async () => {
     expect(await read('items.csv', `\ufeff${HEADER}\r\n1,A,x,1,GBP\r\n2,B,x,1,GBP`)).toEqual([
       [2, 'A'],
       [3, 'B'],
     ]);
   });
 
-  test('may quote commas, quotation marks and line ends, and each line counts once', async () => {
+  test('can quote commas, quotation marks and line ends, and counts each line once', async () => {
     expect(
       await csv('1,"A, ""big"" one",x,1,GBP', '2,"B', 'b",x,1,GBP', '3,"C\r', 'c\r', '",x,1,GBP\r', '4,D,x,1,"GBP"'),
     ).toEqual([
@@ -40,20 +40,20 @@ describe('a CSV file', () => {
     ]);
   });
 
-  test('has no rows on blank lines, which count all the same', async () => {
+  test('skips blank lines, which still count', async () => {
     expect(await csv('', '1,A,x,1,GBP', '\r', '2,B,x,1,GBP')).toEqual([
       [3, 'A'],
       [5, 'B'],
     ]);
   });
 
-  test('says nothing where a field is empty', async () => {
+  test('treats an empty field as missing', async () => {
     const file = await temporaryFile('items.csv', `${HEADER},external_id,quantity\n1,A,x,1,GBP,,\n`);
     const [row] = await Array.fromAsync(await readRows(file));
     expect(row).toMatchObject({ values: { external_id: null, quantity: null } });
   });
 
-  test('loses only the line that has too few fields, such as a last line that was cut off, or too many', async () => {
+  test('rejects only the line with too few or too many fields', async () => {
     expect(await csv('1,A,x,1,GBP,more', '2,B,x,1,GBP', '3,C,x')).toEqual([
       [2, "the number of its fields is 6, that of the header's 5"],
       [3, 'B'],
@@ -61,7 +61,7 @@ describe('a CSV file', () => {
     ]);
   });
 
-  test('loses only the line on which a quotation mark is never closed, or out of place', async () => {
+  test('rejects only the line with an unclosed or misplaced quotation mark', async () => {
     expect(await csv('1,"A,x,1,GBP', '2,B,x,1,GBP', '3,"C')).toEqual([
       [2, 'a quotation mark is never closed, or out of place'],
       [3, 'B'],
@@ -69,7 +69,7 @@ describe('a CSV file', () => {
     ]);
   });
 
-  test('loses only the lines whose quotation marks are out of place', async () => {
+  test('rejects only the lines with misplaced quotation marks', async () => {
     expect(await csv('1,A 5" long,x,1,GBP', '2,B,x,1,GBP', '3,"C"c,x,1,GBP', '4,"D",x,1,GBP')).toEqual([
       [2, 'a quotation mark is never closed, or out of place'],
       [3, 'B'],
@@ -78,14 +78,14 @@ describe('a CSV file', () => {
     ]);
   });
 
-  test('is not swallowed by a quotation mark that is never closed, however long it is', async () => {
+  test('survives an unclosed quotation mark at any length', async () => {
     const good = Array.from({ length: 20_000 }, (_, i) => `${i},B,x,1,GBP`);
     const rows = await csv('1,"A,x,1,GBP', ...good);
     expect(rows.filter(([, text]) => text !== 'B')).toEqual([[2, 'a quotation mark is never closed, or out of place']]);
     expect(rows).toHaveLength(20_001);
   });
 
-  test('loses only the lines that are too long or not UTF-8', async () => {
+  test('rejects only the lines that are too long or not UTF-8', async () => {
     const lines = [HEADER, `1,${'A'.repeat(300_000)},x,1,GBP`, '2,B,x,1,GBP', '3,\xff,x,1,GBP', '4,D,x,1,GBP', '5,"'];
     expect(await read('items.csv', Buffer.from(lines.join('\n'), 'latin1'))).toEqual([
       [2, 'it is longer than 16384 bytes'],
@@ -96,7 +96,7 @@ describe('a CSV file', () => {
     ]);
   });
 
-  test('keeps characters whole that stand across the pieces in which it is read', async () => {
+  test('keeps characters intact across chunks', async () => {
     const rows = await csv(...Array.from({ length: 20_000 }, (_, i) => `${i},${'é€😀'.repeat(1 + (i % 3))},x,1,GBP`));
     expect(new Set(rows.map(([, text]) => text))).toEqual(new Set(['é€😀', 'é€😀é€😀', 'é€😀é€😀é€😀']));
     expect(rows.at(-1)?.[0]).toBe(20_001);
@@ -118,7 +118,7 @@ describe('a CSV file', () => {
     ],
     ['nothing in it', '', 'it is empty'],
     ['blank lines only', '\n\n', 'it is empty'],
-  ])('is refused as a whole with %s', async (_case, content, message) => {
+  ])('is refused completely with %s', async (_case, content, message) => {
     await expect(read('items.csv', content)).rejects.toThrow(`items.csv cannot be imported: ${message}`);
   });
 });
@@ -126,7 +126,7 @@ describe('a CSV file', () => {
 describe('an NDJSON file', () => {
   const item = (members: object): string => JSON.stringify({ id: '1', order_id: 'A', ...members });
 
-  test('gives its rows with their lines, and loses only the lines that are no objects of plain values', async () => {
+  test('returns rows with their lines, and rejects only lines that are not flat objects', async () => {
     const lines = [item({}), '', '{"id": "2", "ord', '[]', 'null', item({ colour: 'red' }), item({ status: {} })];
     expect(await read('items.ndjson', `\ufeff${lines.join('\r\n')}\r\n${item({ order_id: 'B' })}`)).toEqual([
       [1, 'A'],
@@ -139,7 +139,7 @@ describe('an NDJSON file', () => {
     ]);
   });
 
-  test('may leave out other columns in each row, and keeps every digit of a number', async () => {
+  test('can lack different columns in each row, and keeps every digit of a number', async () => {
     const file = await temporaryFile(
       'items.jsonl',
       '{"price_amount": 123456789012345.6789, "quantity": 2.0}\n{"quantity": 2.0, "is_pre_order": true, "external_id": null}\n',
@@ -150,17 +150,17 @@ describe('an NDJSON file', () => {
     ]);
   });
 
-  test('is known by its first brace where its name does not tell', async () => {
+  test('is detected by its first brace without a known extension', async () => {
     expect(await read('items', `\ufeff\n ${item({})}\n`)).toEqual([[2, 'A']]);
     expect(await read('items.txt', `\ufeff\n${HEADER}\n1,A,x,1,GBP\n`)).toEqual([[3, 'A']]);
   });
 });
 
-test('a file that is not there is refused', async () => {
+test('refuses a missing file', async () => {
   await expect(readRows('/nowhere/items.csv')).rejects.toThrow('/nowhere/items.csv cannot be imported: ENOENT');
 });
 
-test('the bytes that were read are told, up to the last', async () => {
+test('reports the bytes read, up to the last', async () => {
   const content = `${HEADER}\n${'1,A,x,1,GBP\n'.repeat(20_000)}`;
   const told: number[] = [];
   const file = await temporaryFile('items.csv', content);

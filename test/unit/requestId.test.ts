@@ -6,7 +6,7 @@ test('is the trace id of a traceparent', () => {
   expect(createRequestId(`00-${TRACE_ID}-00f067aa0ba902b7-01`)).toBe(TRACE_ID);
 });
 
-test('is the trace id of a traceparent of a later version, which may be longer', () => {
+test('is the trace id of a traceparent of a later version, which can be longer', () => {
   expect(createRequestId(`cc-${TRACE_ID}-00f067aa0ba902b7-01-what-the-future-brings`)).toBe(TRACE_ID);
 });
 
@@ -15,11 +15,11 @@ test.each([
   ['00', false],
   ['03', true],
   ['02', false],
-])('the span that it comes from is sampled or not by the last bit of the flags %j', (flags, isSampled) => {
+])('the remote span is sampled by the last bit of the flags %j', (flags, isSampled) => {
   expect(readRemoteSpan(`00-${TRACE_ID}-00f067aa0ba902b7-${flags}`)).toEqual({ spanId: '00f067aa0ba902b7', isSampled });
 });
 
-test('there is no such span without a valid traceparent', () => {
+test('there is no remote span without a valid traceparent', () => {
   expect(readRemoteSpan(undefined)).toBeNull();
   expect(readRemoteSpan(`00-${'0'.repeat(32)}-00f067aa0ba902b7-01`)).toBeNull();
 });
@@ -34,7 +34,7 @@ test.each([
   [`00-${TRACE_ID.toUpperCase()}-00f067aa0ba902b7-01`],
   [`00-${TRACE_ID}-00f067aa0ba902b7-01x`],
   [`00-${TRACE_ID}-00f067aa0ba902b7-01-more`],
-])('is a new one for the traceparent %j', (traceparent) => {
+])('is new for the traceparent %j', (traceparent) => {
   const id = createRequestId(traceparent);
   expect(id).toMatch(/^[0-9a-f]{32}$/);
   expect(id).not.toBe(TRACE_ID);

@@ -3,8 +3,6 @@ const common = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/support/stripTypes.js' },
-  // A test that hangs fails. The limit is far above what a slow machine needs.
-  testTimeout: 120_000,
 };
 
 /** The projects that need PostgreSQL share one server: Jest runs a global setup once, however many projects name it. */
@@ -46,4 +44,6 @@ export default {
   testSequencer: '<rootDir>/test/support/fastFirst.js',
   // Modules of finished test files stay in a worker's heap.
   workerIdleMemoryLimit: '400MB',
+  // A test that hangs fails. The limit is far above what a slow machine needs.
+  testTimeout: 120_000,
 };

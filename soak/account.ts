@@ -2,20 +2,20 @@ import type { QueryResultRow } from 'pg';
 import type { Cluster } from './cluster.ts';
 import type { Cancel } from './requests.ts';
 
-/** A cancel, and what its caller was told. */
+/** A cancel and its answer. */
 export interface Attempt extends Cancel {
   isAcknowledged: boolean;
 }
 
-/** What the database says of cancels, compared with what the callers were told. */
+/** The cancels in the database, compared with the answers of their callers. */
 export interface Account {
   /** Items whose cancel was acknowledged. */
   readonly acknowledged: number;
   /** Of these, those that are not cancelled. */
   readonly lost: number;
-  /** Items with more than one cancellation or event, or with one and not cancelled, or with half of it. */
+  /** Items with more than one cancellation or event, or with only a part of a cancel. */
   readonly doubled: number;
-  /** Items that are cancelled without an acknowledgement and without a key, by which their callers could ask again. */
+  /** Items that are cancelled without an acknowledgement and without a key for a retry. */
   readonly unacknowledged: number;
   /** Cancels of several items of which some are cancelled and others are not. */
   readonly halved: number;
@@ -28,7 +28,7 @@ interface Row extends QueryResultRow {
   readonly events: number;
 }
 
-/** Looks at every item that somebody wanted to cancel. */
+/** Checks every item that a caller tried to cancel. */
 export async function accountFor(attempts: readonly Attempt[], database: Pick<Cluster, 'query'>): Promise<Account> {
   const rows = await database.query<Row>(
     `SELECT id, status = 'cancelled' AS cancelled, coalesce(cancellations, 0) AS cancellations, coalesce(events, 0) AS events

@@ -16,30 +16,30 @@ import {
 const START_TIMEOUT_MS = 30_000;
 const POLL_MS = 10;
 
-/** As the standby names itself to the primary. */
+/** The standby's name at the primary. */
 const STANDBY = 'standby';
 
-/** A PostgreSQL with room for a second server, which can become a standby and then take the first one's place. */
+/** A PostgreSQL with a second server that can become a standby and be promoted. */
 export interface Cluster extends AsyncDisposable {
-  /** Both servers, whether they run or not. */
+  /** The URLs of both servers, running or not. */
   readonly urls: readonly [string, string];
-  /** Ends the primary by a signal: SIGKILL, SIGQUIT (immediate) or SIGINT (fast), and waits for its end. */
+  /** Stops the primary with SIGKILL, SIGQUIT (immediate) or SIGINT (fast), and waits for its end. */
   readonly kill: (signal: NodeJS.Signals) => Promise<void>;
-  /** Starts the primary where it does not run, and waits until it takes writes. */
+  /** Starts the primary if it does not run, and waits until it accepts writes. */
   readonly start: () => Promise<void>;
   /**
-   * Copies the primary to the second server and lets that follow it.
+   * Copies the primary to the second server, which then follows it.
    *
-   * @param isSynchronous whether the primary acknowledges nothing from now on that the standby has not got.
+   * @param isSynchronous whether the primary acknowledges a commit only after the standby has it.
    */
   readonly addStandby: (isSynchronous: boolean) => Promise<void>;
-  /** Makes a primary of the standby. */
+  /** Promotes the standby. */
   readonly promote: () => Promise<void>;
-  /** Starts the one that was the primary before as a standby that follows nobody, with whatever it had written. */
+  /** Starts the former primary as a standby that follows no server and keeps what it had written. */
   readonly startFormer: () => Promise<void>;
-  /** A session with the primary. */
+  /** Opens a session with the primary. */
   readonly connect: () => Promise<pg.Client>;
-  /** A statement in a session of its own. */
+  /** Runs a statement in a separate session. */
   readonly query: <Row extends pg.QueryResultRow>(text: string, values?: unknown[]) => Promise<Row[]>;
 }
 
@@ -50,7 +50,7 @@ interface Server {
   readonly port: string;
 }
 
-/** @param folder where it may keep its files. @param settings of PostgreSQL. */
+/** Starts a cluster. @param folder holds its files. @param settings are those of PostgreSQL. */
 export async function openCluster(folder: string, settings: Readonly<Record<string, string>>): Promise<Cluster> {
   const password = randomBytes(16).toString('hex');
   const servers = [await serverIn(folder, 'a', password), await serverIn(folder, 'b', password)] as const;
@@ -65,7 +65,7 @@ export async function openCluster(folder: string, settings: Readonly<Record<stri
       port: server.port,
       listen_addresses: '127.0.0.1',
       unix_socket_directories: '',
-      // For a standby that is made from a copy while the primary goes on.
+      // The standby starts from a copy and needs the log since then.
       wal_keep_size: '256MB',
       ...settings,
     });
@@ -74,13 +74,13 @@ export async function openCluster(folder: string, settings: Readonly<Record<stri
     let launched = null as LaunchedPostmaster | null;
     while (!(await answers(server, 'SELECT 1 WHERE NOT pg_is_in_recovery()'))) {
       if (Date.now() > deadline) throw new Error('PostgreSQL did not start.');
-      // After a kill, its children take a moment to end, and until then it does not start.
-      if (launched?.hasEnded() !== false && (await postmasterOf(server)) === null) launched = await launch(server);
+      // After a kill, the child processes take a moment to end. The server does not start before.
+      if (launched?.hasEnded() !== false && (await findPostmaster(server)) === null) launched = await launch(server);
       await sleep(POLL_MS);
     }
   };
   const kill = async (server: Server, signal: NodeJS.Signals): Promise<void> => {
-    const pid = await postmasterOf(server);
+    const pid = await findPostmaster(server);
     if (pid === null) return;
     process.kill(pid, signal);
     while (isAlive(pid)) await sleep(POLL_MS);
@@ -151,11 +151,11 @@ async function copy(from: Server, to: Server): Promise<void> {
     await rm(to.folder, { recursive: true, force: true });
     await mkdir(path.dirname(to.folder), { recursive: true });
     await promisify(execFile)('cp', ['-a', from.folder, to.folder]).catch((error: unknown) => {
-      // What is removed in the meantime need not be there.
+      // Files that PostgreSQL removes during the copy are not needed.
       if (!/^(cp: cannot .*: No such file or directory\n)+$/.test((error as { stderr: string }).stderr)) throw error;
     });
     const { rows } = await session.query<{ labelfile: string }>('SELECT labelfile FROM pg_backup_stop(false)');
-    // Their owner is that of the copy, who need not be the one who runs this.
+    // Append keeps the owner of the copied file, which can differ from the user of this process.
     await appendFile(path.join(to.folder, 'backup_label'), rows[0]?.labelfile ?? '');
     await appendFile(path.join(to.folder, 'standby.signal'), '');
     await rm(path.join(to.folder, 'postmaster.pid'), { force: true });
@@ -171,7 +171,7 @@ async function connectTo({ url }: Server): Promise<pg.Client> {
   return client;
 }
 
-/** Whether a statement gives a row there. */
+/** Whether a statement returns a row on a server. */
 async function answers(server: Server, statement: string): Promise<boolean> {
   try {
     const client = await connectTo(server);
@@ -193,8 +193,8 @@ async function until(server: Server, statement: string): Promise<void> {
   }
 }
 
-/** @returns null where none runs. */
-async function postmasterOf({ folder }: Server): Promise<number | null> {
+/** @returns the process id of the server, or null if it does not run. */
+async function findPostmaster({ folder }: Server): Promise<number | null> {
   const file = await readFile(path.join(folder, 'postmaster.pid'), 'utf8').catch(() => '');
   const pid = Number(file.split('\n')[0]);
   return pid > 0 && isAlive(pid) ? pid : null;

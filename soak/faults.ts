@@ -2,24 +2,24 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Site } from './site.ts';
 
-/** Something that goes wrong, for real. */
+/** A real fault that can be injected. */
 export interface Fault {
   readonly name: string;
-  /** What must be there for it: the others can be had everywhere. */
+  /** Whether this machine can inject the fault. By default it can. */
   readonly isPossible?: (site: Site) => boolean;
-  /** Does it. @returns what undoes it. */
+  /** Injects the fault. @returns a function that ends it. */
   readonly inject: (site: Site) => Promise<() => Promise<void>>;
-  /** How long it lasts, in milliseconds. */
+  /** How long the fault lasts. */
   readonly durationMs: number;
-  /** Whether no instance can do its work meanwhile, as `/health/ready` has to say. */
+  /** Whether no instance can serve meanwhile, so that `/health/ready` must fail. */
   readonly takesDatabaseAway?: true;
   /** Whether an instance of the service ends, so that its callers get no answer. */
   readonly endsInstances?: true;
-  /** Whether all of them do. */
+  /** Whether all instances end. */
   readonly endsAll?: true;
 }
 
-/** Ends the sessions of the service; a row for each. */
+/** Ends the sessions of the service. Returns a row for each. */
 const TERMINATE_SESSIONS =
   "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'order-items'";
 
@@ -97,13 +97,13 @@ const DATABASE_FAULTS: readonly Fault[] = [
       const sessions: pg.Client[] = [watcher];
       const state = { running: true };
       const full = Promise.withResolvers<null>();
-      // As fast as the service comes back for its own.
+      // Takes connections as fast as the service reconnects.
       const taking = (async () => {
         while (state.running) {
           const { rowCount } = await watcher.query(TERMINATE_SESSIONS);
           const tries = await Promise.allSettled(Array.from({ length: 20 }, cluster.connect));
           for (const tried of tries) if (tried.status === 'fulfilled') sessions.push(tried.value);
-          // None had come back since the last look.
+          // No session had come back since the last check.
           if (rowCount === 0) full.resolve(null);
         }
       })();
@@ -123,7 +123,7 @@ const DATABASE_FAULTS: readonly Fault[] = [
       await volume.fill?.();
       return async () => {
         await volume.makeRoom();
-        // It ends itself when it cannot write its log.
+        // PostgreSQL stops if it cannot write its log.
         await cluster.start();
       };
     },
@@ -212,12 +212,12 @@ const SERVICE_FAULTS: readonly Fault[] = [
     durationMs: 2_000,
     isPossible: ({ clock }) => clock !== null,
     inject: async ({ clock, renewTokens }) => {
-      await clock?.turn(3_600);
+      await clock?.shift(3_600);
       await sleep(2_000);
-      await clock?.turn(-3_600);
+      await clock?.shift(-3_600);
       renewTokens();
       return async () => {
-        await clock?.turn(0);
+        await clock?.shift(0);
       };
     },
   },

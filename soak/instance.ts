@@ -9,16 +9,16 @@ const ROOT = path.join(import.meta.dirname, '..');
 const START_TIMEOUT_MS = 60_000;
 const POLL_MS = 10;
 
-/** One instance of the service, as a process. */
+/** A process of the service. */
 export interface Instance {
   readonly url: string;
-  /** Ends it by a signal, and waits for its end. */
+  /** Stops it with a signal and waits for its end. */
   readonly kill: (signal: NodeJS.Signals) => Promise<void>;
   /** Sends a signal that it survives. */
   readonly signal: (signal: NodeJS.Signals) => void;
-  /** Starts it, again where it was. */
+  /** Starts it, at the same address as before. */
   readonly start: () => Promise<void>;
-  /** Its resident memory, in bytes; null where that cannot be told. */
+  /** Returns its resident memory, or null if it cannot be read. */
   readonly residentBytes: () => Promise<number | null>;
 }
 
@@ -49,7 +49,7 @@ export async function openInstance(environment: Readonly<Record<string, string>>
             PLAYGROUND: 'false',
             LOG_LEVEL: 'silent',
             RATE_LIMIT_PER_MINUTE: '0',
-            // It starts again and again.
+            // A cache of compiled code makes repeated starts faster.
             NODE_COMPILE_CACHE: path.join(ROOT, 'node_modules/.cache/node'),
             ...environment,
           },

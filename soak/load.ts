@@ -12,7 +12,7 @@ import {
   type Request,
 } from './requests.ts';
 
-/** What callers do, each again and again; half of them change something. */
+/** The tasks of callers, which they repeat. Half of them cancel. */
 const CALLERS = [
   ...repeated(2, (load: Callers) => load.cancel('graphql', 1, true)),
   ...repeated(2, (load: Callers) => load.cancel('graphql', 1, false)),
@@ -27,26 +27,26 @@ const CALLERS = [
   ...repeated(2, (load: Callers) => load.readPage()),
 ];
 
-/** No caller waits longer for an answer, in milliseconds: a request may take 10 s, and then there must be one. */
+/** How long a caller waits for an answer. A request can take 10 s. */
 const PATIENCE_MS = 12_000;
 
-/** After a fault, both instances have to serve again within this, in milliseconds. */
+/** How long the load waits for both instances to serve again after a fault. */
 const PATIENCE_TO_RECOVER_MS = 60_000;
 
-/** A caller that was not served rests so much longer, in milliseconds. */
+/** The additional rest of a caller that was not served. */
 const PAUSE_MS = 20;
 
 export interface LoadSize {
-  /** How many times the 24 callers. */
+  /** The multiple of the 24 callers. */
   readonly crowd?: number;
-  /** How long each of them rests after an answer, in milliseconds. */
+  /** How long each caller rests after an answer. */
   readonly restMs?: number;
 }
 
-/** What one of the callers can do. @returns whether it was served. */
+/** The tasks of one caller. Each returns whether it was served. */
 interface Callers {
   readonly cancel: (door: Cancel['door'], count: number, isKeyed: boolean) => Promise<boolean>;
-  /** What was cancelled already: the refusal is what is wanted. */
+  /** Cancels a cancelled item. The right answer is a refusal. */
   readonly cancelAgain: () => Promise<boolean>;
   /** Of what was acknowledged, through either instance, whatever else has happened: nothing but that it is cancelled. */
   readonly readCancelled: () => Promise<boolean>;
@@ -58,35 +58,35 @@ export interface LoadAccount extends Account {
   readonly requests: number;
   /** Answers by status; `none` for connections that broke, `wrong` for those that were not what was asked for. */
   readonly answers: Readonly<Record<string, number>>;
-  /** With a key, without an acknowledgement, and not found cancelled once when asked again. */
+  /** Cancels with a key whose retry did not show exactly one cancel. */
   readonly unresolved: number;
-  /** The longest that a caller waited for an answer, in milliseconds. */
+  /** The longest wait for an answer. */
   readonly longestMs: number;
   /** The same for those who were told to come again: a 503 that does not say when counts as `wrong`. */
   readonly longestRefusalMs: number;
 }
 
 export interface Load {
-  /** The longest that a caller has waited for a 503 so far, in milliseconds. */
+  /** Returns the longest wait for a 503 so far. */
   readonly longestRefusalMs: () => number;
   /**
-   * Until each instance has acknowledged a cancel that was begun after now.
+   * Waits until each instance has acknowledged a cancel that began after this call.
    *
-   * @returns how long that took, in milliseconds.
+   * @returns the duration in milliseconds.
    */
   readonly untilServed: () => Promise<number>;
-  /** Ends the load and looks at everything that was done. */
+  /** Stops the load and checks everything that it did. */
   readonly stop: (database: Pick<Cluster, 'query'>) => Promise<LoadAccount>;
-  /** Ends it without another look; after an end, it does nothing. */
+  /** Stops the load without checks. Does nothing if the load has stopped. */
   readonly stopWithoutWaiting: () => Promise<void>;
 }
 
 /**
- * Starts callers that go on until they are stopped.
+ * Starts callers that repeat their tasks until they are stopped.
  *
- * @param urls of instances of the service, which are asked in turn.
- * @param token asked for each request.
- * @param ids of items that can be cancelled, one after the other.
+ * @param urls are those of the instances, which take turns.
+ * @param token returns a token for each request.
+ * @param ids are those of cancelable items. Each is used once.
  */
 export function startLoad(
   urls: readonly string[],
@@ -98,11 +98,11 @@ export function startLoad(
   const attempts: Attempt[] = [];
   const answers: Record<string, number> = {};
   let [next, turn, requests, longestMs, longestRefusalMs, again] = [0, 0, 0, 0, 0, 0];
-  /** When the last request was begun that an instance has served. */
+  /** The start of the last request that each instance served. */
   const servedAt = new Map(urls.map((url) => [url, 0]));
   let running = true;
 
-  /** @param wanted what a good answer to the request is: that it was served, or a refusal. */
+  /** Sends a request. @param wanted the right answer: served or refused. */
   const send = async (request: Request, wanted: 'served' | 'refused' = 'served'): Promise<boolean> => {
     const begun = performance.now();
     const instance = urls[turn++ % urls.length] ?? '';
@@ -148,7 +148,7 @@ export function startLoad(
       }
     });
   const ended = Promise.all(live);
-  // Whoever waits for the load, or stops it, hears of it.
+  // Waiting for the load, or stopping it, throws this.
   let failure: Error | null = null;
   ended.catch((error: unknown) => {
     failure = error as Error;
@@ -180,7 +180,7 @@ export function startLoad(
       const told = { requests, longestMs, longestRefusalMs, answers: { ...answers } };
       const open = attempts.filter(({ isAcknowledged, key }) => !isAcknowledged && key !== null);
       const left = open.values();
-      // Whoever has a key asks again and is told the truth.
+      // A retry with the key shows whether the cancel happened.
       const askAgain = async (): Promise<void> => {
         for (const attempt of left) attempt.isAcknowledged = await send(cancelRequest(attempt));
       };
@@ -193,7 +193,7 @@ export function startLoad(
 }
 
 interface Answer {
-  /** Null where none came. */
+  /** Null without an answer. */
   readonly status: number | null;
   readonly text: string;
   readonly retryAfter: string | null;

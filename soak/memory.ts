@@ -4,13 +4,13 @@ export interface MemoryUse {
   readonly startMb: number;
   readonly mostMb: number;
   readonly endMb: number;
-  /** The slope of the line that fits the second half best. */
+  /** The slope of the least-squares line through the second half. */
   readonly growthMbPerMinute: string;
 }
 
 const SAMPLE_MS = 1_000;
 
-/** Watches the resident memory of an instance, which must not end meanwhile. */
+/** Watches the resident memory of an instance. The instance must keep running. */
 export function watchMemory(instance: Instance): { readonly stop: () => MemoryUse } {
   const samples: { readonly minutes: number; readonly mb: number }[] = [];
   const begun = performance.now();
@@ -27,13 +27,13 @@ export function watchMemory(instance: Instance): { readonly stop: () => MemoryUs
         startMb: Math.round(values[0] ?? NaN),
         mostMb: Math.round(Math.max(...values)),
         endMb: Math.round(values.at(-1) ?? NaN),
-        growthMbPerMinute: slopeOf(samples.slice(samples.length / 2)).toFixed(2),
+        growthMbPerMinute: fitSlope(samples.slice(samples.length / 2)).toFixed(2),
       };
     },
   };
 }
 
-function slopeOf(samples: readonly { readonly minutes: number; readonly mb: number }[]): number {
+function fitSlope(samples: readonly { readonly minutes: number; readonly mb: number }[]): number {
   const mean = (read: (sample: (typeof samples)[number]) => number): number =>
     samples.reduce((sum, sample) => sum + read(sample), 0) / samples.length;
   const [x, y] = [mean(({ minutes }) => minutes), mean(({ mb }) => mb)];

@@ -1,18 +1,18 @@
-/** How somebody cancels: one item through either door, or several. */
+/** A cancel of one item through either door, or of several items. */
 export interface Cancel {
   readonly ids: readonly string[];
   readonly door: 'graphql' | 'rest';
-  /** The idempotency key, where there is one. */
+  /** The idempotency key, or null. */
   readonly key: string | null;
 }
 
-/** A request, and what a good answer to it is. */
+/** A request and the check of its answer. */
 export interface Request {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly changes: boolean;
-  /** Whether an answer with status 200 says that what was asked for was done, or shows all that was asked for. */
+  /** Whether an answer with status 200 is complete and right. */
   readonly isServed: (answer: string) => boolean;
 }
 
@@ -41,21 +41,21 @@ export function cancelRequest({ ids, door, key }: Cancel): Request {
     };
   }
   const input = { ids, reason: 'Late', ...(key === null ? {} : { idempotencyKey: key }) };
-  return graphql(CANCEL, { input }, (answer) => countOf(answer, '"CancelOrderItemSuccess"') === ids.length);
+  return graphql(CANCEL, { input }, (answer) => countOccurrences(answer, '"CancelOrderItemSuccess"') === ids.length);
 }
 
 export function entitiesRequest(ids: readonly string[]): Request {
   return entities(ids, '"cancelable"');
 }
 
-/** A read of items that are cancelled: a good answer shows them so. */
+/** Creates a read of cancelled items. The right answer shows them as cancelled. */
 export function cancelledRequest(ids: readonly string[]): Request {
   return entities(ids, '"status":"CANCELLED"');
 }
 
 function entities(ids: readonly string[], part: string): Request {
   const representations = ids.map((id) => ({ __typename: 'OrderItem', id }));
-  return graphql(ENTITIES, { representations }, (answer) => countOf(answer, part) === ids.length);
+  return graphql(ENTITIES, { representations }, (answer) => countOccurrences(answer, part) === ids.length);
 }
 
 export function pageRequest(orderId: string): Request {
@@ -72,6 +72,6 @@ function graphql(query: string, variables: object, isServed: (answer: string) =>
   };
 }
 
-function countOf(text: string, part: string): number {
+function countOccurrences(text: string, part: string): number {
   return text.split(part).length - 1;
 }

@@ -4,27 +4,27 @@ import { type Load, type LoadAccount, type LoadSize, startLoad } from './load.ts
 import { addOrderItems, type Site } from './site.ts';
 
 export interface FaultRun {
-  /** How long the load runs before the fault and after it, in milliseconds. */
+  /** How long the load runs before the fault and after it. */
   readonly aroundMs: number;
-  /** How many items there are to cancel. */
+  /** The number of items to cancel. */
   readonly items: number;
   readonly load?: LoadSize;
 }
 
 export interface Recovery {
-  /** What the probes said in the meantime; `none` where there was no answer. */
+  /** The answers of the probes meanwhile. `none` means no answer. */
   readonly ready: ReadonlySet<string>;
   readonly live: ReadonlySet<string>;
-  /** From the end of the fault to the first cancel that was begun after it and acknowledged, in milliseconds. */
+  /** The time from the end of the fault to the first acknowledged cancel that began after it. */
   readonly recoveryMs: number;
 }
 
 export interface FaultResult extends LoadAccount, Recovery {}
 
-/** How often the probes are asked, in milliseconds. */
+/** The interval of the probes. */
 const PROBE_MS = 100;
 
-/** Runs a load, lets something go wrong in the middle of it, and gives the account. */
+/** Runs a load, injects a fault in the middle, and returns the account. */
 export async function runFault(
   fault: Fault,
   site: Site,
@@ -47,7 +47,7 @@ export async function runFault(
   }
 }
 
-/** Lets something go wrong under a load, and waits until cancels are served again. */
+/** Injects a fault under load, and waits until cancels are served again. */
 export async function runUnderFault(fault: Fault, site: Site, load: Load): Promise<Recovery> {
   const probes = askProbes(site.instances[1].url);
   try {

@@ -30,13 +30,13 @@ async function main(only = ''): Promise<void> {
       continue;
     }
     const result = await runFault(fault, site, { aroundMs: 1_500, items: 60_000 });
-    printRow([fault.name, ...cellsOf(result)]);
+    printRow([fault.name, ...writeCells(result)]);
     if (result.lost + result.doubled + result.halved + result.unresolved > 0 || 'wrong' in result.answers)
       process.exitCode = 1;
   }
 }
 
-function cellsOf(result: FaultResult): string[] {
+function writeCells(result: FaultResult): string[] {
   return [
     tellAnswers(result.answers),
     ...[

@@ -3,20 +3,20 @@ import type pg from 'pg';
 import { migrateDatabase } from '../src/database/migrateDatabase.ts';
 import { ChangingIssuer } from '../test/support/changingIssuer.ts';
 import { type DatabaseProxy, openDatabaseProxy } from '../test/support/databaseProxy.ts';
-import { type Clock, openClock } from './clock.ts';
+import { type ShiftedClock, openShiftedClock } from './shiftedClock.ts';
 import { type Cluster, openCluster } from './cluster.ts';
 import { type Instance, openInstance } from './instance.ts';
 import { openVolume, type Volume } from './volume.ts';
 
-/** A day: longer than any run, and than a clock is turned. */
+/** A day is longer than any run and any shift of the clock. */
 const TOKEN_LIFE_S = 86_400;
 
 const TOKENS = 20;
 
-/** An idempotency key is its caller's, who may ask again with another token. */
+/** One caller for all requests. An idempotency key belongs to a caller, who can retry with another token. */
 const CALLER = 'caller';
 
-/** What can break between the service and its database. */
+/** The faults of the network between the service and its database. */
 export type Network = Omit<DatabaseProxy, 'url' | 'stall' | 'stallAt'>;
 
 /** A database, a network to it, an issuer of tokens and two instances of the service. */
@@ -25,19 +25,19 @@ export interface Site extends AsyncDisposable {
   readonly volume: Volume;
   readonly network: Network;
   readonly issuer: ChangingIssuer;
-  /** Of the first instance; null where it cannot be turned. */
-  readonly clock: Clock | null;
+  /** The clock of the first instance, or null if it cannot be shifted. */
+  readonly clock: ShiftedClock | null;
   readonly instances: readonly [Instance, Instance];
-  /** Any of the caller's. */
+  /** Returns a token of the caller. */
   readonly token: () => string;
-  /** Gives the caller tokens that the service has not seen. */
+  /** Replaces the caller's tokens by tokens that the service has not seen. */
   readonly renewTokens: () => void;
 }
 
 export async function openSite(): Promise<Site> {
   await using opened = new AsyncDisposableStack();
   const volume = opened.use(await openVolume());
-  // Few, so that they can be used up.
+  // A small limit that a fault can exhaust.
   const cluster = opened.use(await openCluster(volume.folder, { max_connections: '40' }));
   await migrateDatabase(cluster.urls[0]);
 
@@ -47,8 +47,8 @@ export async function openSite(): Promise<Site> {
   });
   const issuer = await ChangingIssuer.open();
   opened.defer(() => issuer.goAway());
-  const clock = await openClock(volume.folder);
-  const environment = { DATABASE_URL: urlOfBoth(proxies), ...issuer.environment };
+  const clock = await openShiftedClock(volume.folder);
+  const environment = { DATABASE_URL: buildFailoverUrl(proxies), ...issuer.environment };
   const instances = [
     await openInstance({ ...environment, ...clock?.environment }),
     await openInstance(environment),
@@ -67,7 +67,7 @@ export async function openSite(): Promise<Site> {
   return {
     cluster,
     volume,
-    network: together(proxies),
+    network: combineProxies(proxies),
     issuer,
     clock,
     instances,
@@ -79,15 +79,15 @@ export async function openSite(): Promise<Site> {
   };
 }
 
-/** Whichever of the servers takes writes. */
-function urlOfBoth(proxies: readonly DatabaseProxy[]): string {
+/** Builds the URL of both servers, with the condition that the server accepts writes. */
+function buildFailoverUrl(proxies: readonly DatabaseProxy[]): string {
   const url = new URL(proxies[0]?.url ?? '');
   const hosts = proxies.map((proxy) => new URL(proxy.url).host).join(',');
   return `postgres://${url.username}:${url.password}@${hosts}${url.pathname}?target_session_attrs=read-write`;
 }
 
-/** What befalls one way to the database befalls the others. */
-function together(proxies: readonly DatabaseProxy[]): Network {
+/** Applies each fault of the network to all proxies. */
+function combineProxies(proxies: readonly DatabaseProxy[]): Network {
   const all =
     <Args extends unknown[]>(act: (proxy: DatabaseProxy, ...args: Args) => void) =>
     (...args: Args): void => {
@@ -112,7 +112,7 @@ function together(proxies: readonly DatabaseProxy[]): Network {
   };
 }
 
-/** Adds order items that can be cancelled. @returns their ids. */
+/** Inserts cancelable order items. @returns their ids. */
 export async function addOrderItems(database: Pick<Cluster, 'query'>, count: number): Promise<string[]> {
   const rows = await database.query<{ id: string } & pg.QueryResultRow>(
     `INSERT INTO order_item (id, order_id, product_id, status, is_pre_order, quantity, price_amount, price_currency)

@@ -8,20 +8,20 @@ import { addOrderItems, openSite, type Site } from './site.ts';
 import { printRow, tellAnswers, tellCount, tellSeconds } from './table.ts';
 
 /*
- * Runs a mixed load through both doors of two instances, lets faults from the list befall them in random order, and gives
- * the account of every cancel at the end. Everything is on this machine, and ends when the time is over.
+ * Runs a mixed load through both doors of two instances, injects faults from the list in random order, and prints the account of
+ * every cancel. Everything runs on this machine and ends after the given time.
  */
 
 const HELP = `npm run soak -- [--minutes 10] [--faults 24] [--seed N]
 `;
 
-/** Times the 24 callers. */
+/** The multiple of the 24 callers. */
 const CROWD = 8;
 
-/** More than can be cancelled in a minute. */
+/** More items than the service can cancel per minute. */
 const ITEMS_PER_MINUTE = 60_000;
 
-/** The first calls of a service take long, and its memory is not yet what it will be. */
+/** The first requests are slow, and the memory still grows. */
 const WARM_UP_MS = 20_000;
 
 async function soak(minutes: number, faults: number, seed: number): Promise<void> {
@@ -34,7 +34,7 @@ async function soak(minutes: number, faults: number, seed: number): Promise<void
   const recoveries: number[] = [];
   try {
     await sleep(Math.min(WARM_UP_MS, (end - begun) / 10));
-    // The second instance lives through all of it.
+    // No fault stops the second instance.
     const memory = watchMemory(site.instances[1]);
     const names = inRandomOrder(possibleFaults(site), faults, seed);
     for (const [position, fault] of names.entries()) {
@@ -87,7 +87,7 @@ function possibleFaults(site: Site): readonly Fault[] {
   return FAULTS.filter(({ isPossible, endsAll }) => endsAll !== true && isPossible?.(site) !== false);
 }
 
-/** Each before any comes again. */
+/** Chooses faults in random order. Each fault comes once before any repeats. */
 function inRandomOrder(faults: readonly Fault[], count: number, seed: number): readonly Fault[] {
   const random = randomNumbers(seed);
   const rounds = Array.from({ length: Math.ceil(count / faults.length) }, () =>
@@ -99,7 +99,7 @@ function inRandomOrder(faults: readonly Fault[], count: number, seed: number): r
   return rounds.flat().slice(0, count);
 }
 
-/** Numbers from 0 to 1 that are the same for the same seed: a linear congruential generator, as in Numerical Recipes. */
+/** Creates a generator of numbers from 0 to 1 that depend on the seed alone: a linear congruential generator (Numerical Recipes). */
 function randomNumbers(seed: number): () => number {
   let state = seed >>> 0;
   return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;

@@ -1,4 +1,4 @@
-/** A line of a table in Markdown. */
+/** Prints a row of a Markdown table. */
 export function printRow(cells: readonly string[]): void {
   process.stdout.write(`| ${cells.join(' | ')} |\n`);
 }

@@ -6,20 +6,20 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** A place for files. */
+/** A folder for files. */
 export interface Volume extends AsyncDisposable {
   readonly folder: string;
-  /** Leaves no room for another byte, until it is given some. Null where this user cannot mount a disk that is small. */
+  /** Fills the volume. Null if this user cannot mount a small disk. */
   readonly fill: (() => Promise<void>) | null;
   readonly makeRoom: () => Promise<void>;
 }
 
 const MEGABYTES = 8_192;
 
-/** It cannot be made smaller than what is in it, and that may be growing. */
+/** The limit cannot be below the content, which can be growing. */
 const SPARE_BYTES = 65_536;
 
-/** A file system in memory of its own for root on Linux, an ordinary folder for others. */
+/** Opens a volume: a tmpfs for root on Linux, an ordinary folder for others. */
 export async function openVolume(): Promise<Volume> {
   const folder = await mkdtemp(path.join(tmpdir(), 'order-items-soak-'));
   const mounted =

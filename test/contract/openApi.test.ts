@@ -98,11 +98,11 @@ describe('the OpenAPI document', () => {
 
   test.each([
     ['a reason', { reason: 'x' }, true],
-    ['500 astral characters', { reason: '\u{1F4E6}'.repeat(500) }, true],
+    ['a reason of 500 astral characters', { reason: '\u{1F4E6}'.repeat(500) }, true],
     ['a note', { reason: 'x', note: '' }, true],
     ['unknown members', { reason: 'x', more: 1 }, true],
     ['no reason', { note: 'x' }, false],
-    ['501 characters', { reason: 'x'.repeat(501) }, false],
+    ['a reason of 501 characters', { reason: 'x'.repeat(501) }, false],
     ['a blank reason', { reason: ' \n' }, false],
     ['a note of 2,001 characters', { reason: 'x', note: 'x'.repeat(2_001) }, false],
     ['an array', [], false],
@@ -131,21 +131,25 @@ describe('the comparison of an answer with the document', () => {
     ['a missing member', buildAnswer(404, { error_code: 'not_found', message: 'x' }), /required property 'request_id'/],
     ['the code of another status', buildAnswer(404, { ...error, error_code: 'bad_request' }), /error_code/],
     ['a malformed request id', buildAnswer(404, { ...error, request_id: REQUEST_ID.toUpperCase() }), /request_id/],
-    ['no request id in the header', buildAnswer(404, error, 'x-request-id'), /lacks the header X-Request-Id/],
-    ['no content type', buildAnswer(404, error, 'content-type'), /no content type/],
+    ['a missing header X-Request-Id', buildAnswer(404, error, 'x-request-id'), /lacks the header X-Request-Id/],
+    ['a missing content type', buildAnswer(404, error, 'content-type'), /no content type/],
     [
-      'no challenge',
+      'a missing challenge',
       buildAnswer(401, { ...error, error_code: 'unauthorized' }, 'www-authenticate'),
       /WWW-Authenticate/,
     ],
-    ['no allowed methods', buildAnswer(405, { ...error, error_code: 'method_not_allowed' }, 'allow'), /Allow/],
-    ['no Retry-After', buildAnswer(503, { ...error, error_code: 'service_unavailable' }, 'retry-after'), /Retry-After/],
+    ['a missing header Allow', buildAnswer(405, { ...error, error_code: 'method_not_allowed' }, 'allow'), /Allow/],
+    [
+      'a missing header Retry-After',
+      buildAnswer(503, { ...error, error_code: 'service_unavailable' }, 'retry-after'),
+      /Retry-After/,
+    ],
     [
       'a time with another offset',
       buildAnswer(200, { ...success, cancelled_at: '2025-11-23T17:54:07.123+01:00' }),
       /cancelled_at/,
     ],
-    ['no body', buildAnswer(200, null), /must be object/],
+    ['a missing body', buildAnswer(200, null), /must be object/],
   ])('fails for %s', (_, answer, complaint) => {
     expect(() => {
       expectDocumented('POST', CANCEL, answer);

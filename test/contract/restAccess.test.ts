@@ -32,7 +32,7 @@ describe('200: a valid token', () => {
     ['with the scope in the claim scp', { scope: undefined, scp: ['openid', 'order-items:cancel'] }, {}],
     ['for several audiences', { aud: ['elsewhere', issuer.environment.AUTH_AUDIENCE] }, {}],
     ['of type JWT', {}, { typ: 'JWT' }],
-    ['of no type', {}, { typ: undefined }],
+    ['without a type', {}, { typ: undefined }],
     ['without a key id', {}, { kid: undefined }],
   ])('cancels for a token %s', async (_, claims, header) => {
     const id = await anOrderItem(dataSource);
@@ -67,7 +67,7 @@ describe('401: no valid token', () => {
     ['the scheme without a token', 'headerMalformed', () => 'Bearer'],
     ['two tokens', 'headerMalformed', async () => `Bearer ${await issuer.token()} ${await issuer.token()}`],
     ['a token that is a single word', 'tokenInvalid', () => 'Bearer nonsense'],
-    ['a token of three words that are not Base64', 'tokenInvalid', () => 'Bearer no.such.token'],
+    ['a token of three dotted words', 'tokenInvalid', () => 'Bearer no.such.token'],
     ['a truncated token', 'tokenInvalid', async () => `Bearer ${(await issuer.token()).slice(0, -10)}`],
     [
       'a token with altered claims',

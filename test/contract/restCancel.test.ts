@@ -30,15 +30,11 @@ describe('200: a cancel that succeeds', () => {
       { reason: 'Late', note: null },
     ],
     [
-      'with white space around both texts, which it trims',
+      'with white space around the reason and the note',
       { body: { reason: ' \n Late\t', note: ' By phone ' } },
       { reason: 'Late', note: 'By phone' },
     ],
-    [
-      'with a blank note, which it stores as none',
-      { body: { reason: 'Late', note: ' \n' } },
-      { reason: 'Late', note: null },
-    ],
+    ['with a blank note', { body: { reason: 'Late', note: ' \n' } }, { reason: 'Late', note: null }],
     ['with a reason of 1 character', { body: { reason: 'x' } }, { reason: 'x', note: null }],
     ['with a reason of 500 characters', { body: { reason: 'x'.repeat(500) } }, { reason: 'x'.repeat(500), note: null }],
     [
@@ -121,8 +117,8 @@ describe('400: a body that breaks a rule', () => {
     ['null', 'null', 'the body is not a JSON object.', 'notAnObject'],
     ['a string', '"reason"', 'the body is not a JSON object.', 'notAnObject'],
     ['a number', '1', 'the body is not a JSON object.', 'notAnObject'],
-    ['no reason', {}, "'reason' is a required property.", 'reasonMissing'],
-    ['a note but no reason', { note: 'x' }, "'reason' is a required property.", 'reasonMissing'],
+    ['a body without a reason', {}, "'reason' is a required property.", 'reasonMissing'],
+    ['a body with a note and no reason', { note: 'x' }, "'reason' is a required property.", 'reasonMissing'],
     ['a reason in __proto__ only', '{"__proto__":{"reason":"x"}}', "'reason' is a required property.", 'reasonMissing'],
     ['a reason that is null', { reason: null }, "'reason' is not a string.", 'reasonNotString'],
     ['a reason that is a number', { reason: 1 }, "'reason' is not a string.", 'reasonNotString'],
@@ -192,11 +188,11 @@ describe('400: a body that breaks a rule', () => {
 
 describe('400: a path without a UUID', () => {
   test.each([
-    ['a word', 'nonsense'],
+    ['a single word', 'nonsense'],
     ['a UUID without hyphens', '0198c0de7a1b7c3d9e4f5a6b7c8d9e0f'],
     ['a UUID with a digit too few', '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0'],
     ['a UUID with a digit too many', '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f0'],
-    ['a letter that is not hexadecimal', '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0g'],
+    ['a UUID with a letter that is not hexadecimal', '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0g'],
     ['a UUID in braces', '%7B0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f%7D'],
     ['a UUID as a URN', 'urn:uuid:0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f'],
     ['a UUID with a space after it', '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f%20'],

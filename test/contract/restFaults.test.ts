@@ -43,7 +43,7 @@ describe('500: an unexpected fault', () => {
       'DROP FUNCTION fail() CASCADE',
     ],
     [
-      'a constraint that the service does not know',
+      'a violated constraint that the service does not know',
       'ALTER TABLE order_item_cancellation ADD CONSTRAINT secret CHECK (false) NOT VALID',
       'ALTER TABLE order_item_cancellation DROP CONSTRAINT secret',
     ],

@@ -10,26 +10,26 @@ const lines = await readRetailLines();
 const items = demonstrationItems(lines).map(({ values }) => values);
 const cancellations = recordedCancellations(lines);
 
-function countBy<T>(values: readonly T[], nameOf: (value: T) => string): Record<string, number> {
+function countBy<T>(values: readonly T[], nameGroup: (value: T) => string): Record<string, number> {
   return Object.fromEntries(
-    Object.entries(Object.groupBy(values, nameOf)).map(([name, group]) => [name, group?.length ?? 0]),
+    Object.entries(Object.groupBy(values, nameGroup)).map(([name, group]) => [name, group?.length ?? 0]),
   );
 }
 
 describe('the demonstration data', () => {
-  test('accounts for every record of the file', () => {
+  test('accounts for every record of the source file', () => {
     expect(lines).toHaveLength(9_999);
     expect(countBy(lines, ({ kind }) => kind)).toEqual({ order: 9_869, cancellation: 100, 'write-off': 30 });
     expect(items).toHaveLength(9_869);
     expect(cancellations).toHaveLength(100);
   });
 
-  test('leaves out as written off only what nobody ordered and nobody paid', () => {
+  test('treats only records without customer and price as write-offs', () => {
     const writtenOff = lines.filter(({ kind }) => kind === 'write-off');
     expect(writtenOff.filter(({ customer, unitPrice }) => customer !== '' || unitPrice !== '0')).toEqual([]);
   });
 
-  test('is made by the rules of its README', () => {
+  test('follows the rules of its README', () => {
     expect(items[0]).toEqual({
       id: '95d77775-5210-53f3-97cb-b62b11d25b1e',
       order_id: '536365',
@@ -52,26 +52,26 @@ describe('the demonstration data', () => {
     });
   });
 
-  test('is the same always and everywhere', () => {
+  test('is the same on every run and machine', () => {
     const digest = createHash('sha256')
       .update(JSON.stringify([items, cancellations]))
       .digest('hex');
     expect(digest).toBe('77a9932f483b406d17db65b4407a456785b99fba1210f9c3fc4c4d033d44379a');
   });
 
-  test('holds items that an import takes, each with an id of its own, in the order of the file', () => {
+  test('holds items that an import accepts, with unique ids, in the order of the source file', () => {
     expect(demonstrationItems(lines).filter((row) => 'defect' in checkRow(row))).toEqual([]);
     expect(new Set(items.map(({ id }) => id)).size).toBe(items.length);
     const times = items.map(({ created_at: createdAt }) => createdAt ?? '');
     expect(times).toEqual([...new Set(times)].toSorted());
   });
 
-  test('has one release date for each product that is pre-ordered, after all of its orders, and none for others', () => {
-    const datesOf = new Map<unknown, Set<unknown>>();
+  test('has one release date for each pre-ordered product, after all orders, and none for other products', () => {
+    const datesByProduct = new Map<unknown, Set<unknown>>();
     for (const item of items) {
-      datesOf.set(item.product_id, (datesOf.get(item.product_id) ?? new Set()).add(item.release_date));
+      datesByProduct.set(item.product_id, (datesByProduct.get(item.product_id) ?? new Set()).add(item.release_date));
     }
-    expect([...datesOf].filter(([, dates]) => dates.size > 1)).toEqual([]);
+    expect([...datesByProduct].filter(([, dates]) => dates.size > 1)).toEqual([]);
     const wrong = items.filter(({ is_pre_order: isPreOrder, release_date: date }) =>
       isPreOrder === 'true' ? typeof date !== 'string' || date <= '2010-12-05' : date !== null,
     );
@@ -97,7 +97,7 @@ describe('the demonstration data', () => {
     });
   });
 
-  test('is attributed to its authors wherever it goes', async () => {
+  test('is attributed to its authors in its README', async () => {
     const readme = await readFile(path.join(import.meta.dirname, '../../src/demonstration/README.md'), 'utf8');
     expect(readme).toContain('https://doi.org/10.24432/C5BW33');
     expect(readme).toContain('CC BY 4.0');
@@ -105,17 +105,19 @@ describe('the demonstration data', () => {
 });
 
 describe('a recorded cancellation', () => {
-  test('names the item that it takes back where the file has it, each item once, and an id of none where not', () => {
+  test('names a distinct item, which the source file holds for 9 of 100 cancellations', () => {
     const ids = new Set(items.map(({ id }) => id));
     const found = cancellations.filter(({ orderItemId }) => ids.has(orderItemId));
     expect(found).toHaveLength(9);
     expect(new Set(cancellations.map(({ orderItemId }) => orderItemId)).size).toBe(100);
   });
 
-  test('takes back the latest order of the same customer and product that is large enough', () => {
-    const idOf = (externalId: string): unknown => items.find((item) => item.external_id === externalId)?.id;
-    const takenBack = Object.fromEntries(cancellations.map(({ externalId, orderItemId }) => [externalId, orderItemId]));
-    expect(takenBack['C536506:1']).toBe(idOf('536488:3'));
-    expect(takenBack['C536979:1']).toBe(idOf('536557:47'));
+  test('cancels the latest order of the same customer and product whose quantity suffices', () => {
+    const findId = (externalId: string): unknown => items.find((item) => item.external_id === externalId)?.id;
+    const itemIdByCancellation = Object.fromEntries(
+      cancellations.map(({ externalId, orderItemId }) => [externalId, orderItemId]),
+    );
+    expect(itemIdByCancellation['C536506:1']).toBe(findId('536488:3'));
+    expect(itemIdByCancellation['C536979:1']).toBe(findId('536557:47'));
   });
 });

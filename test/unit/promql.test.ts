@@ -9,7 +9,7 @@ function findLabels(expression: string): string[] {
   return [...labelsOf(expression, (metric) => METRICS.get(metric))].sort();
 }
 
-test('labelsOf finds the labels that functions and aggregations leave on a result', () => {
+test('finds the labels that functions and aggregations leave on a result', () => {
   expect(findLabels('rate(requests_total[5m])')).toEqual(['outcome', 'route']);
   expect(findLabels('sum(requests_total)')).toEqual([]);
   expect(findLabels('sum(requests_total) by (route)')).toEqual(['route']);
@@ -25,11 +25,11 @@ test.each([
   ['sum by (queue) (requests_total)', /groups by queue/],
   ['sum by (outcome) (sum by (route) (requests_total))', /groups by outcome/],
   ['sum by (route) (requests_total) / requests_total', /differ/],
-])('labelsOf refuses %s', (expression, complaint) => {
+])('refuses %s and names the defect', (expression, complaint) => {
   expect(() => findLabels(expression)).toThrow(complaint);
 });
 
-test('selectorsOf finds the selectors anywhere in an expression', () => {
+test('finds the selectors anywhere in an expression', () => {
   expect(selectorsOf('max(a{x="1"}) / on (y) (b{z=~"2|3", y!=""} or vector(0))')).toEqual([
     { metric: 'a', matchers: [{ label: 'x', operator: '=', value: '1' }] },
     {

@@ -2,11 +2,11 @@ import { remoteSpanOf, requestIdOf } from '../../src/http/requestId.ts';
 
 const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
 
-test('requestIdOf takes the trace id of a traceparent', () => {
+test('the request id is the trace id of a traceparent', () => {
   expect(requestIdOf(`00-${TRACE_ID}-00f067aa0ba902b7-01`)).toBe(TRACE_ID);
 });
 
-test('requestIdOf takes the trace id of a longer traceparent of a later version', () => {
+test('the request id is the trace id of a longer traceparent of a later version', () => {
   expect(requestIdOf(`cc-${TRACE_ID}-00f067aa0ba902b7-01-what-the-future-brings`)).toBe(TRACE_ID);
 });
 
@@ -15,11 +15,11 @@ test.each([
   ['00', false],
   ['03', true],
   ['02', false],
-])('remoteSpanOf reads from the last bit of the flags %j that sampling is %j', (flags, isSampled) => {
+])('the last bit of the flags %j says whether the remote span is sampled: %j', (flags, isSampled) => {
   expect(remoteSpanOf(`00-${TRACE_ID}-00f067aa0ba902b7-${flags}`)).toEqual({ spanId: '00f067aa0ba902b7', isSampled });
 });
 
-test('remoteSpanOf returns null without a valid traceparent', () => {
+test('the remote span is null without a valid traceparent', () => {
   expect(remoteSpanOf(undefined)).toBeNull();
   expect(remoteSpanOf(`00-${'0'.repeat(32)}-00f067aa0ba902b7-01`)).toBeNull();
 });
@@ -34,7 +34,7 @@ test.each([
   [`00-${TRACE_ID.toUpperCase()}-00f067aa0ba902b7-01`],
   [`00-${TRACE_ID}-00f067aa0ba902b7-01x`],
   [`00-${TRACE_ID}-00f067aa0ba902b7-01-more`],
-])('requestIdOf creates a new id for the traceparent %j', (traceparent) => {
+])('the request id is new for the invalid traceparent %j', (traceparent) => {
   const id = requestIdOf(traceparent);
   expect(id).toMatch(/^[0-9a-f]{32}$/);
   expect(id).not.toBe(TRACE_ID);

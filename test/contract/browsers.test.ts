@@ -9,7 +9,8 @@ import { type RestAnswer, startTestService } from '../support/testService.ts';
 const service = await startTestService({ MAX_BODY_BYTES: '2048' });
 const limited = await startTestService({ RATE_LIMIT_PER_MINUTE: '1' });
 const { dataSource } = service;
-// A page cannot send a token without asking first. These have one all the same, so that nothing else refuses them.
+// A page cannot send a token without a CORS preflight. Some requests here carry one anyway, so that only the CSRF
+// protection can refuse them.
 const authorization = `Bearer ${await service.token()}`;
 
 interface BrowserRequest {
@@ -19,7 +20,7 @@ interface BrowserRequest {
   readonly body?: string;
 }
 
-/** Sends a request as a browser does for a page of another site. */
+/** Sends a request with the headers of a browser that shows a page of another site. */
 async function send({ method, path, headers, body }: BrowserRequest, url = service.url): Promise<RestAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<RestAnswer>();
   const sent = httpRequest(url + path, {
@@ -52,15 +53,15 @@ async function send({ method, path, headers, body }: BrowserRequest, url = servi
   return promise;
 }
 
-const cancelling = (id: string): string =>
+const buildCancel = (id: string): string =>
   `mutation { cancelOrderItem(input: { id: "${id}", reason: "Late" }) { __typename } }`;
-const reading = (id: string): string => `{ orderItem(id: "${id}") { status } }`;
+const buildRead = (id: string): string => `{ orderItem(id: "${id}") { status } }`;
 
 const json = (query: string): string => JSON.stringify({ query });
 const form = (query: string): string => new URLSearchParams({ query }).toString();
 const search = (query: string): string => `/graphql?${form(query)}`;
 
-/** As `<form enctype="multipart/form-data">` has it, with the fields of a GraphQL upload beside the document. */
+/** Encodes a document as `<form enctype="multipart/form-data">` does, together with the fields of a GraphQL upload. */
 function multipart(query: string): string {
   const fields = { query, operations: json(query), map: '{}' };
   const parts = Object.entries(fields).map(
@@ -69,7 +70,7 @@ function multipart(query: string): string {
   return `${parts.join('')}--x--\r\n`;
 }
 
-/** As `<form enctype="text/plain">` has it: a field whose name is the first half of the JSON. */
+/** Encodes a document as `<form enctype="text/plain">` does: the name of one field is the first half of the JSON. */
 function plainForm(query: string): string {
   return `${JSON.stringify({ query, more: '' }).slice(0, -2)}="}\r\n`;
 }
@@ -80,25 +81,25 @@ const NAVIGATION = {
   'sec-fetch-dest': 'document',
 };
 
-/** Whatever a page of another site can make a browser send without asking first. */
+/** The simple requests of the Fetch standard: a page of another site can send them without a CORS preflight (CSRF). */
 const SIMPLE: readonly (readonly [string, (query: string) => BrowserRequest])[] = [
-  ['a form', posted('application/x-www-form-urlencoded', form)],
-  ['a form that says JSON', posted('application/x-www-form-urlencoded', json)],
-  ['a form with files', posted('multipart/form-data; boundary=x', multipart)],
-  ['JSON called a form with files', posted('multipart/form-data; boundary=application/json', json)],
-  ['a form in plain text', posted('text/plain', plainForm)],
-  ['a script, plain text', posted('text/plain;charset=UTF-8', json)],
-  ['plain text in capitals', posted('TEXT/PLAIN', json)],
-  ['plain text with the word JSON behind it', posted('text/plain; application/json', json)],
-  ['plain text with JSON for a charset', posted('text/plain; charset="application/json"', json)],
-  ['a body without a type', (query) => ({ method: 'POST', path: '/graphql', body: json(query) })],
-  ['no body, the document in the path', (query) => ({ method: 'POST', path: search(query) })],
+  ['a URL-encoded form', buildPost('application/x-www-form-urlencoded', form)],
+  ['a URL-encoded form that holds JSON', buildPost('application/x-www-form-urlencoded', json)],
+  ['a multipart form', buildPost('multipart/form-data; boundary=x', multipart)],
+  ['JSON declared as a multipart form', buildPost('multipart/form-data; boundary=application/json', json)],
+  ['a plain-text form', buildPost('text/plain', plainForm)],
+  ['a script that sends plain text', buildPost('text/plain;charset=UTF-8', json)],
+  ['a content type in capitals', buildPost('TEXT/PLAIN', json)],
+  ['plain text with JSON as a parameter', buildPost('text/plain; application/json', json)],
+  ['plain text with JSON as the charset', buildPost('text/plain; charset="application/json"', json)],
+  ['a body without a content type', (query) => ({ method: 'POST', path: '/graphql', body: json(query) })],
+  ['a POST with the document in the query string', (query) => ({ method: 'POST', path: search(query) })],
   ['a link', (query) => ({ method: 'GET', path: search(query), headers: NAVIGATION })],
   ['an image', (query) => ({ method: 'GET', path: search(query), headers: { 'sec-fetch-dest': 'image' } })],
-  ['a HEAD', (query) => ({ method: 'HEAD', path: search(query) })],
+  ['a HEAD request', (query) => ({ method: 'HEAD', path: search(query) })],
 ];
 
-function posted(contentType: string, body: (query: string) => string): (query: string) => BrowserRequest {
+function buildPost(contentType: string, body: (query: string) => string): (query: string) => BrowserRequest {
   return (query) => ({
     method: 'POST',
     path: '/graphql',
@@ -107,13 +108,13 @@ function posted(contentType: string, body: (query: string) => string): (query: s
   });
 }
 
-describe('CSRF: a simple request is refused before anything runs', () => {
-  const cases = SIMPLE.flatMap(([name, requestOf]) => [
-    [`a cancel by ${name}`, requestOf, cancelling] as const,
-    [`a query by ${name}`, requestOf, reading] as const,
+describe('a simple cross-site request', () => {
+  const cases = SIMPLE.flatMap(([name, buildRequest]) => [
+    [`cancels by ${name}`, buildRequest, buildCancel] as const,
+    [`reads by ${name}`, buildRequest, buildRead] as const,
   ]);
-  test.each(cases)('%s', async (_, requestOf, document) => {
-    const request = requestOf(document(await anOrderItem(dataSource)));
+  test.each(cases)('is refused before any statement runs when it %s', async (_, buildRequest, document) => {
+    const request = buildRequest(document(await anOrderItem(dataSource)));
     let answer: RestAnswer | undefined;
     const statements = await expectNothingWritten(dataSource, () =>
       statementsDuring(dataSource, async () => {
@@ -136,38 +137,38 @@ describe('CSRF: a simple request is refused before anything runs', () => {
     }
   });
 
-  test.each(SIMPLE)('%s as it comes, without a token, is 401', async (_, requestOf) => {
+  test.each(SIMPLE)('gets 401 without a token when it cancels by %s', async (_, buildRequest) => {
     const id = await anOrderItem(dataSource);
-    expect((await expectNothingWritten(dataSource, () => send(requestOf(cancelling(id))))).status).toBe(401);
+    expect((await expectNothingWritten(dataSource, () => send(buildRequest(buildCancel(id))))).status).toBe(401);
   });
 
   test.each([
     ['no body', {}],
     ['a form', { headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: 'reason=Late' }],
     ['plain text', { headers: { 'content-type': 'text/plain' }, body: '{"reason":"Late"}' }],
-  ])('a REST cancel with %s is 401, because a page cannot send the token', async (_, request) => {
+  ])('gets 401 for a REST cancel with %s, because a page cannot send a token', async (_, request) => {
     const path = `/v0/line_item/${await anOrderItem(dataSource)}/cancel`;
     const answer = await expectNothingWritten(dataSource, () => send({ method: 'POST', path, ...request }));
     expect(answer.status).toBe(401);
   });
 });
 
-describe('a request that needs a preflight is served', () => {
-  test('a cancel as JSON', async () => {
+describe('a request that needs a CORS preflight', () => {
+  test('cancels with a JSON body', async () => {
     const id = await anOrderItem(dataSource);
     const headers = { 'content-type': 'application/json', 'sec-fetch-mode': 'cors', authorization };
-    const answer = await send({ method: 'POST', path: '/graphql', headers, body: json(cancelling(id)) });
+    const answer = await send({ method: 'POST', path: '/graphql', headers, body: json(buildCancel(id)) });
     expect(answer.body).toEqual({ data: { cancelOrderItem: { __typename: 'CancelOrderItemSuccess' } } });
     expect(await findOrderItem(dataSource, id)).toMatchObject({ status: 'cancelled' });
   });
 
   const preflighted: [string, Record<string, string>][] = [
-    ['a type', { 'content-type': 'application/json' }],
-    ['the name of the operation', { 'x-apollo-operation-name': 'Read' }],
-    ['a header for the purpose', { 'apollo-require-preflight': 'true' }],
+    ['a JSON content type', { 'content-type': 'application/json' }],
+    ['a header that names the operation', { 'x-apollo-operation-name': 'Read' }],
+    ['the header made for this purpose', { 'apollo-require-preflight': 'true' }],
   ];
-  test.each(preflighted)('a query by GET with %s', async (_, headers) => {
-    const path = search(reading(await anOrderItem(dataSource)));
+  test.each(preflighted)('reads by GET with %s', async (_, headers) => {
+    const path = search(buildRead(await anOrderItem(dataSource)));
     const answer = await send({ method: 'GET', path, headers: { ...headers, authorization } });
     expect({ status: answer.status, body: answer.body }).toEqual({
       status: 200,
@@ -175,31 +176,31 @@ describe('a request that needs a preflight is served', () => {
     });
   });
 
-  test.each(preflighted)('but never a cancel by GET, with %s', async (_, headers) => {
-    const path = search(cancelling(await anOrderItem(dataSource)));
+  test.each(preflighted)('does not cancel by GET with %s', async (_, headers) => {
+    const path = search(buildCancel(await anOrderItem(dataSource)));
     const answer = await expectNothingWritten(dataSource, () =>
       send({ method: 'GET', path, headers: { ...headers, authorization } }),
     );
     expect({ status: answer.status, allow: answer.headers.get('allow') }).toEqual({ status: 405, allow: 'POST' });
   });
 
-  test('an empty header counts as missing', async () => {
-    const path = search(reading(await anOrderItem(dataSource)));
+  test('is refused when its only preflight header is empty', async () => {
+    const path = search(buildRead(await anOrderItem(dataSource)));
     const headers = { 'apollo-require-preflight': '', authorization };
     expect((await send({ method: 'GET', path, headers })).status).toBe(400);
   });
 });
 
-test('406: cancels nothing for a client that accepts no answer', async () => {
+test('refuses a cancel with 406 and writes nothing when the client cannot accept the answer', async () => {
   const id = await anOrderItem(dataSource);
   const headers = { 'content-type': 'application/json', accept: 'text/html', authorization };
   const answer = await expectNothingWritten(dataSource, () =>
-    send({ method: 'POST', path: '/graphql', headers, body: json(cancelling(id)) }),
+    send({ method: 'POST', path: '/graphql', headers, body: json(buildCancel(id)) }),
   );
   expect(answer.status).toBe(406);
 });
 
-describe('the security headers are on every answer', () => {
+describe('every answer carries the security headers', () => {
   const UNKNOWN = '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f';
   const REST = `/v0/line_item/${UNKNOWN}/cancel`;
   const JSON_TYPE = { 'content-type': 'application/json' };
@@ -226,7 +227,7 @@ describe('the security headers are on every answer', () => {
     });
     expect(headers.get('x-powered-by')).toBeNull();
     expect(headers.get('server')).toBeNull();
-    // Without CORS_ORIGINS no page of another origin may read an answer.
+    // Without CORS_ORIGINS, no page of another origin may read an answer.
     expect([...headers.keys()].filter((name) => name.startsWith('access-control-'))).toEqual([]);
     expect(headers.get('content-type')).toMatch(/^application\/(graphql-response\+)?json(;|$)/);
   }
@@ -255,7 +256,7 @@ describe('the security headers are on every answer', () => {
     [413, 'POST', REST, { ...JSON_TYPE, authorization }, ' '.repeat(2_049)],
     [415, 'POST', REST, { 'content-type': 'text/plain', authorization }, 'x'],
   ] as [number, string, string, Record<string, string>, string | undefined][])(
-    '%i to %s %s',
+    'with status %i to %s %s',
     async (status, method, path, headers, body) => {
       const answer = await send({ method, path, headers, ...(body === undefined ? {} : { body }) });
       expect(answer.status).toBe(status);
@@ -263,7 +264,7 @@ describe('the security headers are on every answer', () => {
     },
   );
 
-  test('200 and 400 to cancels', async () => {
+  test('with status 200 and 400 to a REST cancel', async () => {
     const path = `/v0/line_item/${await anOrderItem(dataSource)}/cancel`;
     for (const status of [200, 400]) {
       const answer = await send({ method: 'POST', path, headers: { authorization } });
@@ -272,7 +273,7 @@ describe('the security headers are on every answer', () => {
     }
   });
 
-  test.each([['/graphql'], [REST]])('429 to POST %s', async (path) => {
+  test.each([['/graphql'], [REST]])('with status 429 to POST %s', async (path) => {
     let answer = await send({ method: 'POST', path }, limited.url);
     if (answer.status !== 429) answer = await send({ method: 'POST', path }, limited.url);
     expect(answer.status).toBe(429);
@@ -280,15 +281,15 @@ describe('the security headers are on every answer', () => {
   });
 
   test.each([
-    ['a link as long as its page likes', { path: `/${'a'.repeat(20_000)}` }],
-    ['cookies that are too many', { path: '/health/live', headers: { cookie: 'a'.repeat(20_000) } }],
-  ])('400 to %s', async (_, request) => {
+    ['a path that is too long', { path: `/${'a'.repeat(20_000)}` }],
+    ['cookies that are too long', { path: '/health/live', headers: { cookie: 'a'.repeat(20_000) } }],
+  ])('with status 400 to %s', async (_, request) => {
     const answer = await send({ method: 'GET', ...request });
     expect(answer.status).toBe(400);
     expectSecurityHeaders(answer);
   });
 
-  test('400 to what is not HTTP', async () => {
+  test('with status 400 to bytes that are not HTTP', async () => {
     const answer = await sendRaw(service.url, 'nonsense\r\n\r\n');
     expect(answer.status).toBe(400);
     expectSecurityHeaders(answer);

@@ -22,18 +22,18 @@ const CANCEL_ALL = `mutation($input: CancelOrderItemsInput!) { cancelOrderItems(
 const LIST = `query($filter: OrderItemFilter, $first: Int, $after: String) {
   orderItems(filter: $filter, first: $first, after: $after) {
     edges { cursor node { id } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }`;
-const item = (id: unknown): object => ({ __typename: 'OrderItem', id });
+const buildReference = (id: unknown): object => ({ __typename: 'OrderItem', id });
 
-/** A text that comes for the first time is interpreted by graphql-js, one that comes again is compiled. */
+/** Makes the text of a document new: graphql-js interprets a new text, and the service compiles a repeated one. */
 let texts = 0;
-const newText = (query: string): string => `${query} # ${(texts += 1)}`;
+const makeNewText = (query: string): string => `${query} # ${(texts += 1)}`;
 
-/** Refusals change nothing. */
+// The mutations here are all refused, so every execution finds the same rows.
 test.each<[string, string, object, string | undefined]>([
   ['every field', `query($id: ID!) { orderItem(id: $id) { ${EVERYTHING} } }`, { id: plain }, undefined],
-  ['an unknown item', 'query($id: ID!) { orderItem(id: $id) { id } }', { id: 'nonsense' }, undefined],
+  ['an unknown id', 'query($id: ID!) { orderItem(id: $id) { id } }', { id: 'nonsense' }, undefined],
   ['an id that is a number', 'query($id: ID!) { orderItem(id: $id) { id } }', { id: 7 }, undefined],
-  ['a literal', `{ orderItem(id: "${open}") { id status } }`, {}, undefined],
+  ['a literal id', `{ orderItem(id: "${open}") { id status } }`, {}, undefined],
   [
     'aliases',
     `{ a: orderItem(id: "${open}") { x: id y: status } b: orderItem(id: "${plain}") { x: id } }`,
@@ -48,84 +48,89 @@ test.each<[string, string, object, string | undefined]>([
     undefined,
   ],
   [
-    'what is included and skipped',
+    '@include and @skip',
     'query($id: ID!, $y: Boolean!, $n: Boolean!) { orderItem(id: $id) { id @include(if: $y) status @skip(if: $y) quantity @include(if: $n) ... on OrderItem @skip(if: $n) { isPreOrder } } }',
     { id: open, y: true, n: false },
     undefined,
   ],
-  [
-    'names of types',
-    '{ __typename orderItems { __typename edges { __typename node { __typename } } } }',
-    {},
-    undefined,
-  ],
+  ['__typename', '{ __typename orderItems { __typename edges { __typename node { __typename } } } }', {}, undefined],
   ['introspection', '{ __type(name: "OrderItem") { name fields { name description } } }', {}, undefined],
-  ['the schema', '{ _service { sdl } }', {}, undefined],
+  ['the SDL', '{ _service { sdl } }', {}, undefined],
   [
     'entities',
     ENTITIES,
-    { representations: [item(open), item('nonsense'), { __typename: 'Order', id: 'order-1' }] },
+    { representations: [buildReference(open), buildReference('nonsense'), { __typename: 'Order', id: 'order-1' }] },
     undefined,
   ],
-  ['no entities', ENTITIES, { representations: [] }, undefined],
-  ['an unknown kind of entity', ENTITIES, { representations: [{ __typename: 'Basket', id: '1' }] }, undefined],
+  ['an empty list of entities', ENTITIES, { representations: [] }, undefined],
+  ['an entity of an unknown type', ENTITIES, { representations: [{ __typename: 'Basket', id: '1' }] }, undefined],
   [
-    'entities without the scope',
+    'entities without the read scope',
     ENTITIES,
-    { representations: [item(open), { __typename: 'Order', id: 'o' }] },
+    { representations: [buildReference(open), { __typename: 'Order', id: 'o' }] },
     cancelOnly,
   ],
-  ['a list', LIST, { filter: { statuses: ['PENDING', 'COMPLETE'], isPreOrder: true }, first: 1 }, undefined],
-  ['a list of nothing', LIST, { filter: { statuses: [] } }, undefined],
+  ['a filtered list', LIST, { filter: { statuses: ['PENDING', 'COMPLETE'], isPreOrder: true }, first: 1 }, undefined],
+  ['a list that matches nothing', LIST, { filter: { statuses: [] } }, undefined],
   ['a list with nulls', LIST, { filter: null, first: null, after: null }, undefined],
   ['a list that is too long', LIST, { first: 101 }, undefined],
-  ['a cursor that is none', LIST, { after: 'x' }, undefined],
-  ['a list without the scope', LIST, {}, cancelOnly],
-  ['a status that there is not', LIST, { filter: { statuses: ['LOST'] } }, undefined],
-  ['a number that is none', LIST, { first: 'ten' }, undefined],
-  ['a condition that there is not', LIST, { filter: { color: 'red' } }, undefined],
-  ['no variable', 'query($id: ID!) { orderItem(id: $id) { id } }', {}, undefined],
+  ['a malformed cursor', LIST, { after: 'x' }, undefined],
+  ['a list without the read scope', LIST, {}, cancelOnly],
+  ['an unknown status', LIST, { filter: { statuses: ['LOST'] } }, undefined],
+  ['a word for a number', LIST, { first: 'ten' }, undefined],
+  ['an unknown filter field', LIST, { filter: { color: 'red' } }, undefined],
+  ['a missing variable', 'query($id: ID!) { orderItem(id: $id) { id } }', {}, undefined],
   ['a variable that is null', 'query($id: ID!) { orderItem(id: $id) { id } }', { id: null }, undefined],
-  ['a default', 'query($first: Int = 1) { orderItems(first: $first) { edges { cursor } } }', {}, undefined],
-  ['null for a default', 'query($id: ID = "x") { orderItem(id: $id) { id } }', { id: null }, undefined],
+  ['a default value', 'query($first: Int = 1) { orderItems(first: $first) { edges { cursor } } }', {}, undefined],
   [
-    'conditions in the text',
+    'null for a variable with a default value',
+    'query($id: ID = "x") { orderItem(id: $id) { id } }',
+    { id: null },
+    undefined,
+  ],
+  [
+    'a literal filter',
     'query($o: ID!) { orderItems(filter: { orderId: $o, statuses: [PENDING, COMPLETE], isPreOrder: true }, first: 2) { edges { node { id } } } }',
     { o: 'order-1' },
     undefined,
   ],
   [
-    'a condition that may be left out',
+    'a literal filter with a missing variable',
     'query($o: ID) { orderItems(filter: { orderId: $o, statuses: null }, first: 2) { edges { node { id } } } }',
     {},
     undefined,
   ],
   ['a subscription', 'subscription { orderItem }', {}, undefined],
-  ['a refusal', CANCEL, { input: { id: complete, reason: 'Late' } }, undefined],
-  ['another', CANCEL, { input: { id: plain, reason: 'Late', note: null } }, undefined],
+  ['a refused cancel of a complete item', CANCEL, { input: { id: complete, reason: 'Late' } }, undefined],
   [
-    'an item that is not there',
+    'a refused cancel of an item that was not pre-ordered',
+    CANCEL,
+    { input: { id: plain, reason: 'Late', note: null } },
+    undefined,
+  ],
+  [
+    'a refused cancel of an item that does not exist',
     CANCEL,
     { input: { id: '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f', reason: 'Late' } },
     undefined,
   ],
-  ['a reason that is none', CANCEL, { input: { id: open, reason: ' ' } }, undefined],
-  ['no reason', CANCEL, { input: { id: open } }, undefined],
-  ['a cancel without the scope', CANCEL, { input: { id: open, reason: 'Late' } }, readOnly],
+  ['a blank reason', CANCEL, { input: { id: open, reason: ' ' } }, undefined],
+  ['a missing reason', CANCEL, { input: { id: open } }, undefined],
+  ['a cancel without the cancel scope', CANCEL, { input: { id: open, reason: 'Late' } }, readOnly],
   [
-    'several refusals',
+    'a bulk cancel with several refusals',
     CANCEL_ALL,
     { input: { ids: [complete, 'nonsense', plain, complete], reason: 'Late' } },
     undefined,
   ],
   [
-    'a fragment that is spread under a condition, and again',
+    'a fragment that is spread twice, once under a condition',
     `query($id: ID!, $v: Boolean!) { orderItem(id: $id) { ...F @include(if: $v) ...F } } fragment F on OrderItem { id }`,
     { id: open, v: false },
     undefined,
   ],
   [
-    'names of JavaScript’s own',
+    'aliases that JavaScript reserves for objects',
     `query($id: ID!) { orderItem(id: $id) { __proto__: id constructor: status } }`,
     { id: open },
     undefined,
@@ -137,25 +142,25 @@ test.each<[string, string, object, string | undefined]>([
     undefined,
   ],
   [
-    'what would be long to compile',
+    'a document that would take long to compile',
     `query($id: ID!) { orderItem(id: $id) { ${Array.from({ length: 100 }, (_, place) => `a${place}: order { ...F }`).join(' ')} } }
      fragment F on Order { items { edges { node { ${EVERYTHING} } } } }`,
     { id: plain },
     undefined,
   ],
-  ['no ids', CANCEL_ALL, { input: { ids: [], reason: 'Late' } }, undefined],
+  ['a bulk cancel without ids', CANCEL_ALL, { input: { ids: [], reason: 'Late' } }, undefined],
   [
-    'fields that fail one by one',
+    'one failed field beside one that succeeds',
     `{ a: orderItems(first: 0) { edges { cursor } } b: orderItem(id: "${open}") { id } }`,
     {},
     undefined,
   ],
-])('compiled execution gives the same answer: %s', async (_, query, variables, token) => {
-  const interpreted = await ask(newText(query), variables, token);
+])('a compiled document gives the same answer as an interpreted one: %s', async (_, query, variables, token) => {
+  const interpreted = await ask(makeNewText(query), variables, token);
   await ask(query, variables, token);
   await ask(query, variables, token);
   expect(await ask(query, variables, token)).toEqual(interpreted);
-  expect(await statusOf(open)).toBe('PENDING');
+  expect(await readStatus(open)).toBe('PENDING');
 });
 
 const ODD_VALUES: readonly unknown[] = [
@@ -199,25 +204,31 @@ test.each<[string, string]>([
   ['query($value: Int) { orderItems(first: $value) { edges { cursor } } }', 'a number'],
   ['query($value: String) { orderItems(after: $value) { edges { cursor } } }', 'a cursor'],
   ['query($value: OrderItemFilter) { orderItems(filter: $value) { edges { cursor } } }', 'a filter'],
-  ['query($value: ID!) { orderItems(filter: { orderId: $value }) { edges { node { id } } } }', 'a part of a filter'],
+  ['query($value: ID!) { orderItems(filter: { orderId: $value }) { edges { node { id } } } }', 'a field of a filter'],
   ['query($value: OrderItemStatus!) { orderItems(filter: { statuses: [$value] }) { edges { cursor } } }', 'a status'],
   ['query($value: [OrderItemStatus!]!) { orderItems(filter: { statuses: $value }) { edges { cursor } } }', 'statuses'],
   ['query($value: [_Any!]!) { _entities(representations: $value) { __typename } }', 'representations'],
-  ['mutation($value: CancelOrderItemInput!) { cancelOrderItem(input: $value) { __typename } }', 'an input'],
-  ['mutation($value: CancelOrderItemsInput!) { cancelOrderItems(input: $value) { __typename } }', 'several'],
-  ['mutation($value: ID!) { cancelOrderItem(input: { id: $value, reason: "Late" }) { __typename } }', 'a part of it'],
-])('compiled execution accepts and refuses the same odd values: %s', async (query) => {
+  ['mutation($value: CancelOrderItemInput!) { cancelOrderItem(input: $value) { __typename } }', 'an input of a cancel'],
+  [
+    'mutation($value: CancelOrderItemsInput!) { cancelOrderItems(input: $value) { __typename } }',
+    'an input of a bulk cancel',
+  ],
+  [
+    'mutation($value: ID!) { cancelOrderItem(input: { id: $value, reason: "Late" }) { __typename } }',
+    'a field of an input',
+  ],
+])('a compiled document accepts and refuses odd values like an interpreted one: %s', async (query) => {
   await ask(query, { value: 'x' }, undefined);
   await ask(query, { value: 'x' }, undefined);
   for (const variables of [...ODD_VALUES.map((value) => ({ value })), {}]) {
     expect({ variables, ...(await ask(query, variables, undefined)) }).toEqual({
       variables,
-      ...(await ask(newText(query), variables, undefined)),
+      ...(await ask(makeNewText(query), variables, undefined)),
     });
   }
 });
 
-test('compiled execution runs a mutation once', async () => {
+test('a compiled mutation runs once for each request', async () => {
   const items = await insertOrderItems(service.dataSource, [{}, {}, {}, {}]);
   const query = `mutation($input: CancelOrderItemInput!) {
     cancelOrderItem(input: $input) { __typename ... on CancelOrderItemSuccess { orderItem { id status } } } }`;
@@ -231,7 +242,7 @@ test('compiled execution runs a mutation once', async () => {
   }
 });
 
-async function statusOf(id: string): Promise<string> {
+async function readStatus(id: string): Promise<string> {
   return (await service.graphql('query($id: ID!) { orderItem(id: $id) { status } }', { id })).data.orderItem.status;
 }
 
@@ -240,14 +251,14 @@ async function ask(query: string, variables: object, token: string | undefined):
   return {
     status,
     data,
-    errors: errors.map(({ extensions: { requestId: _ofThisRequest, ...extensions }, ...error }) => ({
+    errors: errors.map(({ extensions: { requestId: _differs, ...extensions }, ...error }) => ({
       ...error,
       extensions,
     })),
   };
 }
 
-describe('an operation that is selected by name', () => {
+describe('a request that names its operation', () => {
   const send = async (query: string, operationName: string): Promise<Record<string, unknown>> => {
     const response = await fetch(`${service.url}/graphql`, {
       method: 'POST',
@@ -258,7 +269,7 @@ describe('an operation that is selected by name', () => {
     return { status: response.status, data, message: errors[0]?.message };
   };
 
-  test('is the one that runs, compiled or not', async () => {
+  test('runs that operation, interpreted and compiled', async () => {
     const query = `query A { a: orderItem(id: "${open}") { id } } query B { b: orderItem(id: "${open}") { status } }`;
     for (let time = 0; time < 3; time += 1) {
       expect(await send(query, 'A')).toEqual({ status: 200, data: { a: { id: open } } });
@@ -266,11 +277,11 @@ describe('an operation that is selected by name', () => {
     }
   });
 
-  test('is an error if no operation has the name', async () => {
+  test('runs no operation when the name is unknown', async () => {
     const query = `mutation A { cancelOrderItem(input: { id: "${open}", reason: "Late" }) { __typename } }`;
     for (let time = 0; time < 3; time += 1) {
       expect(await send(query, 'B')).toEqual({ status: 400, message: 'Unknown operation named "B".' });
     }
-    expect(await statusOf(open)).toBe('PENDING');
+    expect(await readStatus(open)).toBe('PENDING');
   });
 });

@@ -15,8 +15,8 @@ const ENTITIES = `query($representations: [_Any!]!) {
 const NOT_PRE_ORDERED = { code: 'NOT_PRE_ORDERED', message: "The Order item can't be canceled." };
 const TERMINAL_STATUS = { code: 'TERMINAL_STATUS', message: 'Order item is no longer cancelable.' };
 
-/** The data of an answer that has nothing but data. */
-function dataOf({ status, errors, data }: GraphQLAnswer): GraphQLAnswer['data'] {
+/** Expects an answer without errors and returns its data. */
+function expectData({ status, errors, data }: GraphQLAnswer): GraphQLAnswer['data'] {
   expect({ status, errors }).toEqual({ status: 200, errors: [] });
   return data;
 }
@@ -67,10 +67,10 @@ describe('an order item', () => {
     [true, 'returned', [TERMINAL_STATUS]],
     [false, 'pending', [NOT_PRE_ORDERED]],
     [false, 'returned', [NOT_PRE_ORDERED, TERMINAL_STATUS]],
-  ] as const)('pre-ordered %s and %s has these blockers', async (isPreOrder, status, blockers) => {
+  ] as const)('with isPreOrder %s and status %s shows its blockers', async (isPreOrder, status, blockers) => {
     const id = await anOrderItem(dataSource, { isPreOrder, status });
     const query = `{ orderItem(id: "${id}") { status cancelability { cancelable blockers { code message } } } }`;
-    expect(dataOf(await service.graphql(query)).orderItem).toEqual({
+    expect(expectData(await service.graphql(query)).orderItem).toEqual({
       status: status.toUpperCase(),
       cancelability: { cancelable: blockers.length === 0, blockers },
     });
@@ -80,29 +80,31 @@ describe('an order item', () => {
     ['unknown', randomUUID()],
     ['malformed', 'nonsense'],
     ['empty', ''],
-    ['with NUL', '\0'],
-    ['with a lone surrogate', '\ud800'],
+    ['one with NUL', '\0'],
+    ['one with a lone surrogate', '\ud800'],
     ['too long', 'a'.repeat(100_000)],
-  ])('is null if the id is %s', async (_, id) => {
+  ])('is null when the id is %s', async (_, id) => {
     const query = 'query($id: ID!) { orderItem(id: $id) { id } }';
-    expect(dataOf(await service.graphql(query, { id }))).toEqual({ orderItem: null });
+    expect(expectData(await service.graphql(query, { id }))).toEqual({ orderItem: null });
   });
 
   test('is found by its id in upper case', async () => {
     const id = await anOrderItem(dataSource, { id: 'abcdef00-0000-4000-8000-0000000000aa' });
-    expect(dataOf(await service.graphql(`{ orderItem(id: "${id.toUpperCase()}") { id } }`)).orderItem).toEqual({ id });
+    expect(expectData(await service.graphql(`{ orderItem(id: "${id.toUpperCase()}") { id } }`)).orderItem).toEqual({
+      id,
+    });
   });
 });
 
 describe('_entities', () => {
-  async function entities(representations: object[]): Promise<GraphQLAnswer['data']> {
-    return dataOf(await service.graphql(ENTITIES, { representations }))._entities;
+  async function fetchEntities(representations: object[]): Promise<GraphQLAnswer['data']> {
+    return expectData(await service.graphql(ENTITIES, { representations }))._entities;
   }
 
-  test('answers in order; an unknown or malformed id is null and its neighbors resolve', async () => {
+  test('answers in order, with null for an unknown or malformed id and data for the others', async () => {
     const [one, other] = [await anOrderItem(dataSource), await anOrderItem(dataSource, { status: 'complete' })];
     const ids = [one, randomUUID(), other, 'nonsense', '\0', null, undefined, 7, {}, ['x'], one.toUpperCase()];
-    expect(await entities(ids.map((id) => ({ __typename: 'OrderItem', id })))).toEqual([
+    expect(await fetchEntities(ids.map((id) => ({ __typename: 'OrderItem', id })))).toEqual([
       { id: one, status: 'PENDING' },
       null,
       { id: other, status: 'COMPLETE' },
@@ -111,18 +113,18 @@ describe('_entities', () => {
     ]);
   });
 
-  test('takes 1,000 representations', async () => {
+  test('accepts 1,000 representations', async () => {
     const id = await anOrderItem(dataSource);
-    const answer = await entities(Array.from({ length: 1_000 }, () => ({ __typename: 'OrderItem', id })));
+    const answer = await fetchEntities(Array.from({ length: 1_000 }, () => ({ __typename: 'OrderItem', id })));
     expect(answer).toEqual(Array.from({ length: 1_000 }, () => ({ id, status: 'PENDING' })));
   });
 
-  test('always resolves an Order, with an empty list if it has no items', async () => {
+  test('resolves every Order, with an empty list when it has no items', async () => {
     const orderId = `order-${randomUUID()}`;
     const id = await anOrderItem(dataSource, { orderId });
     const none = { edges: [], pageInfo: { hasNextPage: false, endCursor: null } };
     const unknown = ['nobody-knows', '', '\0', '\ud800', 'x'.repeat(10_000)];
-    const answer = await entities([orderId, ...unknown].map((each) => ({ __typename: 'Order', id: each })));
+    const answer = await fetchEntities([orderId, ...unknown].map((each) => ({ __typename: 'Order', id: each })));
     expect(answer[0]).toMatchObject({ id: orderId, items: { edges: [{ node: { id } }] } });
     expect(answer.slice(1)).toEqual(unknown.map((each) => ({ id: each, items: none })));
   });

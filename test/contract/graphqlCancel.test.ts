@@ -36,27 +36,27 @@ const VALIDATION = 'Validation of cancel order request failed with error: ';
 const NOT_ALLOWED = 'has a character that is not allowed (NUL or half of a surrogate pair).';
 const BAD_KEY = 'the idempotency key does not have 1 to 255 printable characters.';
 
-/** The data of an answer that has nothing but data. */
-function dataOf({ status, errors, data }: GraphQLAnswer): GraphQLAnswer['data'] {
+/** Expects an answer without errors and returns its data. */
+function expectData({ status, errors, data }: GraphQLAnswer): GraphQLAnswer['data'] {
   expect({ status, errors }).toEqual({ status: 200, errors: [] });
   return data;
 }
 
 async function cancel(input: object): Promise<GraphQLAnswer['data']> {
-  return dataOf(await service.graphql(CANCEL, { input })).cancelOrderItem;
+  return expectData(await service.graphql(CANCEL, { input })).cancelOrderItem;
 }
 
-async function refused(input: object): Promise<GraphQLAnswer['data']> {
+async function cancelAndExpectNoWrite(input: object): Promise<GraphQLAnswer['data']> {
   return expectNothingWritten(dataSource, () => cancel(input));
 }
 
 describe('cancelOrderItem', () => {
-  test('cancels and returns what was written', async () => {
+  test('succeeds and returns the cancellation that it recorded', async () => {
     const id = await anOrderItem(dataSource, { status: 'on_hold' });
     const answer = await service.graphql(CANCEL, { input: { id, reason: ' Late ', note: 'By phone' } });
     const requestId = answer.headers.get('x-request-id');
     const [row] = await findCancellations(dataSource, [id]);
-    expect(dataOf(answer).cancelOrderItem).toEqual({
+    expect(expectData(answer).cancelOrderItem).toEqual({
       __typename: 'CancelOrderItemSuccess',
       orderItem: {
         id,
@@ -82,16 +82,16 @@ describe('cancelOrderItem', () => {
     });
   });
 
-  test('a null note counts as missing', async () => {
+  test('takes a null note and a null key as absent', async () => {
     const id = await anOrderItem(dataSource);
     expect(await cancel({ id, reason: 'Late', note: null, idempotencyKey: null })).toMatchObject({
       cancellation: { note: null },
     });
   });
 
-  test('OrderItemNotFound', async () => {
+  test('returns OrderItemNotFound for an unknown id and writes nothing', async () => {
     const id = randomUUID();
-    expect(await refused({ id, reason: 'Late' })).toEqual({
+    expect(await cancelAndExpectNoWrite({ id, reason: 'Late' })).toEqual({
       __typename: 'OrderItemNotFound',
       message: 'Order item with provided UUID was not found.',
       id,
@@ -103,51 +103,57 @@ describe('cancelOrderItem', () => {
     ['complete', { status: 'complete' }, [TERMINAL_STATUS]],
     ['cancelled', { status: 'cancelled' }, [TERMINAL_STATUS]],
     ['returned', { status: 'returned' }, [TERMINAL_STATUS]],
-    ['both', { isPreOrder: false, status: 'returned' }, [NOT_PRE_ORDERED, TERMINAL_STATUS]],
-  ] as const)('OrderItemNotCancelable: %s', async (_, given, blockers) => {
-    const id = await anOrderItem(dataSource, given);
-    const status = ('status' in given ? given.status : 'pending').toUpperCase();
-    expect(await refused({ id, reason: 'Late' })).toEqual({
-      __typename: 'OrderItemNotCancelable',
-      message: blockers[0].message,
-      blockers,
-      orderItem: { id, status },
-    });
-  });
+    ['not pre-ordered and returned', { isPreOrder: false, status: 'returned' }, [NOT_PRE_ORDERED, TERMINAL_STATUS]],
+  ] as const)(
+    'returns OrderItemNotCancelable for an item that is %s and writes nothing',
+    async (_, given, blockers) => {
+      const id = await anOrderItem(dataSource, given);
+      const status = ('status' in given ? given.status : 'pending').toUpperCase();
+      expect(await cancelAndExpectNoWrite({ id, reason: 'Late' })).toEqual({
+        __typename: 'OrderItemNotCancelable',
+        message: blockers[0].message,
+        blockers,
+        orderItem: { id, status },
+      });
+    },
+  );
 
   test.each([
-    ['id malformed', 'id', { id: 'nonsense' }, 'the order item id is not a valid UUID.'],
-    ['id with NUL', 'id', { id: '\0' }, 'the order item id is not a valid UUID.'],
-    ['reason empty', 'reason', { reason: '' }, "'reason' is empty."],
-    ['reason blank', 'reason', { reason: ' \n' }, "'reason' is empty."],
-    ['reason too long', 'reason', { reason: 'x'.repeat(501) }, "'reason' is longer than 500 characters."],
-    ['reason with NUL', 'reason', { reason: 'a\0b' }, `'reason' ${NOT_ALLOWED}`],
-    ['reason with a lone surrogate', 'reason', { reason: 'a\ud800b' }, `'reason' ${NOT_ALLOWED}`],
-    ['note too long', 'note', { note: 'x'.repeat(2_001) }, "'note' is longer than 2000 characters."],
-    ['note with a lone surrogate', 'note', { note: '\udfff' }, `'note' ${NOT_ALLOWED}`],
-    ['key empty', 'idempotencyKey', { idempotencyKey: '' }, BAD_KEY],
-    ['key too long', 'idempotencyKey', { idempotencyKey: 'k'.repeat(256) }, BAD_KEY],
-  ])('InvalidCancelRequest: %s', async (_, field, defect, message) => {
+    ['a malformed id', 'id', { id: 'nonsense' }, 'the order item id is not a valid UUID.'],
+    ['an id with NUL', 'id', { id: '\0' }, 'the order item id is not a valid UUID.'],
+    ['an empty reason', 'reason', { reason: '' }, "'reason' is empty."],
+    ['a blank reason', 'reason', { reason: ' \n' }, "'reason' is empty."],
+    ['a reason that is too long', 'reason', { reason: 'x'.repeat(501) }, "'reason' is longer than 500 characters."],
+    ['a reason with NUL', 'reason', { reason: 'a\0b' }, `'reason' ${NOT_ALLOWED}`],
+    ['a reason with a lone surrogate', 'reason', { reason: 'a\ud800b' }, `'reason' ${NOT_ALLOWED}`],
+    ['a note that is too long', 'note', { note: 'x'.repeat(2_001) }, "'note' is longer than 2000 characters."],
+    ['a note with a lone surrogate', 'note', { note: '\udfff' }, `'note' ${NOT_ALLOWED}`],
+    ['an empty key', 'idempotencyKey', { idempotencyKey: '' }, BAD_KEY],
+    ['a key that is too long', 'idempotencyKey', { idempotencyKey: 'k'.repeat(256) }, BAD_KEY],
+  ])('returns InvalidCancelRequest for %s and writes nothing', async (_, field, defect, message) => {
     const id = await anOrderItem(dataSource);
-    expect(await refused({ id, reason: 'Late', ...defect })).toEqual({
+    expect(await cancelAndExpectNoWrite({ id, reason: 'Late', ...defect })).toEqual({
       __typename: 'InvalidCancelRequest',
       message: VALIDATION + message,
       field,
     });
   });
 
-  test('IdempotencyKeyReused comes before existence; a repeat gets the first answer', async () => {
+  test('returns the first answer to a repeat, and IdempotencyKeyReused before it looks for the item', async () => {
     const id = await anOrderItem(dataSource);
     const input = { id, reason: 'Late', idempotencyKey: randomUUID() };
     const first = await cancel(input);
-    expect(await refused(input)).toEqual(first);
+    expect(await cancelAndExpectNoWrite(input)).toEqual(first);
     const message = 'The idempotency key was already used for another request.';
     for (const other of [{ id: randomUUID() }, { reason: 'Later' }, { note: 'x' }]) {
-      expect(await refused({ ...input, ...other })).toEqual({ __typename: 'IdempotencyKeyReused', message });
+      expect(await cancelAndExpectNoWrite({ ...input, ...other })).toEqual({
+        __typename: 'IdempotencyKeyReused',
+        message,
+      });
     }
   });
 
-  test('has the same messages as the REST path', async () => {
+  test('refuses with the same messages as REST', async () => {
     const cases = [
       [await anOrderItem(dataSource, { isPreOrder: false }), 'Late'],
       [await anOrderItem(dataSource, { status: 'returned' }), 'Late'],
@@ -157,17 +163,17 @@ describe('cancelOrderItem', () => {
     ] as const;
     for (const [id, reason] of cases) {
       const { body } = await service.cancelByRest(id, { body: { reason } });
-      expect((await refused({ id, reason })).message).toBe(body.message);
+      expect((await cancelAndExpectNoWrite({ id, reason })).message).toBe(body.message);
     }
   });
 });
 
 describe('cancelOrderItems', () => {
   async function cancelAll(input: object): Promise<GraphQLAnswer['data']> {
-    return dataOf(await service.graphql(CANCEL_ALL, { input })).cancelOrderItems;
+    return expectData(await service.graphql(CANCEL_ALL, { input })).cancelOrderItems;
   }
 
-  test('returns one result per id, in order: a refusal of one does not affect the others', async () => {
+  test('returns one result for each id, in order, and a refusal leaves the others unaffected', async () => {
     const [first, blocked, last] = [
       await anOrderItem(dataSource),
       await anOrderItem(dataSource, { isPreOrder: false }),
@@ -199,7 +205,7 @@ describe('cancelOrderItems', () => {
     expect(results.map(({ orderItem }: { orderItem: { id: string } }) => orderItem.id)).toEqual(ids);
   });
 
-  test('an invalid reason gives one InvalidCancelRequest per id', async () => {
+  test('returns one InvalidCancelRequest for each id when the reason is invalid', async () => {
     const ids = [await anOrderItem(dataSource), randomUUID()];
     const results = await expectNothingWritten(dataSource, () => cancelAll({ ids, reason: ' ' }));
     expect(results).toEqual(
@@ -211,7 +217,7 @@ describe('cancelOrderItems', () => {
     );
   });
 
-  test('a repeat gets the same results; the same ids in another order are a different request', async () => {
+  test('returns the first results to a repeat, and IdempotencyKeyReused for the ids in another order', async () => {
     const ids = await insertOrderItems(dataSource, [{}, {}]);
     const input = { ids, reason: 'Late', idempotencyKey: randomUUID() };
     const first = await cancelAll(input);

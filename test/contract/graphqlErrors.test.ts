@@ -22,19 +22,19 @@ const ID = '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f';
 
 const CANCEL_ID = `mutation { cancelOrderItem(input: { id: "${ID}", reason: "Late" }) { __typename } }`;
 
-/** The one error of an answer: its code, where it belongs, and the id of the request. */
+/** Expects exactly one error, with this code, this path and the id of the request. */
 function expectOnlyError({ headers, errors }: GraphQLAnswer, code: string, path?: (string | number)[]): void {
   expect(errors).toHaveLength(1);
   expect(errors[0]?.extensions).toEqual({ code, requestId: headers.get('x-request-id') });
   expect(errors[0]?.path).toEqual(path);
 }
 
-describe('UNAUTHENTICATED, HTTP 401', () => {
+describe('UNAUTHENTICATED with HTTP 401', () => {
   test.each([
-    ['no token', null, 'Bearer realm="order-items"'],
-    ['another scheme', 'Basic eDp5', 'Bearer realm="order-items", error="invalid_token"'],
-    ['a malformed token', 'Bearer nonsense', 'Bearer realm="order-items", error="invalid_token"'],
-  ])('%s', async (_, authorization, challenge) => {
+    ['without a token', null, 'Bearer realm="order-items"'],
+    ['with another scheme', 'Basic eDp5', 'Bearer realm="order-items", error="invalid_token"'],
+    ['with a malformed token', 'Bearer nonsense', 'Bearer realm="order-items", error="invalid_token"'],
+  ])('refuses any document %s and sends a challenge', async (_, authorization, challenge) => {
     for (const query of ['{ __typename }', `{ orderItem(id: "${ID}") { id } }`, '{ _service { sdl } }', 'nonsense']) {
       const answer = await answerOf(
         fetch(`${service.url}/graphql`, {
@@ -52,13 +52,13 @@ describe('UNAUTHENTICATED, HTTP 401', () => {
     }
   });
 
-  test('an expired token', async () => {
+  test('refuses an expired token', async () => {
     const answer = await service.graphql('{ __typename }', {}, await service.token({ expiresInSeconds: -60 }));
     expect(answer.status).toBe(401);
     expectOnlyError(answer, 'UNAUTHENTICATED');
   });
 
-  test('/graphql without the router secret; the REST path needs none', async () => {
+  test('refuses GraphQL without the secret of the router, which REST does not need', async () => {
     const headers = { authorization: `Bearer ${await guarded.token()}`, 'content-type': 'application/json' };
     const ask = (secret: object): Promise<RestAnswer> =>
       answerOf(
@@ -80,8 +80,8 @@ describe('UNAUTHENTICATED, HTTP 401', () => {
   });
 });
 
-describe('FORBIDDEN, HTTP 200, on the field', () => {
-  test('a query without the scope to read; other fields keep their data', async () => {
+describe('FORBIDDEN with HTTP 200, as an error of the field', () => {
+  test('refuses a query without the read scope, and other fields keep their data', async () => {
     const answer = await service.graphql(`{ __typename orderItem(id: "${ID}") { id } }`, {}, cancelOnly);
     expect({ status: answer.status, data: answer.data }).toEqual({
       status: 200,
@@ -90,13 +90,13 @@ describe('FORBIDDEN, HTTP 200, on the field', () => {
     expectOnlyError(answer, 'FORBIDDEN', ['orderItem']);
   });
 
-  test('a list without the scope to read', async () => {
+  test('refuses a list without the read scope', async () => {
     const answer = await service.graphql(LIST, {}, cancelOnly);
     expect({ status: answer.status, data: answer.data }).toEqual({ status: 200, data: { orderItems: null } });
     expectOnlyError(answer, 'FORBIDDEN', ['orderItems']);
   });
 
-  test('entities without the scope to read: an order still resolves', async () => {
+  test('refuses an item entity without the read scope and still resolves an order', async () => {
     const id = await anOrderItem(dataSource);
     const representations = [
       { __typename: 'Order', id: 'order-1' },
@@ -110,7 +110,7 @@ describe('FORBIDDEN, HTTP 200, on the field', () => {
     expectOnlyError(answer, 'FORBIDDEN', ['_entities', 1]);
   });
 
-  test('entities without the scope to read: nothing of an item is revealed', async () => {
+  test('reveals nothing about an item entity without the read scope', async () => {
     const id = await anOrderItem(dataSource);
     const answer = await service.graphql(ENTITIES, { representations: [{ __typename: 'OrderItem', id }] }, cancelOnly);
     expect(answer.status).toBe(200);
@@ -120,10 +120,10 @@ describe('FORBIDDEN, HTTP 200, on the field', () => {
 
   test.each([
     ['a cancel', 'cancelOrderItem', CANCEL, (id: string) => ({ id, reason: 'Late' })],
-    ['a bulk', 'cancelOrderItems', CANCEL_ALL, (id: string) => ({ ids: [id], reason: 'Late' })],
-    ['a cancel that is invalid, too,', 'cancelOrderItem', CANCEL, () => ({ id: 'nonsense', reason: '' })],
-    ['a bulk that is invalid, too,', 'cancelOrderItems', CANCEL_ALL, () => ({ ids: [], reason: '' })],
-  ])('%s without the scope to cancel', async (_, field, document, input) => {
+    ['a bulk cancel', 'cancelOrderItems', CANCEL_ALL, (id: string) => ({ ids: [id], reason: 'Late' })],
+    ['an invalid cancel', 'cancelOrderItem', CANCEL, () => ({ id: 'nonsense', reason: '' })],
+    ['an invalid bulk cancel', 'cancelOrderItems', CANCEL_ALL, () => ({ ids: [], reason: '' })],
+  ])('refuses %s without the cancel scope and writes nothing', async (_, field, document, input) => {
     const id = await anOrderItem(dataSource);
     const answer = await expectNothingWritten(dataSource, () =>
       service.graphql(document, { input: input(id) }, readOnly),
@@ -132,7 +132,7 @@ describe('FORBIDDEN, HTTP 200, on the field', () => {
     expectOnlyError(answer, 'FORBIDDEN', [field]);
   });
 
-  test('the other items of an order under a cancel need the scope to read; the item itself does not', async () => {
+  test('returns the cancelled item without the read scope, but not the other items of its order', async () => {
     const id = await anOrderItem(dataSource);
     const document = `mutation($input: CancelOrderItemInput!) {
       cancelOrderItem(input: $input) {
@@ -149,7 +149,7 @@ describe('FORBIDDEN, HTTP 200, on the field', () => {
     expectOnlyError(answer, 'FORBIDDEN', ['cancelOrderItem', 'orderItem', 'order', 'items']);
   });
 
-  test('_service and introspection with introspection off', async () => {
+  test('refuses _service and introspection when introspection is off', async () => {
     const answer = await closed.graphql('{ __typename _service { sdl } }');
     expect(answer.status).toBe(200);
     expect(JSON.stringify(answer.data)).not.toContain('OrderItem');
@@ -165,7 +165,7 @@ describe('FORBIDDEN, HTTP 200, on the field', () => {
   });
 });
 
-describe('BAD_USER_INPUT, HTTP 200', () => {
+describe('BAD_USER_INPUT with HTTP 200', () => {
   const cursor = (text: string): string => Buffer.from(text).toString('base64url');
   const representations = (count: number): object[] =>
     Array.from({ length: count }, () => ({ __typename: 'OrderItem', id: ID }));
@@ -177,26 +177,26 @@ describe('BAD_USER_INPUT, HTTP 200', () => {
     ['first of the wrong type', LIST, { first: 'ten' }],
     ['first too large for an Int', LIST, { first: 2 ** 31 }],
     ['an empty cursor', LIST, { after: '' }],
-    ['a cursor that is none', LIST, { after: 'nonsense' }],
-    ['a cursor of no time', LIST, { after: cursor(`2025-13-01T00:00:00.000000Z ${ID}`) }],
-    ['a cursor of no id', LIST, { after: cursor('2025-01-01T00:00:00.000000Z nonsense') }],
-    ['a cursor with more behind it', LIST, { after: cursor(`2025-01-01T00:00:00.000000Z ${ID} x`) }],
+    ['a cursor that cannot be decoded', LIST, { after: 'nonsense' }],
+    ['a cursor with an impossible time', LIST, { after: cursor(`2025-13-01T00:00:00.000000Z ${ID}`) }],
+    ['a cursor without an id', LIST, { after: cursor('2025-01-01T00:00:00.000000Z nonsense') }],
+    ['a cursor with trailing text', LIST, { after: cursor(`2025-01-01T00:00:00.000000Z ${ID} x`) }],
     ['an unknown status', LIST, { filter: { statuses: ['DELETED'] } }],
     ['an order id with NUL', LIST, { filter: { orderId: '\0' } }],
-    ['an unknown condition', LIST, { filter: { color: 'red' } }],
+    ['an unknown filter field', LIST, { filter: { color: 'red' } }],
     ['an id of the wrong type', 'query($id: ID!) { orderItem(id: $id) { id } }', { id: {} }],
     ['no id', 'query($id: ID!) { orderItem(id: $id) { id } }', {}],
     ['a cancel without a reason', CANCEL, { input: { id: ID } }],
     ['a cancel with a reason of the wrong type', CANCEL, { input: { id: ID, reason: 1 } }],
-    ['0 ids', CANCEL_ALL, { input: { ids: [], reason: 'Late' } }],
-    ['101 ids', CANCEL_ALL, { input: { ids: Array.from({ length: 101 }, () => ID), reason: 'Late' } }],
-    ['an id that is null', CANCEL_ALL, { input: { ids: [null], reason: 'Late' } }],
+    ['a bulk cancel of 0 ids', CANCEL_ALL, { input: { ids: [], reason: 'Late' } }],
+    ['a bulk cancel of 101 ids', CANCEL_ALL, { input: { ids: Array.from({ length: 101 }, () => ID), reason: 'Late' } }],
+    ['a bulk cancel of a null id', CANCEL_ALL, { input: { ids: [null], reason: 'Late' } }],
     ['1,001 representations', ENTITIES, { representations: representations(1_001) }],
     ['an unknown __typename', ENTITIES, { representations: [...representations(1), { __typename: 'Basket', id: ID }] }],
     ['a __typename that is not resolved here', ENTITIES, { representations: [{ __typename: 'Product', id: ID }] }],
     ['no __typename', ENTITIES, { representations: [{ id: ID }] }],
-    ['a representation that is a text', ENTITIES, { representations: ['OrderItem'] }],
-  ])('%s', async (_, document, variables) => {
+    ['a representation that is a string', ENTITIES, { representations: ['OrderItem'] }],
+  ])('refuses %s and writes nothing', async (_, document, variables) => {
     const answer = await expectNothingWritten(dataSource, () => service.graphql(document, variables));
     expect({ status: answer.status, errors: answer.errors.map(({ extensions }) => extensions) }).toEqual({
       status: 200,
@@ -208,22 +208,22 @@ describe('BAD_USER_INPUT, HTTP 200', () => {
   test.each([
     ['first 1', { first: 1 }],
     ['first 100', { first: 100 }],
-    ['first left to the default', { first: null }],
-  ])('%s is valid input', async (_, variables) => {
+    ['first null, which means the default,', { first: null }],
+  ])('accepts %s', async (_, variables) => {
     expect((await service.graphql(LIST, variables)).errors).toEqual([]);
   });
 });
 
-describe('SERVICE_UNAVAILABLE, HTTP 503 with Retry-After', () => {
+describe('SERVICE_UNAVAILABLE with HTTP 503 and Retry-After', () => {
   test.each([
-    ['a cancel of it', CANCEL, 'cancelOrderItem', (locked: string) => ({ id: locked, reason: 'Late' })],
+    ['a cancel', CANCEL, 'cancelOrderItem', (locked: string) => ({ id: locked, reason: 'Late' })],
     [
-      'a bulk with it, none of whose items is cancelled',
+      'a bulk cancel',
       CANCEL_ALL,
       'cancelOrderItems',
       (locked: string, free: string) => ({ ids: [free, locked], reason: 'Late' }),
     ],
-  ])('an item that stays locked: %s', async (_, document, field, input) => {
+  ])('refuses %s with a locked item and cancels none of its items', async (_, document, field, input) => {
     const [locked, free] = [await anOrderItem(dataSource), await anOrderItem(dataSource)];
     const lock = await lockItem(service.databaseUrl, locked);
     const answer = await expectNothingWritten(dataSource, () =>
@@ -240,13 +240,13 @@ describe('SERVICE_UNAVAILABLE, HTTP 503 with Retry-After', () => {
 describe('an unexpected fault', () => {
   test.each([
     [
-      'of a query',
+      'in a query',
       '{ __typename orderItems { edges { node { id } } } }',
       'orderItems',
       { __typename: 'Query', orderItems: null },
     ],
-    ['of a cancel', CANCEL_ID, 'cancelOrderItem', null],
-  ])('%s is masked, and carries the request id', async (_, query, field, data) => {
+    ['in a cancel', CANCEL_ID, 'cancelOrderItem', null],
+  ])('%s is masked and carries the id of its request', async (_, query, field, data) => {
     await dataSource.query('ALTER TABLE order_item RENAME COLUMN order_id TO secret');
     const answer = await service.graphql(query);
     await dataSource.query('ALTER TABLE order_item RENAME COLUMN secret TO order_id');
@@ -257,7 +257,7 @@ describe('an unexpected fault', () => {
     expect((await service.graphql(query)).errors).toEqual([]);
   });
 
-  test('during the write leaves the item unchanged', async () => {
+  test('in the write leaves the item unchanged', async () => {
     const id = await anOrderItem(dataSource);
     await dataSource.query('ALTER TABLE order_item_event RENAME TO secret');
     const answer = await service.graphql(CANCEL, { input: { id, reason: 'Late' } });

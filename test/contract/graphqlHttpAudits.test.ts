@@ -13,31 +13,31 @@ const audits = serverAudits({
   },
 });
 
-/** What the audits of GraphQL over HTTP recommend or allow and the service does not do, and why. */
+/** The audits of GraphQL over HTTP that the service does not meet. Each is a recommendation or an option. */
 const EXPLAINED: Readonly<Record<string, { status: 'warn' | 'notice'; why: string }>> = {
   '572B': {
     status: 'warn',
-    why: 'A document that does not parse is 400 whatever the client accepts: Apollo Server answers so, and docs/operations.md promises it for documents beyond the limits.',
+    why: 'A document that does not parse gets 400 for every Accept header: Apollo Server does so, and the README promises it for documents beyond the limits.',
   },
   FDE2: {
     status: 'warn',
-    why: 'A document that does not validate is 400 whatever the client accepts, as one that does not parse is.',
+    why: 'A document that does not validate gets 400 for every Accept header, like one that does not parse.',
   },
   '7B9B': {
     status: 'warn',
-    why: 'The document of this audit has a variable that it does not use and fails validation; a variable that does not fit is 200.',
+    why: 'The document of this audit has an unused variable and fails validation. A variable of the wrong type gets 200.',
   },
   '5A70': {
     status: 'notice',
-    why: 'A page of another site can send a GET without asking first: one without a header that a browser asks for is refused.',
+    why: 'CSRF protection: a GET without a header that causes a CORS preflight is refused, because a page of another site could send it.',
   },
   D6D5: {
     status: 'notice',
-    why: 'A GET without a content type, or another header that a browser asks for, is refused as one that another site could send.',
+    why: 'CSRF protection: a GET without a content type or another header that causes a CORS preflight is refused.',
   },
   '6A70': {
     status: 'notice',
-    why: 'A GET without a content type, or another header that a browser asks for, is refused as one that another site could send.',
+    why: 'CSRF protection: a GET without a content type or another header that causes a CORS preflight is refused.',
   },
 };
 
@@ -54,8 +54,8 @@ test('every explanation belongs to an audit', () => {
   expect(Object.keys(EXPLAINED).filter((id) => !ids.includes(id))).toEqual([]);
 });
 
-describe('what the explanations claim', () => {
-  test('7B9B: an invalid variable gets 200', async () => {
+describe('the claims of the explanations', () => {
+  test('7B9B: a variable of the wrong type gets 200', async () => {
     const answer = await service.graphql('query($id: ID!) { orderItem(id: $id) { id } }', { id: null });
     expect({ status: answer.status, codes: answer.errors.map(({ extensions }) => extensions['code']) }).toEqual({
       status: 200,
@@ -67,7 +67,7 @@ describe('what the explanations claim', () => {
     ['5A70', { query: '{ __typename }' }],
     ['D6D5', { query: 'query($id: ID!) { orderItem(id: $id) { id } }', variables: '{"id":"1"}' }],
     ['6A70', { query: 'query($id: ID!) { orderItem(id: $id) { id } }', variables: '{"id":"1"}' }],
-  ])('%s: a GET with a header that forces a preflight is served', async (_, parameters) => {
+  ])('%s: a GET with a header that causes a CORS preflight is served', async (_, parameters) => {
     const response = await fetch(`${service.url}/graphql?${new URLSearchParams(parameters).toString()}`, {
       headers: { authorization: `Bearer ${token}`, 'apollo-require-preflight': 'true' },
     });
@@ -77,13 +77,16 @@ describe('what the explanations claim', () => {
 });
 
 test.each([
-  ['no type', ''],
-  ['JSON with its encoding', 'application/json; charset=utf-8'],
-  ['JSON with its encoding, tersely', 'application/json;charset=UTF-8'],
-  ['what clients of GraphQL send', 'application/graphql-response+json; charset=utf-8, application/json; charset=utf-8'],
-  ['any of several', 'multipart/mixed, application/graphql-response+json, application/json'],
+  ['an empty media type', ''],
+  ['JSON with a charset', 'application/json; charset=utf-8'],
+  ['JSON with a charset and no space', 'application/json;charset=UTF-8'],
+  [
+    'the media types that GraphQL clients send',
+    'application/graphql-response+json; charset=utf-8, application/json; charset=utf-8',
+  ],
+  ['several media types', 'multipart/mixed, application/graphql-response+json, application/json'],
   ['anything', '*/*'],
-])('serves a client that accepts %s', async (_, accept) => {
+])('a client that accepts %s is served', async (_, accept) => {
   const response = await fetch(`${service.url}/graphql`, {
     method: 'POST',
     headers: { authorization: `Bearer ${await service.token()}`, 'content-type': 'application/json', accept },

@@ -7,36 +7,36 @@ const { dataSource } = service;
 const ID = '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f';
 const CANCEL_ID = `mutation { cancelOrderItem(input: { id: "${ID}", reason: "Late" }) { __typename } }`;
 
-/** A request to the letter, with a token. */
+/** Sends exactly this request to `/graphql`, plus a token. */
 async function send({ search = '', ...init }: RequestInit & { readonly search?: string }): Promise<RestAnswer> {
   const headers = { authorization: `Bearer ${await service.token()}`, ...(init.headers as Record<string, string>) };
   return answerOf(fetch(`${service.url}/graphql${search}`, { method: 'POST', ...init, headers }));
 }
 
-describe('the id of the request is in every error', () => {
+describe('every error of an answer carries the request id', () => {
   const json = { 'content-type': 'application/json' };
   const cases: [string, RequestInit & { readonly search?: string }][] = [
     ['a document that does not parse', { headers: json, body: '{"query":"{"}' }],
     ['a document that does not validate', { headers: json, body: '{"query":"{ nothing }"}' }],
-    ['no such operation', { headers: json, body: '{"query":"query A { __typename }","operationName":"B"}' }],
+    ['an unknown operation name', { headers: json, body: '{"query":"query A { __typename }","operationName":"B"}' }],
     [
-      'a variable that does not fit',
+      'a missing variable',
       { headers: json, body: '{"query":"query($a: Int!) { orderItems(first: $a) { edges { cursor } } }"}' },
     ],
-    ['no document', { headers: json, body: '{}' }],
-    ['a document that is no text', { headers: json, body: '{"query":1}' }],
-    ['variables that are no object', { headers: json, body: '{"query":"{ __typename }","variables":1}' }],
-    ['several requests in one', { headers: json, body: '[{"query":"{ __typename }"}]' }],
+    ['a request without a document', { headers: json, body: '{}' }],
+    ['a document that is not a string', { headers: json, body: '{"query":1}' }],
+    ['variables that are not an object', { headers: json, body: '{"query":"{ __typename }","variables":1}' }],
+    ['a batch', { headers: json, body: '[{"query":"{ __typename }"}]' }],
     [
-      'a hash of a document that is not known',
+      'a persisted query that is unknown',
       {
         headers: json,
         body: JSON.stringify({ extensions: { persistedQuery: { version: 1, sha256Hash: 'a'.repeat(64) } } }),
       },
     ],
-    ['a body that is no JSON', { headers: json, body: '{' }],
+    ['a body that is not JSON', { headers: json, body: '{' }],
     ['an empty body', { headers: json, body: '' }],
-    ['a body of another type', { headers: { 'content-type': 'text/plain' }, body: '{"query":"{ __typename }"}' }],
+    ['a body of type text', { headers: { 'content-type': 'text/plain' }, body: '{"query":"{ __typename }"}' }],
     ['a body of an unknown type', { headers: { 'content-type': 'application/xml' }, body: '<query/>' }],
     [
       'a body that is too large',
@@ -45,16 +45,16 @@ describe('the id of the request is in every error', () => {
     ['a cancel by GET', { method: 'GET', headers: json, search: `?query=${encodeURIComponent(CANCEL_ID)}` }],
     ['a query by GET from another site', { method: 'GET', search: '?query={__typename}' }],
     [
-      'a type of answer that is not made here',
+      'an Accept header that the service cannot satisfy',
       { headers: { ...json, accept: 'text/html' }, body: '{"query":"{ __typename }"}' },
     ],
-    ['another method', { method: 'DELETE', headers: json }],
+    ['the method DELETE', { method: 'DELETE', headers: json }],
     [
-      'a token that is not valid',
+      'an invalid token',
       { headers: { ...json, authorization: 'Bearer nonsense' }, body: '{"query":"{ __typename }"}' },
     ],
   ];
-  test.each(cases)('%s', async (_, init) => {
+  test.each(cases)('for %s', async (_, init) => {
     const { headers, body } = await expectNothingWritten(dataSource, () => send(init));
     const requestId = headers.get('x-request-id');
     expect(requestId).toMatch(/^[0-9a-f]{32}$/);

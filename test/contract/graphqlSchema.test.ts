@@ -3,7 +3,7 @@ import { startTestService } from '../support/testService.ts';
 
 const service = await startTestService();
 
-/** Section 3 of the design, with the clarification of section 11 that the connections are nullable. */
+/** The contract: section 3 of the design. Section 11 clarifies that the connections are nullable. */
 const CONTRACT = parse(`
   type OrderItem @key(fields: "id") {
     id: ID!
@@ -74,34 +74,34 @@ const { data } = await service.graphql('{ _service { sdl } }');
 const sdl = String(data._service.sdl);
 const published = parse(sdl);
 
-/** Every statement of a definition, such as `OrderItem.price(): Money!`; of its directives, those that the list has. */
-function statementsOf(definition: DefinitionNode): string[] {
+/** Lists what a definition states, such as `OrderItem.price(): Money!`. Of the directives, only those of the contract. */
+function listStatements(definition: DefinitionNode): string[] {
   if (!('name' in definition)) return [];
   const type = definition.name.value;
   const directives = ('directives' in definition ? (definition.directives ?? []) : [])
     .filter(({ name }) => ['key', 'shareable'].includes(name.value))
     .map((directive) => print(directive));
-  return [definition.kind, ...directives, ...membersOf(definition)].map((statement) => `${type}.${statement}`);
+  return [definition.kind, ...directives, ...listMembers(definition)].map((statement) => `${type}.${statement}`);
 }
 
-function membersOf(definition: DefinitionNode): string[] {
+function listMembers(definition: DefinitionNode): string[] {
   if (definition.kind === Kind.ENUM_TYPE_DEFINITION) return (definition.values ?? []).map(({ name }) => name.value);
   if (definition.kind === Kind.UNION_TYPE_DEFINITION)
     return (definition.types ?? []).map((member) => `| ${print(member)}`);
   if (definition.kind === Kind.INPUT_OBJECT_TYPE_DEFINITION) {
-    return (definition.fields ?? []).map((field) => print(undecorated(field)));
+    return (definition.fields ?? []).map((field) => print(stripDirectives(field)));
   }
   if (definition.kind !== Kind.OBJECT_TYPE_DEFINITION && definition.kind !== Kind.INTERFACE_TYPE_DEFINITION) return [];
   return [
     ...(definition.interfaces ?? []).map((implemented) => `implements ${print(implemented)}`),
     ...(definition.fields ?? []).map((field) => {
-      const given = (field.arguments ?? []).map((argument) => print(undecorated(argument))).join(', ');
-      return `${field.name.value}(${given}): ${print(field.type)}`;
+      const fieldArguments = (field.arguments ?? []).map((argument) => print(stripDirectives(argument))).join(', ');
+      return `${field.name.value}(${fieldArguments}): ${print(field.type)}`;
     }),
   ];
 }
 
-function undecorated(node: InputValueDefinitionNode): InputValueDefinitionNode {
+function stripDirectives(node: InputValueDefinitionNode): InputValueDefinitionNode {
   return {
     kind: node.kind,
     name: node.name,
@@ -110,19 +110,19 @@ function undecorated(node: InputValueDefinitionNode): InputValueDefinitionNode {
   };
 }
 
-const statements = published.definitions.flatMap(statementsOf);
+const statements = published.definitions.flatMap(listStatements);
 const definitions = CONTRACT.definitions.map((definition) => {
-  const [first = '', ...others] = statementsOf(definition);
+  const [first = '', ...others] = listStatements(definition);
   return { name: first.split('.')[0], expected: [first, ...others] };
 });
 
 describe('the published schema', () => {
-  test.each(definitions)('has all of $name', ({ expected }) => {
+  test.each(definitions)('states everything that the contract states about $name', ({ expected }) => {
     expect(statements).toEqual(expect.arrayContaining(expected));
   });
 
   test.each(['OrderItemStatus', 'CancellationBlockerCode', 'CancellationChannel'])(
-    'has no additional value of %s',
+    'has no value of %s beyond the contract',
     (name) => {
       const expected = definitions.find((definition) => definition.name === name)?.expected;
       expect(statements.filter((statement) => statement.startsWith(`${name}.`))).toEqual(expected);
@@ -130,7 +130,7 @@ describe('the published schema', () => {
   );
 
   test.each(['CancelOrderItemInput', 'CancelOrderItemsInput', 'OrderItemFilter'])(
-    'has no additional required argument of %s',
+    'has no required field of %s beyond the contract',
     (name) => {
       const required = (statement: string): boolean => statement.startsWith(`${name}.`) && statement.endsWith('!');
       const expected = definitions.find((definition) => definition.name === name)?.expected ?? [];
@@ -156,8 +156,8 @@ describe('the published schema', () => {
     ['Mutation.cancelOrderItems', '@listSize(assumedSize: 100)'],
     ['Query.orderItems', 'requireOneSlicingArgument: false'],
     ['Order.items', 'requireOneSlicingArgument: false'],
-  ])('states on %s what the service enforces or what it costs: %s', (coordinate, directive) => {
-    expect(directivesOf(coordinate)).toContain(directive);
+  ])('carries on %s the directive %s', (coordinate, directive) => {
+    expect(printDirectives(coordinate)).toContain(directive);
   });
 
   test('describes every type, field, argument and enum value', () => {
@@ -167,8 +167,8 @@ describe('the published schema', () => {
       ('description' in node && node.description !== undefined ? described : undescribed).push(name);
     };
     for (const definition of published.definitions) {
-      // Root types are every subgraph's; what has an underscore is the federation's.
-      if (!('name' in definition) || isOfFederation(definition)) continue;
+      // Every subgraph shares the root types. Names with an underscore belong to federation.
+      if (!('name' in definition) || isFromFederation(definition)) continue;
       const type = definition.name.value;
       if (!['Query', 'Mutation'].includes(type)) check(type, definition);
       for (const member of 'fields' in definition ? (definition.fields ?? []) : []) {
@@ -186,12 +186,12 @@ describe('the published schema', () => {
   });
 });
 
-function isOfFederation(definition: DefinitionNode): boolean {
+function isFromFederation(definition: DefinitionNode): boolean {
   if (definition.kind === Kind.DIRECTIVE_DEFINITION) return true;
   return 'name' in definition && /^_|__/.test(definition.name.value);
 }
 
-function directivesOf(coordinate: string): string {
+function printDirectives(coordinate: string): string {
   const [type = '', name = ''] = coordinate.split('.');
   const fields = published.definitions.flatMap((definition) =>
     definition.kind === Kind.OBJECT_TYPE_DEFINITION && definition.name.value === type ? (definition.fields ?? []) : [],

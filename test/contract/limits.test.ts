@@ -35,7 +35,7 @@ function ask(service: TestService, query: string, variables: object = {}): Promi
   return send(service, { body: JSON.stringify({ query, variables }) });
 }
 
-describe('a document', () => {
+describe('limits on a document', () => {
   test.each([
     [
       'MAX_DOCUMENT_TOKENS',
@@ -85,13 +85,16 @@ describe('a document', () => {
       'GRAPHQL_VALIDATION_FAILED',
       /^Cost limit of 100 exceeded, the operation can cost 103\.$/,
     ],
-  ])('%s: at the limit it is served, one above it is refused', async (_, service, within, beyond, code, message) => {
-    const served = await ask(service, within);
-    expect({ status: served.status, errors: served.body.errors }).toEqual({ status: 200, errors: undefined });
-    expectRefused(await ask(service, beyond), 400, code, message);
-  });
+  ])(
+    '%s serves a document at the limit and refuses one above it',
+    async (_, service, within, beyond, code, message) => {
+      const served = await ask(service, within);
+      expect({ status: served.status, errors: served.body.errors }).toEqual({ status: 200, errors: undefined });
+      expectRefused(await ask(service, beyond), 400, code, message);
+    },
+  );
 
-  test('MAX_COST depends on the variables', async () => {
+  test('MAX_COST depends on the variables of the request', async () => {
     const query = 'query($first: Int) { orderItems(first: $first) { edges { node { id } } } }';
     expect((await ask(cheap, query, { first: 30 })).body.errors).toBeUndefined();
     expectRefused(
@@ -103,9 +106,9 @@ describe('a document', () => {
   });
 });
 
-describe('the values of an operation', () => {
-  const ids = (count: number): object => ({ input: { ids: Array(count).fill('x'), reason: 'Late' } });
-  const representations = (count: number): object => ({
+describe('limits on the values of an operation', () => {
+  const buildIds = (count: number): object => ({ input: { ids: Array(count).fill('x'), reason: 'Late' } });
+  const buildRepresentations = (count: number): object => ({
     representations: Array(count).fill({ __typename: 'OrderItem', id: 'x' }),
   });
   const LIST = 'query($first: Int) { orderItems(first: $first) { edges { cursor } } }';
@@ -114,15 +117,15 @@ describe('the values of an operation', () => {
   test.each([
     ['MAX_PAGE_SIZE', LIST, { first: 20 }, { first: 21 }, /^'first' must be from 1 to 20\.$/],
     ['MAX_PAGE_SIZE of a nested list', ITEMS, { first: 20 }, { first: 21 }, /^'first' must be from 1 to 20\.$/],
-    ['MAX_BULK_IDS', CANCEL_ALL, ids(3), ids(4), /^'ids' must hold 1 to 3 ids\.$/],
+    ['MAX_BULK_IDS', CANCEL_ALL, buildIds(3), buildIds(4), /^'ids' must hold 1 to 3 ids\.$/],
     [
       'MAX_REPRESENTATIONS',
       ENTITIES,
-      representations(4),
-      representations(5),
+      buildRepresentations(4),
+      buildRepresentations(5),
       /^'representations' must hold at most 4 representations\.$/,
     ],
-  ])('%s: at the limit they are accepted, one above it is refused', async (_, query, within, beyond, message) => {
+  ])('%s accepts values at the limit and refuses one above it', async (_, query, within, beyond, message) => {
     expect((await ask(small, query, within)).body.errors).toBeUndefined();
     expectRefused(await ask(small, query, beyond), 200, 'BAD_USER_INPUT', message);
   });
@@ -133,19 +136,19 @@ describe('the values of an operation', () => {
   });
 });
 
-describe('a request', () => {
-  test('MAX_BATCHED_OPERATIONS: at the limit it is served, one above it is refused', async () => {
-    const operations = (count: number): string => JSON.stringify(Array(count).fill({ query: '{ __typename }' }));
-    expect((await send(small, { body: operations(2) })).body).toEqual(Array(2).fill({ data: { __typename: 'Query' } }));
+describe('limits on a request', () => {
+  test('MAX_BATCHED_OPERATIONS serves a batch at the limit and refuses one above it', async () => {
+    const buildBatch = (count: number): string => JSON.stringify(Array(count).fill({ query: '{ __typename }' }));
+    expect((await send(small, { body: buildBatch(2) })).body).toEqual(Array(2).fill({ data: { __typename: 'Query' } }));
     expectRefused(
-      await send(small, { body: operations(3) }),
+      await send(small, { body: buildBatch(3) }),
       400,
       'BAD_REQUEST',
       /^A batch must hold at most 2 operations\.$/,
     );
   });
 
-  test('MAX_BODY_BYTES: at the limit it is read, one byte above it is refused, through either door', async () => {
+  test('MAX_BODY_BYTES accepts a body at the limit and refuses one byte more, through GraphQL and REST', async () => {
     const id = await anOrderItem(small.dataSource);
     const body = '{"query":"{ __typename }"}';
     expect((await send(small, { body: body.padEnd(2_048) })).status).toBe(200);
@@ -160,7 +163,7 @@ describe('a request', () => {
   });
 });
 
-/** Cancels of such products take this long, in seconds. */
+/** Slows a cancel of the product `slow N` down by N seconds. */
 await hasty.dataSource.query(`
   CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
   $$ BEGIN PERFORM pg_sleep(substr(NEW.product_id, 6)::float8); RETURN NEW; END $$`);
@@ -168,7 +171,7 @@ await hasty.dataSource.query(`
   CREATE TRIGGER dawdle BEFORE UPDATE ON order_item
   FOR EACH ROW WHEN (NEW.product_id LIKE 'slow %') EXECUTE FUNCTION dawdle()`);
 
-/** Returns once the service has no statement under way. */
+/** Waits until the service runs no statement. @throws after 10 s. */
 async function untilQuiet({ dataSource }: TestService): Promise<void> {
   const deadline = Date.now() + 10_000;
   while (Date.now() < deadline) {
@@ -180,29 +183,29 @@ async function untilQuiet({ dataSource }: TestService): Promise<void> {
     if (row?.busy === false) return;
     await sleep(20);
   }
-  throw new Error('The service still has a statement under way.');
+  throw new Error('The service still runs a statement after 10 s.');
 }
 
 describe('REQUEST_TIMEOUT_MS', () => {
   const MESSAGE = 'The request took too long. Try again.';
 
-  test('cancels a slow statement, through GraphQL', async () => {
+  test('cancels a statement that takes longer and writes nothing, through GraphQL', async () => {
     const id = await anOrderItem(hasty.dataSource, { productId: 'slow 60' });
     const answer = await expectNothingWritten(hasty.dataSource, async () => {
-      const given = await hasty.graphql(CANCEL, { input: { id, reason: 'Late' } });
+      const answer = await hasty.graphql(CANCEL, { input: { id, reason: 'Late' } });
       await untilQuiet(hasty);
-      return given;
+      return answer;
     });
     expectOutOfTime(answer);
     expect(answer.errors.map(({ message }) => message)).toEqual([MESSAGE]);
   });
 
-  test('cancels a slow statement, through REST', async () => {
+  test('cancels a statement that takes longer and writes nothing, through REST', async () => {
     const id = await anOrderItem(hasty.dataSource, { productId: 'slow 60' });
     const answer = await expectNothingWritten(hasty.dataSource, async () => {
-      const given = await hasty.cancelByRest(id);
+      const answer = await hasty.cancelByRest(id);
       await untilQuiet(hasty);
-      return given;
+      return answer;
     });
     expect({ status: answer.status, body: answer.body }).toEqual({
       status: 503,
@@ -211,7 +214,7 @@ describe('REQUEST_TIMEOUT_MS', () => {
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
   });
 
-  test('ends a request of many fast statements at its deadline', async () => {
+  test('limits an operation of many short statements as a whole', async () => {
     const ids = await insertOrderItems(hasty.dataSource, Array<object>(20).fill({ productId: 'slow 0.15' }));
     const fields = ids.map(
       (id, place) => `a${place}: cancelOrderItem(input: { id: "${id}", reason: "Late" }) { __typename }`,
@@ -221,11 +224,11 @@ describe('REQUEST_TIMEOUT_MS', () => {
     const [row] = await hasty.dataSource.query<{ count: number }[]>(
       `SELECT count(*)::int FROM order_item WHERE status = 'cancelled' AND product_id = 'slow 0.15'`,
     );
-    // The fourth is the last to begin in time.
+    // Each takes 150 ms of the 500 ms, so the fourth is the last that can begin.
     expect(row?.count).toBeLessThanOrEqual(4);
   });
 
-  test('recovers from more slow requests than it has connections', async () => {
+  test('times out more slow requests than the pool has connections, then serves the next request', async () => {
     const slow = await insertOrderItems(hasty.dataSource, Array<object>(30).fill({ productId: 'slow 60' }));
     const answers = await Promise.all(slow.map((id) => hasty.graphql(CANCEL, { input: { id, reason: 'Late' } })));
     answers.forEach(expectOutOfTime);
@@ -245,7 +248,7 @@ function expectOutOfTime({ status, headers, errors }: GraphQLAnswer): void {
 }
 
 describe('MAX_CONCURRENT_REQUESTS', () => {
-  test('requests count until their work ends, even when their clients hang up', async () => {
+  test('counts a request until its work ends, even after its client hangs up', async () => {
     const id = await anOrderItem(narrow.dataSource);
     const lock = await lockItem(narrow.databaseUrl, id);
     const head = [
@@ -257,7 +260,7 @@ describe('MAX_CONCURRENT_REQUESTS', () => {
     const first = await openConnection(narrow.url);
     first.write(`${head.join('\r\n')}\r\n\r\n`);
     await lock.untilTried();
-    // At the limit, with the one that waits.
+    // Together with the waiting request, this one is at the limit.
     expect((await narrow.graphql('{ __typename }')).status).toBe(200);
     const second = narrow.graphql(CANCEL, { input: { id, reason: 'Late' } });
     await untilRefused();
@@ -276,13 +279,13 @@ describe('MAX_CONCURRENT_REQUESTS', () => {
     expect([answer.status, other.status]).toEqual([200, 200]);
   });
 
-  /** The second request is on its way to the service: whatever comes behind it is one too many. */
+  /** Waits until the service has received the second request and refuses further ones. @throws after 5 s. */
   async function untilRefused(): Promise<void> {
     const deadline = Date.now() + 5_000;
     while (Date.now() < deadline) {
       if ((await narrow.graphql('{ __typename }')).status === 503) return;
       await sleep(5);
     }
-    throw new Error('Nothing was refused.');
+    throw new Error('The service refused nothing for 5 s.');
   }
 });

@@ -13,8 +13,8 @@ const service = await startTestService();
 
 const REQUEST_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
 
-/** An answer with every header that any answer may need. */
-function answerWith(status: number, body: unknown, without?: string): RestAnswer {
+/** Builds an answer with every header that the document requires anywhere, except one. */
+function buildAnswer(status: number, body: unknown, omittedHeader?: string): RestAnswer {
   const headers = new Headers({
     'content-type': 'application/json; charset=utf-8',
     'x-request-id': REQUEST_ID,
@@ -22,12 +22,12 @@ function answerWith(status: number, body: unknown, without?: string): RestAnswer
     allow: 'POST',
     'retry-after': '1',
   });
-  if (without !== undefined) headers.delete(without);
+  if (omittedHeader !== undefined) headers.delete(omittedHeader);
   return { status, headers, body };
 }
 
-describe('the document', () => {
-  test('is served as published', async () => {
+describe('the OpenAPI document', () => {
+  test('is served as it is published', async () => {
     const answer = await answerOf(fetch(`${service.url}/v0/openapi.json`));
     expectDocumented('GET', '/v0/openapi.json', answer);
     expect(answer.status).toBe(200);
@@ -56,12 +56,12 @@ describe('the document', () => {
   ];
   const answers = documentedAnswers();
 
-  test('documents exactly the answers of a cancel', () => {
+  test('lists exactly these statuses for a cancel', () => {
     const statuses = answers.filter(({ pathTemplate }) => pathTemplate === CANCEL).map(({ status }) => status);
     expect(statuses).toEqual(rows.map(([status]) => status));
   });
 
-  test.each(rows)('%s has the code %s and its headers', (status, errorCode, headers) => {
+  test.each(rows)('gives the answer %s the code %s and its headers', (status, errorCode, headers) => {
     expect(requiredHeaders('POST', CANCEL, status).sort()).toEqual([...headers, 'x-request-id'].sort());
     const examples = Object.values(
       answers.find((answer) => answer.pathTemplate === CANCEL && answer.status === status)?.examples ?? {},
@@ -74,13 +74,13 @@ describe('the document', () => {
 
   const withExamples = answers.filter(({ examples }) => Object.keys(examples).length > 0);
   test.each(withExamples)(
-    '$method $pathTemplate $status has valid examples',
+    'has valid examples of $method $pathTemplate $status',
     ({ method, pathTemplate, status, examples }) => {
       for (const name of Object.keys(examples)) {
         expectDocumented(
           method,
           pathTemplate,
-          answerWith(status, documentedExample(method, pathTemplate, status, name)),
+          buildAnswer(status, documentedExample(method, pathTemplate, status, name)),
         );
       }
     },
@@ -92,26 +92,26 @@ describe('the document', () => {
     [400, 'terminalStatus', 'Order item is no longer cancelable.'],
     [404, 'lineItemNotFound', 'Order item with provided UUID was not found.'],
     [500, 'internalError', "Couldn't process request due to an internal error."],
-  ])('%s %s has the exact message', (status, name, message) => {
+  ])('keeps the message of the %s example %s to the letter', (status, name, message) => {
     expect(documentedExample('POST', CANCEL, status, name)).toMatchObject({ message });
   });
 
   test.each([
     ['a reason', { reason: 'x' }, true],
-    ['500 astral characters', { reason: '\u{1F4E6}'.repeat(500) }, true],
+    ['a reason of 500 astral characters', { reason: '\u{1F4E6}'.repeat(500) }, true],
     ['a note', { reason: 'x', note: '' }, true],
     ['unknown members', { reason: 'x', more: 1 }, true],
     ['no reason', { note: 'x' }, false],
-    ['501 characters', { reason: 'x'.repeat(501) }, false],
+    ['a reason of 501 characters', { reason: 'x'.repeat(501) }, false],
     ['a blank reason', { reason: ' \n' }, false],
     ['a note of 2,001 characters', { reason: 'x', note: 'x'.repeat(2_001) }, false],
     ['an array', [], false],
-  ])('accepts or refuses a body as the service does: %s', (_, body, valid) => {
+  ])('accepts or refuses a body like the service: %s', (_, body, valid) => {
     expect(isDocumentedCancelBody(body)).toBe(valid);
   });
 });
 
-describe('the check of an answer against the document fails for', () => {
+describe('the comparison of an answer with the document', () => {
   const error = { error_code: 'not_found', message: 'x', request_id: REQUEST_ID };
   const success = {
     id: '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f',
@@ -120,29 +120,37 @@ describe('the check of an answer against the document fails for', () => {
     request_id: REQUEST_ID,
   };
 
-  test('no documented answer', () => {
-    expectDocumented('POST', CANCEL, answerWith(404, error));
-    expectDocumented('POST', CANCEL, answerWith(200, success));
+  test('accepts documented answers', () => {
+    expectDocumented('POST', CANCEL, buildAnswer(404, error));
+    expectDocumented('POST', CANCEL, buildAnswer(200, success));
   });
 
   test.each([
-    ['a status that is not documented', answerWith(418, error), /status 418/],
-    ['a fourth member', answerWith(404, { ...error, details: 'x' }), /additional properties/],
-    ['a member too few', answerWith(404, { error_code: 'not_found', message: 'x' }), /required property 'request_id'/],
-    ['the code of another status', answerWith(404, { ...error, error_code: 'bad_request' }), /error_code/],
-    ['a request id that is none', answerWith(404, { ...error, request_id: REQUEST_ID.toUpperCase() }), /request_id/],
-    ['no request id in the header', answerWith(404, error, 'x-request-id'), /lacks the header X-Request-Id/],
-    ['no content type', answerWith(404, error, 'content-type'), /no content type/],
-    ['no challenge', answerWith(401, { ...error, error_code: 'unauthorized' }, 'www-authenticate'), /WWW-Authenticate/],
-    ['no methods', answerWith(405, { ...error, error_code: 'method_not_allowed' }, 'allow'), /Allow/],
-    ['no time to wait', answerWith(503, { ...error, error_code: 'service_unavailable' }, 'retry-after'), /Retry-After/],
+    ['a status that is not documented', buildAnswer(418, error), /status 418/],
+    ['a fourth member', buildAnswer(404, { ...error, details: 'x' }), /additional properties/],
+    ['a missing member', buildAnswer(404, { error_code: 'not_found', message: 'x' }), /required property 'request_id'/],
+    ['the code of another status', buildAnswer(404, { ...error, error_code: 'bad_request' }), /error_code/],
+    ['a malformed request id', buildAnswer(404, { ...error, request_id: REQUEST_ID.toUpperCase() }), /request_id/],
+    ['a missing header X-Request-Id', buildAnswer(404, error, 'x-request-id'), /lacks the header X-Request-Id/],
+    ['a missing content type', buildAnswer(404, error, 'content-type'), /no content type/],
+    [
+      'a missing challenge',
+      buildAnswer(401, { ...error, error_code: 'unauthorized' }, 'www-authenticate'),
+      /WWW-Authenticate/,
+    ],
+    ['a missing header Allow', buildAnswer(405, { ...error, error_code: 'method_not_allowed' }, 'allow'), /Allow/],
+    [
+      'a missing header Retry-After',
+      buildAnswer(503, { ...error, error_code: 'service_unavailable' }, 'retry-after'),
+      /Retry-After/,
+    ],
     [
       'a time with another offset',
-      answerWith(200, { ...success, cancelled_at: '2025-11-23T17:54:07.123+01:00' }),
+      buildAnswer(200, { ...success, cancelled_at: '2025-11-23T17:54:07.123+01:00' }),
       /cancelled_at/,
     ],
-    ['no body', answerWith(200, null), /must be object/],
-  ])('%s', (_, answer, complaint) => {
+    ['a missing body', buildAnswer(200, null), /must be object/],
+  ])('fails for %s', (_, answer, complaint) => {
     expect(() => {
       expectDocumented('POST', CANCEL, answer);
     }).toThrow(complaint);

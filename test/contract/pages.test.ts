@@ -1,11 +1,10 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { startTestService } from '../support/testService.ts';
 
 const AUTH = { AUTH_ISSUER: 'https://issuer.example', AUTH_AUDIENCE: 'order-items', INTROSPECTION: 'true' };
-const [development, without, production, asked, limited] = await Promise.all([
+const [development, withoutPlayground, production, productionPlayground, limited] = await Promise.all([
   startTestService({ PLAYGROUND: '' }),
   startTestService({ PLAYGROUND: 'false' }),
   startTestService({ NODE_ENV: 'production', PLAYGROUND: '', ...AUTH }),
@@ -22,7 +21,7 @@ interface Page {
   readonly html: string;
 }
 
-/** As a browser asks that was sent there. Not by `fetch`, which sets some of these headers itself. */
+/** Opens a page as a browser that navigates there. `fetch` cannot: it sets some of these headers itself. */
 function open(url: string, headers: Record<string, string> = {}): Promise<Page> {
   return new Promise((resolve, reject) => {
     const accept = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
@@ -40,10 +39,10 @@ function open(url: string, headers: Record<string, string> = {}): Promise<Page> 
 
 test.each([
   ['development', development, [200, 200, 200]],
-  ['development without PLAYGROUND', without, [404, 404, 401]],
+  ['development with PLAYGROUND=false', withoutPlayground, [404, 404, 401]],
   ['production', production, [404, 404, 401]],
-  ['production with PLAYGROUND', asked, [404, 200, 200]],
-])('%s: serves these pages', async (_, service, statuses) => {
+  ['production with PLAYGROUND=true', productionPlayground, [404, 200, 200]],
+])('serves its pages in %s', async (_, service, statuses) => {
   const pages = await Promise.all(PAGES.map((path) => open(service.url + path)));
   expect(pages.map(({ status }) => status)).toEqual(statuses);
   const overview = await fetch(`${service.url}/pages/overview`);
@@ -51,7 +50,7 @@ test.each([
   expect((await fetch(`${service.url}/pages/start.ts`)).status).toBe(statuses[0]);
 });
 
-test.each(PAGES)('%s runs no script but those that are served here', async (path) => {
+test.each(PAGES)('%s runs only scripts that this service serves', async (path) => {
   const { headers, html } = await open(development.url + path);
   const policy = String(headers['content-security-policy']);
   expect(policy).toContain("default-src 'none'");
@@ -61,7 +60,7 @@ test.each(PAGES)('%s runs no script but those that are served here', async (path
   expect(html).not.toMatch(/<script(?![^>]* src="\/pages\/)|\son\w+=|(?:src|href)="(?:https?:|\/\/)/);
 });
 
-test('every file of the pages exists, has its media type, and can be cached', async () => {
+test('serves every file that the pages load, with its type and an ETag', async () => {
   const pages = await Promise.all(PAGES.map((path) => open(development.url + path)));
   const files = new Set(
     pages.flatMap(({ html }) => [...html.matchAll(/="(\/pages\/[^"]+)"/g)].map(([, file]) => file)),
@@ -78,8 +77,8 @@ test('every file of the pages exists, has its media type, and can be cached', as
   }
 });
 
-describe('the development token', () => {
-  test.each(PAGES)('%s comes with one', async (path) => {
+describe('the development token in a page', () => {
+  test.each(PAGES)('%s contains a token that works', async (path) => {
     const { html } = await open(development.url + path);
     const answer = await fetch(`${development.url}/pages/overview`, {
       headers: { authorization: `Bearer ${String(TOKEN.exec(html)?.[1])}` },
@@ -88,14 +87,14 @@ describe('the development token', () => {
   });
 
   test.each<[string, Record<string, string>]>([
-    ['by another name, which may be that of another site', { host: 'evil.example:4001' }],
+    ['under another host name (DNS rebinding)', { host: 'evil.example:4001' }],
     ['from a page of another origin', { origin: 'https://evil.example' }],
-    ['with a host that is none', { host: 'localhost:4001@evil.example' }],
-    ['by way of a proxy', { 'x-forwarded-for': '203.0.113.7' }],
-    ['by no browser', { 'sec-fetch-dest': '' }],
+    ['with a malformed host', { host: 'localhost:4001@evil.example' }],
+    ['through a proxy', { 'x-forwarded-for': '203.0.113.7' }],
+    ['by a client that is not a browser', { 'sec-fetch-dest': '' }],
     ['by a script', { 'sec-fetch-dest': 'empty' }],
     ['in a frame', { 'sec-fetch-dest': 'iframe' }],
-  ])('DNS rebinding: a page requested for %s has no token', async (_, headers) => {
+  ])('is missing when the page is requested %s', async (_, headers) => {
     for (const path of PAGES) {
       const { status, html } = await open(development.url + path, headers);
       expect([status, TOKEN.exec(html)?.[1]]).toEqual([200, '']);
@@ -103,11 +102,12 @@ describe('the development token', () => {
   });
 
   test('is missing in production', async () => {
-    for (const path of ['/docs', '/graphql']) expect(TOKEN.exec((await open(asked.url + path)).html)?.[1]).toBe('');
+    for (const path of ['/docs', '/graphql'])
+      expect(TOKEN.exec((await open(productionPlayground.url + path)).html)?.[1]).toBe('');
   });
 });
 
-test('a GET with a query reaches GraphQL, not the page', async () => {
+test('a GET with a query reaches GraphQL instead of the page', async () => {
   const token = await development.token();
   const answer = await open(`${development.url}/graphql?query=%7B__typename%7D`, {
     authorization: `Bearer ${token}`,
@@ -117,28 +117,29 @@ test('a GET with a query reaches GraphQL, not the page', async () => {
   expect(JSON.parse(answer.html)).toEqual({ data: { __typename: 'Query' } });
 });
 
-test('the overview needs the scope to read', async () => {
+test('the overview is refused without the read scope', async () => {
   const token = await development.token({ scope: 'order-items:cancel' });
   const answer = await fetch(`${development.url}/pages/overview`, { headers: { authorization: `Bearer ${token}` } });
   expect(answer.status).toBe(403);
 });
 
-test('the pages count for the rate limit', async () => {
+test('the pages count toward the rate limit', async () => {
   const statuses: number[] = [];
   for (const path of ['/', '/docs', '/graphql', '/pages/page.css'])
     statuses.push((await open(limited.url + path)).status);
   expect(statuses).toEqual([200, 200, 200, 429]);
 });
 
-test('slow clients share the bytes of a file', async () => {
+test('clients that read slowly share one copy of a file in memory', async () => {
   const before = process.memoryUsage().rss;
   const sockets = Array.from({ length: 60 }, () => connect(Number(new URL(development.url).port), '127.0.0.1').pause());
   for (const socket of sockets) {
     await once(socket, 'connect');
     socket.write('GET /pages/graphiql.js HTTP/1.1\r\nHost: localhost\r\n\r\n');
   }
-  await sleep(1_000);
-  // Each with a copy would be 300 MB.
+  // The first bytes of an answer arrive after the service has handed over all of it. The rest stays in the service.
+  await Promise.all(sockets.map((socket) => once(socket, 'readable')));
+  // A copy for each client would take 300 MB.
   expect(process.memoryUsage().rss - before).toBeLessThan(150_000_000);
   for (const socket of sockets) socket.destroy();
 });

@@ -18,44 +18,44 @@ const stranger = await generateKeyPair('ES256');
 const now = Math.floor(Date.now() / 1_000);
 const CHALLENGE = 'Bearer realm="order-items"';
 
-/** Sends a cancel that would succeed but for its `Authorization`. */
+/** Sends a cancel that only its `Authorization` header can make fail. Expects that nothing is written. */
 async function cancelWith(authorization: string): ReturnType<typeof cancel> {
   const id = await anOrderItem(dataSource);
   return expectNothingWritten(dataSource, () => cancel(service, id, { token: null, headers: { authorization } }));
 }
 
-describe('200 the token is valid', () => {
+describe('200: a valid token', () => {
   test.each([
     ['with both scopes', {}, {}],
-    ['with the scope for cancels alone', { scope: 'order-items:cancel' }, {}],
-    ['with the scope among others', { scope: 'openid order-items:cancel profile' }, {}],
-    ['with the scope in scp', { scope: undefined, scp: ['openid', 'order-items:cancel'] }, {}],
+    ['with the cancel scope alone', { scope: 'order-items:cancel' }, {}],
+    ['with the cancel scope among others', { scope: 'openid order-items:cancel profile' }, {}],
+    ['with the scope in the claim scp', { scope: undefined, scp: ['openid', 'order-items:cancel'] }, {}],
     ['for several audiences', { aud: ['elsewhere', issuer.environment.AUTH_AUDIENCE] }, {}],
     ['of type JWT', {}, { typ: 'JWT' }],
-    ['of no type', {}, { typ: undefined }],
+    ['without a type', {}, { typ: undefined }],
     ['without a key id', {}, { kid: undefined }],
-  ])('%s', async (_, claims, header) => {
+  ])('cancels for a token %s', async (_, claims, header) => {
     const id = await anOrderItem(dataSource);
     const answer = await cancel(service, id, { token: await issuer.token(claims, header) });
     expect(answer.status).toBe(200);
     expect(await findCancellations(dataSource, [id])).toMatchObject([{ cancelled_by: 'caller-1' }]);
   });
 
-  test('expired for less than the tolerance of 5 s', async () => {
+  test('accepts a token that expired within the tolerance of 5 s', async () => {
     const id = await anOrderItem(dataSource);
     const token = await issuer.token({ exp: Math.floor(Date.now() / 1_000) - 1 });
     expect((await cancel(service, id, { token })).status).toBe(200);
   });
 
-  test('the scheme is Bearer in any case', async () => {
+  test('accepts the scheme Bearer in any case', async () => {
     const id = await anOrderItem(dataSource);
     const authorization = `bearer ${await issuer.token()}`;
     expect((await cancel(service, id, { token: null, headers: { authorization } })).status).toBe(200);
   });
 });
 
-describe('401 there is no valid token', () => {
-  test('no token: a challenge without an error', async () => {
+describe('401: no valid token', () => {
+  test('answers a request without a token with a challenge that names no error', async () => {
     const id = await anOrderItem(dataSource);
     const answer = await expectNothingWritten(dataSource, () => cancel(service, id, { token: null }));
     expectError(answer, 401, 'unauthorized', 'A bearer token is required.');
@@ -64,52 +64,64 @@ describe('401 there is no valid token', () => {
 
   const invalid: [string, string, () => string | Promise<string>][] = [
     ['another scheme', 'headerMalformed', () => 'Basic ZGV2ZWxvcGVyOnNlY3JldA=='],
-    ['the scheme alone', 'headerMalformed', () => 'Bearer'],
+    ['the scheme without a token', 'headerMalformed', () => 'Bearer'],
     ['two tokens', 'headerMalformed', async () => `Bearer ${await issuer.token()} ${await issuer.token()}`],
-    ['a word for a token', 'tokenInvalid', () => 'Bearer nonsense'],
-    ['three words for a token', 'tokenInvalid', () => 'Bearer no.such.token'],
-    ['a token cut short', 'tokenInvalid', async () => `Bearer ${(await issuer.token()).slice(0, -10)}`],
+    ['a token that is a single word', 'tokenInvalid', () => 'Bearer nonsense'],
+    ['a token of three dotted words', 'tokenInvalid', () => 'Bearer no.such.token'],
+    ['a truncated token', 'tokenInvalid', async () => `Bearer ${(await issuer.token()).slice(0, -10)}`],
     [
-      'a token whose claims were changed',
+      'a token with altered claims',
       'tokenInvalid',
-      async () => `Bearer ${tamper(await issuer.token({ scope: '' }))}`,
+      async () => `Bearer ${addScope(await issuer.token({ scope: '' }))}`,
     ],
-    ['expired', 'tokenExpired', async () => `Bearer ${await issuer.token({ exp: now - 60 })}`],
-    ['not yet valid', 'claimMismatch', async () => `Bearer ${await issuer.token({ nbf: now + 60 })}`],
-    ['without an expiry', 'claimMismatch', async () => `Bearer ${await issuer.token({ exp: undefined })}`],
-    ['of another issuer', 'claimMismatch', async () => `Bearer ${await issuer.token({ iss: 'https://elsewhere' })}`],
-    ['of no issuer', 'claimMismatch', async () => `Bearer ${await issuer.token({ iss: undefined })}`],
-    ['for another audience', 'claimMismatch', async () => `Bearer ${await issuer.token({ aud: 'elsewhere' })}`],
-    ['for no audience', 'claimMismatch', async () => `Bearer ${await issuer.token({ aud: undefined })}`],
-    ['without a subject', 'claimMismatch', async () => `Bearer ${await issuer.token({ sub: undefined })}`],
-    ['with an empty subject', 'subjectMissing', async () => `Bearer ${await issuer.token({ sub: '' })}`],
+    ['an expired token', 'tokenExpired', async () => `Bearer ${await issuer.token({ exp: now - 60 })}`],
+    [
+      'a token that is not yet valid',
+      'claimMismatch',
+      async () => `Bearer ${await issuer.token({ nbf: now + 3_600 })}`,
+    ],
+    ['a token without an expiry', 'claimMismatch', async () => `Bearer ${await issuer.token({ exp: undefined })}`],
+    [
+      'a token of another issuer',
+      'claimMismatch',
+      async () => `Bearer ${await issuer.token({ iss: 'https://elsewhere' })}`,
+    ],
+    ['a token without an issuer', 'claimMismatch', async () => `Bearer ${await issuer.token({ iss: undefined })}`],
+    ['a token for another audience', 'claimMismatch', async () => `Bearer ${await issuer.token({ aud: 'elsewhere' })}`],
+    ['a token without an audience', 'claimMismatch', async () => `Bearer ${await issuer.token({ aud: undefined })}`],
+    ['a token without a subject', 'claimMismatch', async () => `Bearer ${await issuer.token({ sub: undefined })}`],
+    ['a token with an empty subject', 'subjectMissing', async () => `Bearer ${await issuer.token({ sub: '' })}`],
     ['an ID token', 'notAccessToken', async () => `Bearer ${await issuer.token({}, { typ: 'id_token+jwt' })}`],
     [
-      'signed by a stranger with our key id',
+      'a token signed by a stranger under the key id of the issuer',
       'tokenInvalid',
       async () => `Bearer ${await issuer.token({}, {}, stranger.privateKey)}`,
     ],
     [
-      'signed by a stranger',
+      'a token signed by a stranger under an unknown key id',
       'keyUnknown',
       async () => `Bearer ${await issuer.token({}, { kid: 'other' }, stranger.privateKey)}`,
     ],
-    ['signed symmetrically with the public key', 'tokenInvalid', async () => `Bearer ${await symmetric()}`],
-    ['not signed', 'tokenInvalid', () => `Bearer ${unsigned()}`],
+    [
+      'a token signed with the public key as a shared secret',
+      'tokenInvalid',
+      async () => `Bearer ${await signWithPublicKey()}`,
+    ],
+    ['an unsigned token', 'tokenInvalid', () => `Bearer ${buildUnsignedToken()}`],
   ];
-  test.each(invalid)('%s: a challenge that says what is wrong', async (_, example, authorization) => {
+  test.each(invalid)('refuses %s and names the defect in the challenge', async (_, example, authorization) => {
     const answer = await cancelWith(await authorization());
     expectError(answer, 401, 'unauthorized');
     const { message } = answer.body as { message: string };
     expect(answer.headers.get('www-authenticate')).toBe(
       `${CHALLENGE}, error="invalid_token", error_description="${message}"`,
     );
-    // The last word may name a claim; what the token says of it is never repeated.
+    // The message may name a claim at its end. It never repeats the claim's value.
     const documented = documentedExample('POST', CANCEL, 401, example) as { message: string };
     expect(message.replace(/: (iss|aud|exp|nbf|sub)$/, '')).toBe(documented.message.replace(/: aud$/, ''));
   });
 
-  test('ignores a token in the query or the body', async () => {
+  test('ignores a token in the query or in the body', async () => {
     const id = await anOrderItem(dataSource);
     const token = await issuer.token();
     const answer = await expectNothingWritten(dataSource, () =>
@@ -126,16 +138,16 @@ describe('401 there is no valid token', () => {
   });
 });
 
-describe('403 the token lacks the scope', () => {
+describe('403: a token without the cancel scope', () => {
   test.each([
-    ['reads only', { scope: 'order-items:read' }],
-    ['no scope', { scope: undefined }],
+    ['the read scope only', { scope: 'order-items:read' }],
+    ['no scope claim', { scope: undefined }],
     ['an empty scope', { scope: '' }],
     ['a longer scope', { scope: 'order-items:cancel-all' }],
     ['the scope in another case', { scope: 'Order-Items:Cancel' }],
     ['scopes separated by commas', { scope: 'order-items:read,order-items:cancel' }],
-    ['another scope in scp', { scope: undefined, scp: ['order-items:read'] }],
-  ])('%s', async (_, claims) => {
+    ['another scope in the claim scp', { scope: undefined, scp: ['order-items:read'] }],
+  ])('refuses a token with %s', async (_, claims) => {
     const answer = await cancelWith(`Bearer ${await issuer.token(claims)}`);
     expectError(answer, 403, 'forbidden', 'The token lacks the scope order-items:cancel.');
     expect(answer.headers.get('www-authenticate')).toBe(
@@ -144,10 +156,10 @@ describe('403 the token lacks the scope', () => {
   });
 });
 
-describe('503 the issuer does not answer and the token’s key is unknown', () => {
+describe('503: the issuer is unreachable and the key of the token is unknown', () => {
   const message = 'The token cannot be checked, because its issuer does not answer.';
 
-  test('a cancel', async () => {
+  test('refuses a cancel, writes nothing and sends Retry-After', async () => {
     const id = await anOrderItem(orphaned.dataSource);
     const token = await issuer.token();
     const answer = await expectNothingWritten(orphaned.dataSource, () => cancel(orphaned, id, { token }));
@@ -156,7 +168,7 @@ describe('503 the issuer does not answer and the token’s key is unknown', () =
     expect(documentedExample('POST', CANCEL, 503, 'issuerUnreachable')).toMatchObject({ message });
   });
 
-  test('a GraphQL query', async () => {
+  test('refuses a GraphQL query and sends Retry-After', async () => {
     const { status, headers, errors } = await orphaned.graphql('{ __typename }', {}, await issuer.token());
     expect(status).toBe(503);
     expect(Number(headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
@@ -164,12 +176,12 @@ describe('503 the issuer does not answer and the token’s key is unknown', () =
     expect(errors).toEqual([{ message, extensions: { code: 'SERVICE_UNAVAILABLE', requestId } }]);
   });
 
-  test('refuses a request without a token, without the issuer', async () => {
+  test('refuses a request without a token with 401, for which it needs no issuer', async () => {
     expectError(await cancel(orphaned, 'nonsense', { token: null }), 401, 'unauthorized');
   });
 });
 
-describe('the order of the checks', () => {
+describe('the order of checks', () => {
   const TOO_LARGE = 'x'.repeat(1_048_577);
   const readOnly = (): Promise<string> => issuer.token({ scope: 'order-items:read' });
   const notCancelable = (): Promise<string> => anOrderItem(dataSource, { isPreOrder: false, status: 'complete' });
@@ -181,28 +193,35 @@ describe('the order of the checks', () => {
   type Case = [string, () => Promise<string>, () => Promise<string | null>, RestRequest, number, string | null];
   const none = (): Promise<null> => Promise.resolve(null);
   const cases: Case[] = [
-    ['token before path, body and key', malformed, none, { body: '{', headers: badKey }, 401, null],
-    ['token before the type of the body', malformed, none, { body: 'x', headers: text }, 401, null],
-    ['token before the size of the body', malformed, none, { body: TOO_LARGE }, 401, null],
-    ['token before existence', unknown, none, {}, 401, null],
-    ['token before blockers', notCancelable, none, {}, 401, null],
-    ['scope before path, body and key', malformed, readOnly, { body: '{', headers: badKey }, 403, null],
-    ['scope before the type of the body', malformed, readOnly, { body: 'x', headers: text }, 403, null],
-    ['scope before the size of the body', malformed, readOnly, { body: TOO_LARGE }, 403, null],
-    ['scope before existence', unknown, readOnly, {}, 403, null],
-    ['scope before blockers', notCancelable, readOnly, {}, 403, null],
+    ['the token before the path, the body and the key', malformed, none, { body: '{', headers: badKey }, 401, null],
+    ['the token before the content type', malformed, none, { body: 'x', headers: text }, 401, null],
+    ['the token before the size of the body', malformed, none, { body: TOO_LARGE }, 401, null],
+    ['the token before the existence of the item', unknown, none, {}, 401, null],
+    ['the token before the blockers', notCancelable, none, {}, 401, null],
+    ['the scope before the path, the body and the key', malformed, readOnly, { body: '{', headers: badKey }, 403, null],
+    ['the scope before the content type', malformed, readOnly, { body: 'x', headers: text }, 403, null],
+    ['the scope before the size of the body', malformed, readOnly, { body: TOO_LARGE }, 403, null],
+    ['the scope before the existence of the item', unknown, readOnly, {}, 403, null],
+    ['the scope before the blockers', notCancelable, readOnly, {}, 403, null],
     [
-      'body before existence',
+      'the body before the existence of the item',
       unknown,
       issuer.token,
       { body: {} },
       400,
       `${VALIDATION_FAILED}'reason' is a required property.`,
     ],
-    ['type of the body before existence', unknown, issuer.token, { body: 'x', headers: text }, 415, null],
-    ['size of the body before existence', unknown, issuer.token, { body: TOO_LARGE }, 413, null],
     [
-      'key before existence',
+      'the content type before the existence of the item',
+      unknown,
+      issuer.token,
+      { body: 'x', headers: text },
+      415,
+      null,
+    ],
+    ['the size of the body before the existence of the item', unknown, issuer.token, { body: TOO_LARGE }, 413, null],
+    [
+      'the key before the existence of the item',
       unknown,
       issuer.token,
       { headers: badKey },
@@ -210,17 +229,31 @@ describe('the order of the checks', () => {
       `${VALIDATION_FAILED}the idempotency key does not have 1 to 255 printable characters.`,
     ],
     [
-      'body before blockers',
+      'the body before the blockers',
       notCancelable,
       issuer.token,
       { body: { reason: ' ' } },
       400,
       `${VALIDATION_FAILED}'reason' is empty.`,
     ],
-    ['existence before blockers', unknown, issuer.token, {}, 404, 'Order item with provided UUID was not found.'],
-    ['not pre-ordered before terminal', notCancelable, issuer.token, {}, 400, "The Order item can't be canceled."],
+    [
+      'the existence of the item before the blockers',
+      unknown,
+      issuer.token,
+      {},
+      404,
+      'Order item with provided UUID was not found.',
+    ],
+    [
+      'the blocker "not pre-ordered" before the terminal status',
+      notCancelable,
+      issuer.token,
+      {},
+      400,
+      "The Order item can't be canceled.",
+    ],
   ];
-  test.each(cases)('%s', async (_, id, token, request, status, message) => {
+  test.each(cases)('checks %s', async (_, id, token, request, status, message) => {
     const given = { ...request, token: await token() };
     const uuid = await id();
     const answer = await expectNothingWritten(dataSource, () => cancel(service, uuid, given));
@@ -229,8 +262,8 @@ describe('the order of the checks', () => {
   });
 });
 
-/** The claims say more than what was signed. */
-function tamper(token: string): string {
+/** Adds a scope to the claims of a signed token and keeps its signature. */
+function addScope(token: string): string {
   const [header = '', payload = '', signature = ''] = token.split('.');
   const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as object;
   const changed = Buffer.from(JSON.stringify({ ...claims, scope: 'order-items:cancel' })).toString('base64url');
@@ -239,15 +272,15 @@ function tamper(token: string): string {
 
 function validClaims(): Record<string, unknown> {
   const { AUTH_ISSUER: iss, AUTH_AUDIENCE: aud } = issuer.environment;
-  return { iss, aud, sub: 'caller-1', exp: now + 60, scope: 'order-items:cancel' };
+  return { iss, aud, sub: 'caller-1', exp: now + 3_600, scope: 'order-items:cancel' };
 }
 
-/** The classic confusion: the public key, known to all, taken for a shared secret. */
-function symmetric(): Promise<string> {
+/** Signs a token for an algorithm confusion attack: HS256 with the public key as the shared secret. */
+function signWithPublicKey(): Promise<string> {
   const secret = new TextEncoder().encode(JSON.stringify(issuer.publicKey));
   return new SignJWT(validClaims()).setProtectedHeader({ alg: 'HS256', kid: 'key-1', typ: 'at+jwt' }).sign(secret);
 }
 
-function unsigned(): string {
+function buildUnsignedToken(): string {
   return new UnsecuredJWT(validClaims()).encode();
 }

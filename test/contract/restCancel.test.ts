@@ -13,12 +13,12 @@ const NOT_ALLOWED = 'has a character that is not allowed (NUL or half of a surro
 
 const json = { 'content-type': 'application/json' };
 
-describe('200 cancelled', () => {
+describe('200: a cancel that succeeds', () => {
   const accepted: [string, RestRequest, { reason: string | null; note: string | null }][] = [
     ['without a body', {}, { reason: null, note: null }],
-    ['with an empty body said to be JSON', { headers: json, body: '' }, { reason: null, note: null }],
+    ['with an empty body of type JSON', { headers: json, body: '' }, { reason: null, note: null }],
     [
-      'with an empty body said to be text',
+      'with an empty body of type text',
       { headers: { 'content-type': 'text/plain' }, body: '' },
       { reason: null, note: null },
     ],
@@ -30,35 +30,35 @@ describe('200 cancelled', () => {
       { reason: 'Late', note: null },
     ],
     [
-      'with white space around',
+      'with white space around the reason and the note',
       { body: { reason: ' \n Late\t', note: ' By phone ' } },
       { reason: 'Late', note: 'By phone' },
     ],
-    ['with a note of white space', { body: { reason: 'Late', note: ' \n' } }, { reason: 'Late', note: null }],
+    ['with a blank note', { body: { reason: 'Late', note: ' \n' } }, { reason: 'Late', note: null }],
     ['with a reason of 1 character', { body: { reason: 'x' } }, { reason: 'x', note: null }],
-    ['with 500 characters of a reason', { body: { reason: 'x'.repeat(500) } }, { reason: 'x'.repeat(500), note: null }],
+    ['with a reason of 500 characters', { body: { reason: 'x'.repeat(500) } }, { reason: 'x'.repeat(500), note: null }],
     [
-      'with 500 astral characters of a reason',
+      'with a reason of 500 astral characters',
       { body: { reason: ASTRAL.repeat(500) } },
       { reason: ASTRAL.repeat(500), note: null },
     ],
     [
-      'with 500 characters of a reason between white space',
+      'with a reason of 500 characters between white space',
       { body: { reason: `  ${'x'.repeat(500)}  ` } },
       { reason: 'x'.repeat(500), note: null },
     ],
     [
-      'with 2,000 astral characters of a note',
+      'with a note of 2,000 astral characters',
       { body: { reason: 'x', note: ASTRAL.repeat(2_000) } },
       { reason: 'x', note: ASTRAL.repeat(2_000) },
     ],
     [
-      'with JSON in another spelling of its type',
+      'with the JSON content type in another case and with a charset',
       { headers: { 'content-type': 'Application/JSON; charset=UTF-8' }, body: '{"reason":"Späť"}' },
       { reason: 'Späť', note: null },
     ],
   ];
-  test.each(accepted)('%s', async (_, request, stated) => {
+  test.each(accepted)('cancels %s and records who, why and when', async (_, request, stated) => {
     const id = await anOrderItem(dataSource, { status: 'on_hold' });
     const answer = await cancel(service, id, request);
     const [row, ...others] = await findCancellations(dataSource, [id]);
@@ -85,23 +85,26 @@ describe('200 cancelled', () => {
     });
   });
 
-  test.each(['pending', 'on_hold', 'in_fulfillment'] as const)('a pre-ordered item that is %s', async (status) => {
-    const id = await anOrderItem(dataSource, { status });
-    expect((await cancel(service, id)).status).toBe(200);
-    expect((await findOrderItem(dataSource, id))?.status).toBe('cancelled');
-  });
+  test.each(['pending', 'on_hold', 'in_fulfillment'] as const)(
+    'cancels a pre-ordered item that is %s',
+    async (status) => {
+      const id = await anOrderItem(dataSource, { status });
+      expect((await cancel(service, id)).status).toBe(200);
+      expect((await findOrderItem(dataSource, id))?.status).toBe('cancelled');
+    },
+  );
 
-  test('an id in upper case, answered in lower case', async () => {
+  test('accepts an id in upper case and answers in lower case', async () => {
     const id = await anOrderItem(dataSource, { id: 'abcdef00-0000-4000-8000-00000000000a' });
     expect((await cancel(service, id.toUpperCase())).body).toMatchObject({ id, status: 'cancelled' });
   });
 });
 
-describe('400 the body breaks a rule', () => {
+describe('400: a body that breaks a rule', () => {
   const rejected: [string, NonNullable<RestRequest['body']>, string, string][] = [
-    ['bad JSON', '{"reason":', 'the body is not valid JSON.', 'invalidJson'],
-    ['white space alone', ' ', 'the body is not valid JSON.', 'invalidJson'],
-    ['two values', '{"reason":"x"}{"reason":"x"}', 'the body is not valid JSON.', 'invalidJson'],
+    ['incomplete JSON', '{"reason":', 'the body is not valid JSON.', 'invalidJson'],
+    ['a body of white space', ' ', 'the body is not valid JSON.', 'invalidJson'],
+    ['two JSON values', '{"reason":"x"}{"reason":"x"}', 'the body is not valid JSON.', 'invalidJson'],
     [
       'invalid UTF-8',
       new Uint8Array([...Buffer.from('{"reason":"'), 0xc3, 0x28, ...Buffer.from('"}')]),
@@ -109,77 +112,72 @@ describe('400 the body breaks a rule', () => {
       'invalidJson',
     ],
     ['UTF-16', Buffer.from('{"reason":"x"}', 'utf16le'), 'the body is not valid JSON.', 'invalidJson'],
-    ['NUL, raw', '{"reason":"a\0b"}', 'the body is not valid JSON.', 'invalidJson'],
-    ['array', '[{"reason":"x"}]', 'the body is not a JSON object.', 'notAnObject'],
+    ['a raw NUL in a string', '{"reason":"a\0b"}', 'the body is not valid JSON.', 'invalidJson'],
+    ['an array', '[{"reason":"x"}]', 'the body is not a JSON object.', 'notAnObject'],
     ['null', 'null', 'the body is not a JSON object.', 'notAnObject'],
-    ['string', '"reason"', 'the body is not a JSON object.', 'notAnObject'],
-    ['number', '1', 'the body is not a JSON object.', 'notAnObject'],
-    ['reason missing', {}, "'reason' is a required property.", 'reasonMissing'],
-    ['reason missing, note there', { note: 'x' }, "'reason' is a required property.", 'reasonMissing'],
+    ['a string', '"reason"', 'the body is not a JSON object.', 'notAnObject'],
+    ['a number', '1', 'the body is not a JSON object.', 'notAnObject'],
+    ['a body without a reason', {}, "'reason' is a required property.", 'reasonMissing'],
+    ['a body with a note and no reason', { note: 'x' }, "'reason' is a required property.", 'reasonMissing'],
+    ['a reason in __proto__ only', '{"__proto__":{"reason":"x"}}', "'reason' is a required property.", 'reasonMissing'],
+    ['a reason that is null', { reason: null }, "'reason' is not a string.", 'reasonNotString'],
+    ['a reason that is a number', { reason: 1 }, "'reason' is not a string.", 'reasonNotString'],
+    ['a reason that is an array', { reason: ['x'] }, "'reason' is not a string.", 'reasonNotString'],
+    ['an empty reason', { reason: '' }, "'reason' is empty.", 'reasonEmpty'],
+    ['a blank reason', { reason: ' \t\n\u00a0\u2003' }, "'reason' is empty.", 'reasonEmpty'],
     [
-      'reason missing, inherited members aside',
-      '{"__proto__":{"reason":"x"}}',
-      "'reason' is a required property.",
-      'reasonMissing',
-    ],
-    ['reason null', { reason: null }, "'reason' is not a string.", 'reasonNotString'],
-    ['reason a number', { reason: 1 }, "'reason' is not a string.", 'reasonNotString'],
-    ['reason an array', { reason: ['x'] }, "'reason' is not a string.", 'reasonNotString'],
-    ['reason empty', { reason: '' }, "'reason' is empty.", 'reasonEmpty'],
-    ['reason blank', { reason: ' \t\n\u00a0\u2003' }, "'reason' is empty.", 'reasonEmpty'],
-    [
-      'reason of 501 characters',
+      'a reason of 501 characters',
       { reason: 'x'.repeat(501) },
       "'reason' is longer than 500 characters.",
       'reasonTooLong',
     ],
     [
-      'reason of 501 astral characters',
+      'a reason of 501 astral characters',
       { reason: ASTRAL.repeat(501) },
       "'reason' is longer than 500 characters.",
       'reasonTooLong',
     ],
     [
-      'reason of 100,000 characters',
+      'a reason of 100,000 characters',
       { reason: 'x'.repeat(100_000) },
       "'reason' is longer than 500 characters.",
       'reasonTooLong',
     ],
-    ['reason with NUL', { reason: 'a\0b' }, `'reason' ${NOT_ALLOWED}`, 'reasonNotStorable'],
-    ['reason with a lone high surrogate', '{"reason":"a\\ud800b"}', `'reason' ${NOT_ALLOWED}`, 'reasonNotStorable'],
-    ['reason with a lone low surrogate', '{"reason":"a\\udc00b"}', `'reason' ${NOT_ALLOWED}`, 'reasonNotStorable'],
-    ['note null', { reason: 'x', note: null }, "'note' is not a string.", 'noteNotString'],
-    ['note an object', { reason: 'x', note: {} }, "'note' is not a string.", 'noteNotString'],
+    ['a reason with NUL', { reason: 'a\0b' }, `'reason' ${NOT_ALLOWED}`, 'reasonNotStorable'],
+    ['a reason with a lone high surrogate', '{"reason":"a\\ud800b"}', `'reason' ${NOT_ALLOWED}`, 'reasonNotStorable'],
+    ['a reason with a lone low surrogate', '{"reason":"a\\udc00b"}', `'reason' ${NOT_ALLOWED}`, 'reasonNotStorable'],
+    ['a note that is null', { reason: 'x', note: null }, "'note' is not a string.", 'noteNotString'],
+    ['a note that is an object', { reason: 'x', note: {} }, "'note' is not a string.", 'noteNotString'],
     [
-      'note of 2,001 characters',
+      'a note of 2,001 characters',
       { reason: 'x', note: 'x'.repeat(2_001) },
       "'note' is longer than 2000 characters.",
       'noteTooLong',
     ],
     [
-      'note of 2,001 astral characters',
+      'a note of 2,001 astral characters',
       { reason: 'x', note: ASTRAL.repeat(2_001) },
       "'note' is longer than 2000 characters.",
       'noteTooLong',
     ],
-    ['note with NUL', { reason: 'x', note: '\0' }, `'note' ${NOT_ALLOWED}`, 'noteNotStorable'],
-    ['note with a lone surrogate', '{"reason":"x","note":"\\udfff"}', `'note' ${NOT_ALLOWED}`, 'noteNotStorable'],
+    ['a note with NUL', { reason: 'x', note: '\0' }, `'note' ${NOT_ALLOWED}`, 'noteNotStorable'],
+    ['a note with a lone surrogate', '{"reason":"x","note":"\\udfff"}', `'note' ${NOT_ALLOWED}`, 'noteNotStorable'],
   ];
-  test.each(rejected)('%s', async (_, body, defect, example) => {
+  test.each(rejected)('refuses %s and writes nothing', async (_, body, defect, example) => {
     const id = await anOrderItem(dataSource);
     const answer = await expectNothingWritten(dataSource, () => cancel(service, id, { body, headers: json }));
     expectError(answer, 400, 'bad_request', VALIDATION_FAILED + defect);
     expect(documentedExample('POST', CANCEL, 400, example)).toMatchObject({ message: VALIDATION_FAILED + defect });
   });
 
-  test('a missing reason has the exact documented message', async () => {
+  test('answers a missing reason with the documented message, to the letter', async () => {
     const id = await anOrderItem(dataSource);
     expect((await cancel(service, id, { body: {} })).body.message).toBe(
       "Validation of cancel order request failed with error: 'reason' is a required property.",
     );
   });
 
-  test('the OpenAPI schema forbids each of these bodies', () => {
+  test('is forbidden by the OpenAPI schema, too, where a schema can express the rule', () => {
     const parsed = rejected.flatMap(([name, body]) =>
       typeof body === 'object' && !(body instanceof Uint8Array) && !name.endsWith('NUL') ? [body] : [],
     );
@@ -188,23 +186,23 @@ describe('400 the body breaks a rule', () => {
   });
 });
 
-describe('400 the path does not hold a UUID', () => {
+describe('400: a path without a UUID', () => {
   test.each([
-    ['a word', 'nonsense'],
-    ['no hyphens', '0198c0de7a1b7c3d9e4f5a6b7c8d9e0f'],
-    ['a digit too few', '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0'],
-    ['a digit too many', '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f0'],
-    ['a letter that is no digit', '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0g'],
-    ['braces', '%7B0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f%7D'],
-    ['a URN', 'urn:uuid:0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f'],
-    ['a space after it', '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f%20'],
-    ['a line feed after it', '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f%0A'],
+    ['a single word', 'nonsense'],
+    ['a UUID without hyphens', '0198c0de7a1b7c3d9e4f5a6b7c8d9e0f'],
+    ['a UUID with a digit too few', '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0'],
+    ['a UUID with a digit too many', '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f0'],
+    ['a UUID with a letter that is not hexadecimal', '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0g'],
+    ['a UUID in braces', '%7B0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f%7D'],
+    ['a UUID as a URN', 'urn:uuid:0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f'],
+    ['a UUID with a space after it', '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f%20'],
+    ['a UUID with a line feed after it', '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f%0A'],
     ['NUL', '%00'],
     ['SQL', "'%20OR%20true--"],
-    ['a slash', '0198c0de-7a1b-7c3d-9e4f%2F5a6b7c8d9e0f'],
-    ['digits that are not ASCII', '%D9%A0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f'],
-    ['10,000 characters', 'a'.repeat(10_000)],
-  ])('%s', async (_, id) => {
+    ['a UUID with an encoded slash', '0198c0de-7a1b-7c3d-9e4f%2F5a6b7c8d9e0f'],
+    ['a UUID with a digit that is not ASCII', '%D9%A0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f'],
+    ['an id of 10,000 characters', 'a'.repeat(10_000)],
+  ])('refuses %s and writes nothing', async (_, id) => {
     const answer = await expectNothingWritten(dataSource, () => cancel(service, id));
     expectError(answer, 400, 'bad_request', `${VALIDATION_FAILED}the order item id is not a valid UUID.`);
     expect(documentedExample('POST', CANCEL, 400, 'invalidUuid')).toMatchObject({ message: answer.body.message });
@@ -212,27 +210,27 @@ describe('400 the path does not hold a UUID', () => {
 
   test.each([
     ['not hexadecimal', '%zz'],
-    ['cut short', '%4'],
+    ['truncated', '%4'],
     ['not UTF-8', '%ED%A0%80'],
-  ])('percent-encoding that is %s', async (_, id) => {
+  ])('refuses percent-encoding that is %s', async (_, id) => {
     const answer = await expectNothingWritten(dataSource, () => cancel(service, id));
     expectError(answer, 400, 'bad_request', 'The request is malformed.');
     expect(documentedExample('POST', CANCEL, 400, 'malformedPath')).toMatchObject({ message: answer.body.message });
   });
 });
 
-describe('400 the item is not cancelable', () => {
+describe('400: an item that is not cancelable', () => {
   const notPreOrdered = { message: "The Order item can't be canceled.", example: 'notPreOrdered' };
   const terminal = { message: 'Order item is no longer cancelable.', example: 'terminalStatus' };
   const blocked: [string, GivenItem, typeof terminal][] = [
     ['not pre-ordered', { isPreOrder: false }, notPreOrdered],
-    ['not pre-ordered, in fulfillment', { isPreOrder: false, status: 'in_fulfillment' }, notPreOrdered],
+    ['not pre-ordered and in fulfillment', { isPreOrder: false, status: 'in_fulfillment' }, notPreOrdered],
     ['complete', { status: 'complete' }, terminal],
     ['cancelled', { status: 'cancelled' }, terminal],
     ['returned', { status: 'returned' }, terminal],
     ['not pre-ordered and complete', { isPreOrder: false, status: 'complete' }, notPreOrdered],
   ];
-  test.each(blocked)('%s', async (_, given, { message, example }) => {
+  test.each(blocked)('refuses an item that is %s and writes nothing', async (_, given, { message, example }) => {
     const id = await anOrderItem(dataSource, given);
     for (const request of [{}, { body: { reason: 'Changed my mind' } }]) {
       const answer = await expectNothingWritten(dataSource, () => cancel(service, id, request));
@@ -241,7 +239,7 @@ describe('400 the item is not cancelable', () => {
     expect(documentedExample('POST', CANCEL, 400, example)).toMatchObject({ error_code: 'bad_request', message });
   });
 
-  test('cancelled a moment ago', async () => {
+  test('refuses an item that the same caller has just cancelled', async () => {
     const id = await anOrderItem(dataSource);
     await cancel(service, id);
     const answer = await expectNothingWritten(dataSource, () => cancel(service, id));
@@ -249,12 +247,12 @@ describe('400 the item is not cancelable', () => {
   });
 });
 
-describe('404 the item does not exist', () => {
+describe('404: an item that does not exist', () => {
   test.each([
-    ['unknown', randomUUID()],
+    ['an unknown UUID', randomUUID()],
     ['the nil UUID', '00000000-0000-0000-0000-000000000000'],
-    ['of no version', 'ffffffff-ffff-ffff-ffff-ffffffffffff'],
-  ])('%s', async (_, id) => {
+    ['a UUID without a version', 'ffffffff-ffff-ffff-ffff-ffffffffffff'],
+  ])('refuses %s', async (_, id) => {
     const answer = await expectNothingWritten(dataSource, () => cancel(service, id, { body: { reason: 'Late' } }));
     expectError(answer, 404, 'not_found', 'Order item with provided UUID was not found.');
     expect(documentedExample('POST', CANCEL, 404, 'lineItemNotFound')).toMatchObject({ message: answer.body.message });

@@ -31,33 +31,33 @@ function expectUnavailable(answer: RestAnswer, example: string): void {
   expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
 }
 
-describe('500 a fault', () => {
+describe('500: an unexpected fault', () => {
   const INTERNAL = "Couldn't process request due to an internal error.";
 
-  // In a database of its own, so that nobody meets what is broken here.
+  // This service has a database to itself, so the damage reaches no other test.
   test.each([
     [
-      'a trigger that fails',
+      'a failing trigger',
       `CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'secret-1'; END $$;
        CREATE TRIGGER fail BEFORE INSERT ON order_item_cancellation FOR EACH ROW EXECUTE FUNCTION fail()`,
       'DROP FUNCTION fail() CASCADE',
     ],
     [
-      'a check that somebody added',
+      'a violated constraint that the service does not know',
       'ALTER TABLE order_item_cancellation ADD CONSTRAINT secret CHECK (false) NOT VALID',
       'ALTER TABLE order_item_cancellation DROP CONSTRAINT secret',
     ],
     [
-      'a column that is gone',
+      'a missing column',
       'ALTER TABLE order_item_event RENAME COLUMN payload TO secret',
       'ALTER TABLE order_item_event RENAME COLUMN secret TO payload',
     ],
     [
-      'a table that is gone',
+      'a missing table',
       'ALTER TABLE order_item_event RENAME TO secret',
       'ALTER TABLE secret RENAME TO order_item_event',
     ],
-  ])('%s: masked, and nothing is written', async (_, damage, repair) => {
+  ])('masks %s and writes nothing', async (_, damage, repair) => {
     const id = await anOrderItem(sound.dataSource);
     await sound.dataSource.query(damage);
     const answer = await cancel(sound, id, { body: { reason: 'Late' } });
@@ -72,8 +72,8 @@ describe('500 a fault', () => {
   });
 });
 
-describe('503 the item is locked too long', () => {
-  test('writes nothing, serves others meanwhile, and a later attempt succeeds', async () => {
+describe('503: another transaction locks the item', () => {
+  test('refuses the cancel after the lock timeout, serves other items meanwhile, and succeeds later', async () => {
     const { dataSource, databaseUrl } = impatient;
     const [id, otherId] = [await anOrderItem(dataSource), await anOrderItem(dataSource)];
     const lock = await lockItem(databaseUrl, id);
@@ -95,8 +95,8 @@ describe('503 the item is locked too long', () => {
   });
 });
 
-describe('503 overloaded', () => {
-  test('sheds requests above the limit; probes pass', async () => {
+describe('503: overload', () => {
+  test('refuses requests above MAX_CONCURRENT_REQUESTS and still answers probes', async () => {
     const { dataSource, databaseUrl, url } = narrow;
     const [id, otherId] = [await anOrderItem(dataSource), await anOrderItem(dataSource)];
     const lock = await lockItem(databaseUrl, id);
@@ -123,8 +123,8 @@ describe('503 overloaded', () => {
   });
 });
 
-describe('503 draining', () => {
-  test('finishes requests in flight and refuses a new request on a kept connection', async () => {
+describe('503: draining', () => {
+  test('finishes requests in flight and refuses new ones on kept-alive connections', async () => {
     const database = await createTestDatabase();
     const dataDir = await mkdtemp(path.join(tmpdir(), 'order-items-draining-'));
     const config = readConfig({
@@ -137,15 +137,15 @@ describe('503 draining', () => {
     const { url, dataSource, developmentIssuer, stop } = await startService(config, { logger: createLogger('silent') });
     const token = (await developmentIssuer?.issueToken()) ?? '';
     const [id, otherId] = [await anOrderItem(dataSource), await anOrderItem(dataSource)];
-    const requestFor = (item: string): string =>
+    const buildCancelRequest = (item: string): string =>
       `POST /v0/line_item/${item}/cancel HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`;
 
     const lock = await lockItem(database.url, id);
     const busy = await openConnection(url);
-    busy.write(requestFor(id));
+    busy.write(buildCancelRequest(id));
     await lock.untilTried();
     const [cancelOther, askAlive, askReady] = [
-      await beginOnKeptConnection(url, requestFor(otherId)),
+      await beginOnKeptConnection(url, buildCancelRequest(otherId)),
       await beginOnKeptConnection(url, 'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n'),
       await beginOnKeptConnection(url, 'GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n'),
     ];
@@ -173,8 +173,8 @@ describe('503 draining', () => {
 });
 
 /**
- * Begins a request on a connection that was kept alive; what is returned ends the request and reads its answer. The
- * answer to the request before it shows that the service has read the beginning.
+ * Sends the beginning of a request on a kept-alive connection. The returned function sends the rest and reads the answer.
+ * A complete request goes first: its answer proves that the service has read the beginning as well.
  */
 async function beginOnKeptConnection(url: string, request: string): Promise<() => Promise<RestAnswer>> {
   const connection = await openConnection(url);

@@ -12,7 +12,7 @@ const { dataSource, url } = service;
 
 const LIMIT_BYTES = 1_048_576;
 
-/** With any method and path, which `fetch` does not allow. */
+/** Sends a request with any method and path. `fetch` would refuse or normalize some. */
 async function send(method: string, path: string, headers: Record<string, string> = {}): Promise<RestAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<RestAnswer>();
   httpRequest(url, { method, path, headers }, (response) => {
@@ -29,10 +29,10 @@ async function send(method: string, path: string, headers: Record<string, string
   return promise;
 }
 
-describe('405 another method', () => {
-  // CONNECT names no path.
+describe('405: another method than POST', () => {
+  // CONNECT requests have no path.
   const methods = METHODS.filter((method) => method !== 'POST' && method !== 'CONNECT');
-  test.each(methods)('%s', async (method) => {
+  test.each(methods)('refuses %s with an Allow header and writes nothing', async (method) => {
     const id = await anOrderItem(dataSource);
     const authorization = `Bearer ${await service.token()}`;
     const answer = await expectNothingWritten(dataSource, () =>
@@ -45,7 +45,7 @@ describe('405 another method', () => {
   });
 });
 
-describe('413 the body is too large', () => {
+describe('413: a body that is too large', () => {
   test('accepts a body at the limit', async () => {
     const id = await anOrderItem(dataSource);
     const body = '{"reason":"Late"}'.padEnd(LIMIT_BYTES);
@@ -53,9 +53,9 @@ describe('413 the body is too large', () => {
   });
 
   test.each([
-    ['with its length told', (body: string) => ({ body })],
+    ['with a Content-Length', (body: string) => ({ body })],
     ['in chunks', (body: string) => ({ body: new Blob([body]).stream(), duplex: 'half' as const })],
-  ])('a byte over the limit, %s', async (_, sent) => {
+  ])('refuses a body one byte over the limit, sent %s', async (_, sent) => {
     const id = await anOrderItem(dataSource);
     const body = sent('{"reason":"Late"}'.padEnd(LIMIT_BYTES + 1));
     const answer = await expectNothingWritten(dataSource, () =>
@@ -66,7 +66,7 @@ describe('413 the body is too large', () => {
   });
 });
 
-describe('415 the content type is not JSON', () => {
+describe('415: a body that is not declared as JSON', () => {
   test.each([
     ['text/plain'],
     ['text/json'],
@@ -77,7 +77,7 @@ describe('415 the content type is not JSON', () => {
     ['application/json, text/plain'],
     ['json'],
     [';'],
-  ])('%s', async (contentType) => {
+  ])('refuses the content type %s', async (contentType) => {
     const id = await anOrderItem(dataSource);
     const request = { body: '{"reason":"Late"}', headers: { 'content-type': contentType } };
     const answer = await expectNothingWritten(dataSource, () => cancel(service, id, request));
@@ -92,14 +92,14 @@ describe('415 the content type is not JSON', () => {
     });
   });
 
-  test('a body without a content type', async () => {
+  test('refuses a body without a content type', async () => {
     const id = await anOrderItem(dataSource);
     const answer = await expectNothingWritten(dataSource, () => post(id, { body: Buffer.from('{"reason":"Late"}') }));
     expectError(answer, 415, 'unsupported_media_type');
   });
 });
 
-describe('404 an unknown route', () => {
+describe('404: an unknown route', () => {
   const id = '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f';
   test.each([
     ['GET', '/nothing'],
@@ -112,36 +112,43 @@ describe('404 an unknown route', () => {
     ['DELETE', '/health/live'],
     ['PUT', '/v0/openapi.json'],
     ['PROPFIND', '/'],
-    ['GET', `/${'a'.repeat(10_000)}`],
-  ])('%s %s', async (method, path) => {
+  ])('answers %s %s in the documented error form', (method, path) => expectNothingAt(method, path));
+
+  test('answers a path of 10,000 characters in the documented error form', () =>
+    expectNothingAt('GET', `/${'a'.repeat(10_000)}`));
+
+  async function expectNothingAt(method: string, path: string): Promise<void> {
     const answer = await send(method, path);
     expectError(answer, 404, 'not_found', 'There is nothing at this path.');
     expectErrorForm(answer);
-  });
+  }
 });
 
-describe('400 not valid HTTP', () => {
+describe('400: a request that is not valid HTTP', () => {
   const head = `POST /v0/line_item/0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f/cancel HTTP/1.1\r\nHost: x\r\n`;
   test.each([
-    ['no request line', 'nonsense\r\n\r\n'],
+    ['bytes without a request line', 'nonsense\r\n\r\n'],
     ['an unknown method', 'CANCEL / HTTP/1.1\r\nHost: x\r\n\r\n'],
     ['an unknown version', 'GET / HTTP/9.9\r\nHost: x\r\n\r\n'],
-    ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
-    ['no Host', 'GET /health/live HTTP/1.1\r\n\r\n'],
+    ['an HTTP/2 preface', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+    ['a request without Host', 'GET /health/live HTTP/1.1\r\n\r\n'],
     ['a header without a colon', `${head}nonsense\r\n\r\n`],
     ['a control character in a header', `${head}Idempotency-Key: a\x01b\r\n\r\n`],
     ['a head that is too large', `${head}X: ${'x'.repeat(20_000)}\r\n\r\n`],
-    ['a length that is no number', `${head}Content-Length: many\r\n\r\n`],
-    ['two lengths', `${head}Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx`],
-    ['a length and chunks', `${head}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
-  ])('%s', async (_, request) => {
+    ['a Content-Length that is not a number', `${head}Content-Length: many\r\n\r\n`],
+    ['two values of Content-Length', `${head}Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx`],
+    [
+      'Content-Length with Transfer-Encoding (request smuggling)',
+      `${head}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    ],
+  ])('refuses %s and writes nothing', async (_, request) => {
     const answer = await expectNothingWritten(dataSource, () => sendRaw(url, request));
     expectError(answer, 400, 'bad_request');
     expectDocumented('POST', CANCEL, answer);
     expectErrorForm(answer);
   });
 
-  test('an invalid chunk', async () => {
+  test('refuses a malformed chunk and writes nothing', async () => {
     const id = await anOrderItem(dataSource);
     const request = [
       `POST /v0/line_item/${id}/cancel HTTP/1.1`,
@@ -159,7 +166,7 @@ describe('400 not valid HTTP', () => {
   });
 });
 
-test('an unknown expectation gets an answer in the documented form', async () => {
+test('answers an Expect header that it cannot meet in the documented form', async () => {
   const answer = await sendRaw(
     url,
     `POST /v0/line_item/nonsense/cancel HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\n\r\n`,
@@ -173,11 +180,11 @@ describe('the request id', () => {
   const newId = expect.stringMatching(/^(?!0{32}$)[0-9a-f]{32}$/);
 
   test.each([
-    ['version 00', `00-${traceId}-00f067aa0ba902b7-01`],
+    ['of version 00', `00-${traceId}-00f067aa0ba902b7-01`],
     ['not sampled', `00-${traceId}-00f067aa0ba902b7-00`],
-    ['a later version', `01-${traceId}-00f067aa0ba902b7-01`],
-    ['a later version with a further field', `cc-${traceId}-00f067aa0ba902b7-01-what-the-future-brings`],
-  ])('is the trace id of a valid traceparent: %s', async (_, traceparent) => {
+    ['of a later version', `01-${traceId}-00f067aa0ba902b7-01`],
+    ['of a later version with a further field', `cc-${traceId}-00f067aa0ba902b7-01-what-the-future-brings`],
+  ])('is the trace id of a valid traceparent %s', async (_, traceparent) => {
     const id = await anOrderItem(dataSource);
     const answer = await cancel(service, id, { headers: { traceparent } });
     expect(answer.headers.get('x-request-id')).toBe(traceId);
@@ -187,18 +194,18 @@ describe('the request id', () => {
 
   test.each([
     ['empty', ''],
-    ['a word', 'nonsense'],
+    ['a single word', 'nonsense'],
     ['the trace id alone', traceId],
     ['in upper case', `00-${traceId.toUpperCase()}-00f067aa0ba902b7-01`],
-    ['a trace id of zeros', `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`],
-    ['a parent id of zeros', `00-${traceId}-${'0'.repeat(16)}-01`],
-    ['a trace id too short', `00-${traceId.slice(1)}-00f067aa0ba902b7-01`],
-    ['no flags', `00-${traceId}-00f067aa0ba902b7`],
-    ['version ff', `ff-${traceId}-00f067aa0ba902b7-01`],
-    ['version 00 with a further field', `00-${traceId}-00f067aa0ba902b7-01-what-the-future-brings`],
-    ['a later version with something stuck to it', `cc-${traceId}-00f067aa0ba902b7-01.what`],
-    ['two of them', `00-${traceId}-00f067aa0ba902b7-01, 00-${traceId}-00f067aa0ba902b7-01`],
-  ])('is new if the traceparent is invalid: %s', async (_, traceparent) => {
+    ['with a trace id of zeros', `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`],
+    ['with a parent id of zeros', `00-${traceId}-${'0'.repeat(16)}-01`],
+    ['with a trace id that is too short', `00-${traceId.slice(1)}-00f067aa0ba902b7-01`],
+    ['without flags', `00-${traceId}-00f067aa0ba902b7`],
+    ['of version ff', `ff-${traceId}-00f067aa0ba902b7-01`],
+    ['of version 00 with a further field', `00-${traceId}-00f067aa0ba902b7-01-what-the-future-brings`],
+    ['of a later version with trailing text that no hyphen separates', `cc-${traceId}-00f067aa0ba902b7-01.what`],
+    ['given twice', `00-${traceId}-00f067aa0ba902b7-01, 00-${traceId}-00f067aa0ba902b7-01`],
+  ])('is new when the traceparent is invalid: %s', async (_, traceparent) => {
     const id = await anOrderItem(dataSource);
     const { headers, body } = await cancel(service, id, { headers: { traceparent } });
     expect(headers.get('x-request-id')).not.toBe(traceId);
@@ -220,7 +227,7 @@ describe('the request id', () => {
     ['404', '/nothing', 404],
     ['400', '/%zz', 400],
     ['405', '/v0/line_item/nonsense/cancel', 405],
-  ])('is in the header, and in the body of an error: %s', async (_, path, status) => {
+  ])('is in the header of a %s answer, and in the body of an error', async (_, path, status) => {
     const answer = await send('GET', path, { traceparent: `00-${traceId}-00f067aa0ba902b7-01` });
     expect(answer.status).toBe(status);
     expect(answer.headers.get('x-request-id')).toBe(traceId);
@@ -228,7 +235,7 @@ describe('the request id', () => {
   });
 });
 
-/** A cancel whose body and its headers are to the letter what the test says. */
+/** Sends a cancel with exactly this body and these headers, plus a token. */
 async function post(id: string, init: RequestInit): Promise<RestAnswer> {
   const authorization = `Bearer ${await service.token()}`;
   const answer = await answerOf(

@@ -8,7 +8,7 @@ const LIMIT = 3;
 const service = await startTestService({ RATE_LIMIT_PER_MINUTE: String(LIMIT) });
 const { dataSource } = service;
 
-/** Uses up a caller's requests of this minute; null is a caller without a token. */
+/** Uses up the requests that a caller has in this minute. Null stands for a caller without a token. */
 async function useUp(token: string | null): Promise<void> {
   for (let i = 0; i < LIMIT; i += 1) {
     expect((await cancel(service, 'nonsense', { token })).status).toBe(token === null ? 401 : 400);
@@ -22,8 +22,8 @@ function expectTooMany(answer: RestAnswer): void {
   expect(retryAfter).toBeLessThanOrEqual(60);
 }
 
-describe('429 too many requests', () => {
-  test('after the limit of the caller; the request does nothing', async () => {
+describe('429: too many requests', () => {
+  test('refuses the request after the last one allowed and writes nothing', async () => {
     const token = await service.token({ subject: 'hasty' });
     const id = await anOrderItem(dataSource);
     await useUp(token);
@@ -34,7 +34,7 @@ describe('429 too many requests', () => {
     });
   });
 
-  test('counts each subject separately, across its tokens', async () => {
+  test('counts each subject on its own, over all its tokens', async () => {
     await useUp(await service.token({ subject: 'busy' }));
     expectTooMany(
       await cancel(service, 'nonsense', { token: await service.token({ subject: 'busy', scope: 'other' }) }),
@@ -43,7 +43,7 @@ describe('429 too many requests', () => {
     expect((await cancel(service, id, { token: await service.token({ subject: 'patient' }) })).status).toBe(200);
   });
 
-  test('both doors count together', async () => {
+  test('counts GraphQL and REST requests together', async () => {
     const token = await service.token({ subject: 'both' });
     await useUp(token);
     const { status, headers, errors } = await service.graphql('{ __typename }', {}, token);
@@ -62,10 +62,10 @@ describe('429 too many requests', () => {
     expectTooMany(await cancel(service, 'nonsense', { token: null }));
     expectTooMany(await cancel(service, 'nonsense', { token: 'no.such.token' }));
     const id = await anOrderItem(dataSource);
-    expect((await cancel(service, id, { token: await service.token({ subject: 'neighbour' }) })).status).toBe(200);
+    expect((await cancel(service, id, { token: await service.token({ subject: 'neighbor' }) })).status).toBe(200);
   });
 
-  test('probes and the document are not counted', async () => {
+  test('does not count probes and reads of the OpenAPI document', async () => {
     for (const path of ['/health/live', '/health/ready', '/v0/openapi.json']) {
       for (let i = 0; i <= LIMIT; i += 1) expect((await fetch(service.url + path)).status).toBe(200);
     }

@@ -12,17 +12,17 @@ const texts = readdirSync(directory)
   .filter((file) => file.endsWith('.graphql'))
   .map((file) => readFileSync(path.join(directory, file), 'utf8'));
 
-/** What the schema demands at one place. */
+/** What the schema demands of the caller at one place. */
 interface Demand {
   readonly authenticated: boolean;
-  /** Every scope of one of these lists suffices; null where no scope is demanded. */
+  /** A token needs every scope of one of these lists. Null means that no scope is needed. */
   readonly scopes: readonly (readonly string[])[] | null;
 }
 
-/** Every field of the root types, and every other type or field that demands something, such as `Query.orderItem`. */
-const demands = demandsOf(parse(texts.join('\n')));
+/** By place, such as `Query.orderItem`: every field of the root types, and every other type or field with a demand. */
+const demands = readDemands(parse(texts.join('\n')));
 
-function demandsOf({ definitions }: DocumentNode): Map<string, Demand> {
+function readDemands({ definitions }: DocumentNode): Map<string, Demand> {
   const found = new Map<string, Demand>();
   for (const definition of definitions) {
     if (!('name' in definition)) continue;
@@ -35,7 +35,7 @@ function demandsOf({ definitions }: DocumentNode): Map<string, Demand> {
       places.push([`${type}.${field.name.value}`, field.directives ?? []]);
     }
     for (const [place, directives] of places) {
-      const demand = demandOf(directives);
+      const demand = readDemand(directives);
       const isRootField = isRoot && place !== type;
       if (isRootField || demand.authenticated || demand.scopes !== null) found.set(place, demand);
     }
@@ -43,7 +43,7 @@ function demandsOf({ definitions }: DocumentNode): Map<string, Demand> {
   return found;
 }
 
-function demandOf(directives: readonly ConstDirectiveNode[]): Demand {
+function readDemand(directives: readonly ConstDirectiveNode[]): Demand {
   const argument = directives
     .find(({ name }) => name.value === 'requiresScopes')
     ?.arguments?.find(({ name }) => name.value === 'scopes');
@@ -62,100 +62,100 @@ function suffices(place: string, scope: string): boolean {
 
 const TOKENS = ['', 'order-items:read', 'order-items:cancel', 'order-items:read order-items:cancel'];
 
-/** What only a read may tell: it stands in every item but that which is cancelled. */
-const SECRET = 'told-to-readers-only';
+/** Stands in every item except the one to cancel. Only a token with the read scope may receive it. */
+const SECRET = 'for-readers-only';
 
 interface Probe {
   readonly operation: 'query' | 'mutation';
   readonly root: string;
-  /** What the token needs besides, to get there. */
-  readonly through: readonly string[];
+  /** Places that the operation passes, whose demands the token must meet as well. */
+  readonly passes: readonly string[];
   readonly ask: (id: string, other: string) => string;
-  /** What there is at the place, given what the root field returned; undefined or null where there is nothing. */
-  readonly found: (value: any) => unknown; // eslint-disable-line @typescript-eslint/no-explicit-any
+  /** Finds the value at the place in the result of the root field. Undefined or null means that there is none. */
+  readonly find: (value: any) => unknown; // eslint-disable-line @typescript-eslint/no-explicit-any
 }
 
 const ITEMS = `items { edges { node { id externalId } } }`;
 
-/** How to ask for each place. */
+/** The operations that reach each place. */
 const PROBES: Record<string, Probe[]> = {
   'Query.orderItem': [
     {
       operation: 'query',
       root: 'Query',
-      through: [],
+      passes: [],
       ask: (_, other) => `orderItem(id: "${other}") { id externalId }`,
-      found: (item) => item,
+      find: (item) => item,
     },
   ],
   'Query.orderItems': [
     {
       operation: 'query',
       root: 'Query',
-      through: [],
+      passes: [],
       ask: () => 'orderItems { edges { node { id externalId } } }',
-      found: (list) => list,
+      find: (list) => list,
     },
   ],
   'Mutation.cancelOrderItem': [
     {
       operation: 'mutation',
       root: 'Mutation',
-      through: [],
+      passes: [],
       ask: (id) =>
         `cancelOrderItem(input: { id: "${id}", reason: "Late" }) { ... on CancelOrderItemSuccess { orderItem { id } } }`,
-      found: (result) => result?.orderItem,
+      find: (result) => result?.orderItem,
     },
   ],
   'Mutation.cancelOrderItems': [
     {
       operation: 'mutation',
       root: 'Mutation',
-      through: [],
+      passes: [],
       ask: (id) =>
         `cancelOrderItems(input: { ids: ["${id}"], reason: "Late" }) { ... on CancelOrderItemSuccess { orderItem { id } } }`,
-      found: (results) => results?.[0].orderItem,
+      find: (results) => results?.[0].orderItem,
     },
   ],
   'Order.items': [
     {
       operation: 'query',
       root: 'Query',
-      through: [],
+      passes: [],
       ask: () => `_entities(representations: [{ __typename: "Order", id: "shared" }]) { ... on Order { ${ITEMS} } }`,
-      found: (orders) => orders[0].items,
+      find: (orders) => orders[0].items,
     },
     {
       operation: 'mutation',
       root: 'Mutation',
-      through: ['Mutation.cancelOrderItem'],
+      passes: ['Mutation.cancelOrderItem'],
       ask: (id) =>
         `cancelOrderItem(input: { id: "${id}", reason: "Late" }) { ... on CancelOrderItemSuccess { orderItem { order { ${ITEMS} } } } }`,
-      found: (result) => result?.orderItem?.order.items,
+      find: (result) => result?.orderItem?.order.items,
     },
   ],
-  // The item that a cancel is about needs no scope to read; as an entity it is a read, so that both are demanded.
+  // The item in the result of a cancel needs no read scope. The same item as an entity does.
   OrderItem: [
     {
       operation: 'mutation',
       root: 'Mutation',
-      through: ['Mutation.cancelOrderItem'],
+      passes: ['Mutation.cancelOrderItem'],
       ask: (id) =>
         `cancelOrderItem(input: { id: "${id}", reason: "Late" }) { ... on CancelOrderItemSuccess { orderItem { id status } } }`,
-      found: (result) => result?.orderItem,
+      find: (result) => result?.orderItem,
     },
     {
       operation: 'query',
       root: 'Query',
-      through: ['Query.orderItem'],
+      passes: ['Query.orderItem'],
       ask: (_, other) =>
         `_entities(representations: [{ __typename: "OrderItem", id: "${other}" }]) { ... on OrderItem { id externalId } }`,
-      found: (entities) => entities?.[0],
+      find: (entities) => entities?.[0],
     },
   ],
 };
 
-/** The same selection in every form that a client can give it; under `asked` in each. */
+/** The forms that a client can give a selection, so that no form evades the check. Each answers under `asked`. */
 const FORMS: readonly [string, (operation: string, root: string, selection: string) => string][] = [
   ['under an alias', (operation, _, selection) => `${operation} { asked: ${selection} }`],
   [
@@ -182,42 +182,42 @@ const CASES = Object.entries(PROBES).flatMap(([place, probes]) =>
   probes.flatMap((probe, number) => TOKENS.map((scope) => [place, number, scope, probe] as const)),
 );
 
-test('this file covers every field of Query and Mutation and every other field with a directive', () => {
+test('this file covers every root field and every other place with a demand', () => {
   expect([...demands.keys()].sort()).toEqual(Object.keys(PROBES).sort());
 });
 
-test('every field of Query and Mutation demands a token and a scope', () => {
+test('every root field demands a token and a scope', () => {
   const open = [...demands].filter(
     ([place, { authenticated, scopes }]) => /^(Query|Mutation)\./.test(place) && (!authenticated || scopes === null),
   );
   expect(open).toEqual([]);
 });
 
-test('every demanded scope exists', () => {
+test('the schema demands only scopes that tokens can have', () => {
   const known = ['order-items:read', 'order-items:cancel'];
   const demanded = [...demands.values()].flatMap(({ scopes }) => (scopes ?? []).flat());
   expect(demanded.filter((scope) => !known.includes(scope))).toEqual([]);
 });
 
-describe.each(FORMS)('%s', (_form, documentOf) => {
+describe.each(FORMS)('a selection %s', (_form, buildDocument) => {
   test.each(CASES)(
-    '%s (%i) with the scopes %j',
-    async (place, _number, scope, { operation, root, through, ask, found }) => {
+    'of %s (operation %i) with the scopes %j is answered or refused as the schema demands',
+    async (place, _number, scope, { operation, root, passes, ask, find }) => {
       const id = await anOrderItem(dataSource, { orderId: 'shared' });
       const other = await anOrderItem(dataSource, { orderId: 'shared', externalId: SECRET });
       const answer = await service.graphql(
-        documentOf(operation, root, ask(id, other)),
+        buildDocument(operation, root, ask(id, other)),
         {},
         await service.token({ scope }),
       );
       expect(answer.status).toBe(200);
 
-      if ([place, ...through].every((one) => suffices(one, scope))) {
+      if ([place, ...passes].every((one) => suffices(one, scope))) {
         expect(answer.errors).toEqual([]);
-        expect(found(answer.data.asked)).toEqual(expect.anything());
+        expect(find(answer.data.asked)).toEqual(expect.anything());
       } else {
         expectForbidden(answer);
-        expect(answer.data?.asked == null ? null : (found(answer.data.asked) ?? null)).toBeNull();
+        expect(answer.data?.asked == null ? null : (find(answer.data.asked) ?? null)).toBeNull();
       }
       if (!scope.includes('order-items:read')) expect(JSON.stringify(answer.data)).not.toContain(SECRET);
       const mayCancel = operation === 'mutation' && suffices('Mutation.cancelOrderItem', scope);
@@ -235,20 +235,19 @@ function expectForbidden({ errors }: GraphQLAnswer): void {
 }
 
 describe('without a token', () => {
-  test.each(Object.entries(PROBES).flatMap(([place, probes]) => probes.map((probe) => [place, probe] as const)))(
-    '%s is not revealed',
-    async (_, { operation, ask }) => {
-      const [id, other] = [await anOrderItem(dataSource), await anOrderItem(dataSource, { externalId: SECRET })];
-      const answer = await service.graphql(`${operation} { asked: ${ask(id, other)} }`, {}, '');
-      expect({ status: answer.status, data: answer.data }).toEqual({ status: 401, data: undefined });
-      expect(answer.errors.map(({ extensions }) => extensions['code'])).toEqual(['UNAUTHENTICATED']);
-      expect((await findOrderItem(dataSource, id))?.status).toBe('pending');
-    },
-  );
+  test.each(
+    Object.entries(PROBES).flatMap(([place, probes]) => probes.map((probe, number) => [place, number, probe] as const)),
+  )('%s by operation %i gets 401, no data and no cancel', async (_place, _number, { operation, ask }) => {
+    const [id, other] = [await anOrderItem(dataSource), await anOrderItem(dataSource, { externalId: SECRET })];
+    const answer = await service.graphql(`${operation} { asked: ${ask(id, other)} }`, {}, '');
+    expect({ status: answer.status, data: answer.data }).toEqual({ status: 401, data: undefined });
+    expect(answer.errors.map(({ extensions }) => extensions['code'])).toEqual(['UNAUTHENTICATED']);
+    expect((await findOrderItem(dataSource, id))?.status).toBe('pending');
+  });
 });
 
-describe('a token that may cancel and not read', () => {
-  test('gets the item of a refused cancel, and none of its neighbors', async () => {
+describe('a token with the cancel scope only', () => {
+  test('gets the item whose cancel is refused, but not the other items of its order', async () => {
     const id = await anOrderItem(dataSource, { orderId: 'refused', status: 'complete' });
     await anOrderItem(dataSource, { orderId: 'refused', externalId: SECRET });
     const document = `mutation {
@@ -266,7 +265,7 @@ describe('a token that may cancel and not read', () => {
     });
   });
 
-  test('learns neither the fields nor the existence of an entity', async () => {
+  test('cannot find out whether an entity exists', async () => {
     const there = await anOrderItem(dataSource, { externalId: SECRET });
     const query = 'query($r: [_Any!]!) { _entities(representations: $r) { ... on OrderItem { id externalId } } }';
     const token = await service.token({ scope: 'order-items:cancel' });

@@ -9,7 +9,7 @@ const service = await startTestService({ DATABASE_URL: database.url, ...issuer.e
 const token = await issuer.token();
 afterAll(killServiceProcesses);
 
-/** One request of a client that calls itself so. */
+/** Sends a query with headers that identify the client. */
 async function askAs(url: string, headers: Record<string, string>, bearer = token): Promise<void> {
   await fetch(`${url}/graphql`, {
     method: 'POST',
@@ -18,15 +18,15 @@ async function askAs(url: string, headers: Record<string, string>, bearer = toke
   });
 }
 
-/** The lines of `/metrics` that count requests, without what is the same in all. */
-async function countedRequests(): Promise<string[]> {
+/** Reads the lines of `/metrics` that count GraphQL requests. */
+async function readRequestCounts(): Promise<string[]> {
   const response = await fetch(`${service.url}/metrics`);
   expect(response.headers.get('content-type')).toContain('text/plain');
   const lines = (await response.text()).split('\n');
   return lines.filter((line) => line.startsWith('order_items_requests_total{') && line.includes('/graphql'));
 }
 
-test('the log names the operation and the client', async () => {
+test('the log names the operation and the client, from the headers of Apollo or GraphQL clients', async () => {
   const child = startServiceProcess({ DATABASE_URL: database.url, ...issuer.environment });
   const url = await child.url;
   await askAs(url, { 'apollographql-client-name': 'shop', 'apollographql-client-version': '1.2.3' });
@@ -49,19 +49,19 @@ test('the log names the operation and the client', async () => {
   expect(lines[3]).not.toHaveProperty('client');
 });
 
-test('the metrics count requests by client, and all clients after the first 50 as one', async () => {
+test('the metrics count the first 50 clients by name and all later ones as "other"', async () => {
   await askAs(service.url, { 'apollographql-client-name': 'nobody' }, 'nonsense');
   for (let client = 0; client < 60; client += 1) {
     await askAs(service.url, { 'apollographql-client-name': `client "${client}"` });
   }
   await askAs(service.url, {});
-  const counted = await countedRequests();
-  const label = (outcome: string, client: string, operation = 'orderItems'): string =>
+  const counted = await readRequestCounts();
+  const buildLine = (outcome: string, client: string, operation = 'orderItems'): string =>
     `order_items_requests_total{route="/graphql",operation="${operation}",outcome="${outcome}",client="${client}"}`;
-  expect(counted).toContain(`${label('unauthorized', 'unnamed', 'none')} 1`);
-  expect(counted).toContain(`${label('ok', 'client \\"0\\"')} 1`);
-  expect(counted).toContain(`${label('ok', 'client \\"49\\"')} 1`);
-  expect(counted).toContain(`${label('ok', 'other')} 10`);
-  expect(counted).toContain(`${label('ok', 'unnamed')} 1`);
+  expect(counted).toContain(`${buildLine('unauthorized', 'unnamed', 'none')} 1`);
+  expect(counted).toContain(`${buildLine('ok', 'client \\"0\\"')} 1`);
+  expect(counted).toContain(`${buildLine('ok', 'client \\"49\\"')} 1`);
+  expect(counted).toContain(`${buildLine('ok', 'other')} 10`);
+  expect(counted).toContain(`${buildLine('ok', 'unnamed')} 1`);
   expect(counted).toHaveLength(53);
 });

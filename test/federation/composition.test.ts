@@ -17,7 +17,7 @@ afterAll(async () => {
   await Promise.all([orders.stop(), products.stop()]);
 });
 
-/** As The Guild's composer has it. @throws with every error. */
+/** Composes a supergraph with The Guild's composer. @throws an error with every message of the composer. */
 function composeByTheGuild(subgraphs: readonly ComposedSubgraph[]): string {
   const composed = composeServices(subgraphs.map((subgraph) => ({ ...subgraph, typeDefs: parse(subgraph.sdl) })));
   if (composed.supergraphSdl === undefined) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
@@ -25,25 +25,25 @@ function composeByTheGuild(subgraphs: readonly ComposedSubgraph[]): string {
 }
 
 describe.each([
-  ['Apollo’s composer, which hints at nothing', compose],
+  ['Apollo’s composer, without a hint,', compose],
   ['The Guild’s composer', composeByTheGuild],
-])('%s', (_, composed) => {
-  test('composes the schema with the owners of Order and Product', () => {
-    const supergraph = composed([{ name: 'order-items', url, sdl }, orders, products]);
+])('%s', (_, composeWith) => {
+  test('composes the schema with the subgraphs that own Order and Product', () => {
+    const supergraph = composeWith([{ name: 'order-items', url, sdl }, orders, products]);
     expect(supergraph).toContain('type OrderItem');
     expect(supergraph).toMatch(/@join__implements|@join__type\(graph: ORDER_ITEMS/);
     expect(supergraph).toContain('@requiresScopes(scopes: [["order-items:read"]])');
   });
 
-  test('composes the schema without the access directives, for gateways that do not support them', () => {
-    const supergraph = composed([{ name: 'order-items', url, sdl: withoutAccessDirectives(sdl) }, orders, products]);
+  test('composes the schema without access directives, for a gateway that does not support them', () => {
+    const supergraph = composeWith([{ name: 'order-items', url, sdl: withoutAccessDirectives(sdl) }, orders, products]);
     expect(supergraph).toContain('type OrderItem');
     expect(supergraph).not.toMatch(/@requiresScopes|@authenticated|specs\.apollo\.dev\/requiresScopes/);
   });
 
-  test('reports a schema that conflicts with its neighbors', () => {
+  test('reports a schema that does not fit the other subgraphs', () => {
     const unfit = sdl.replace('order: Order!', 'order: Basket!');
     expect(unfit).not.toBe(sdl);
-    expect(() => composed([{ name: 'order-items', url, sdl: unfit }, orders, products])).toThrow('Basket');
+    expect(() => composeWith([{ name: 'order-items', url, sdl: unfit }, orders, products])).toThrow('Basket');
   });
 });

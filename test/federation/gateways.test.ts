@@ -10,12 +10,12 @@ const ROUTER_SECRET = 'a secret that the gateway knows';
 const service = await startTestService({ ROUTER_SECRET });
 const { dataSource } = service;
 const url = `${service.url}/graphql`;
-// The schema is the same without a secret, which a composer does not have.
+// A composer has no secret, so the schema is read from a service without one. Both have the same schema.
 const open = await startTestService();
 const sdl = await fetchSdl(`${open.url}/graphql`, await open.token());
 const { orders, products } = await startNeighbours();
 
-/** Refers to items by their ids alone, as a basket or a shipment would. */
+/** A subgraph that refers to items by id alone, as a basket or a shipment would. */
 const picks = await startSubgraph(
   'picks',
   `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
@@ -24,29 +24,33 @@ const picks = await startSubgraph(
   { Query: { picks: (_: unknown, { ids }: { ids: string[] }) => ids.map((id) => ({ id })) } },
 );
 
-/** Composes the supergraph, with the service at an address. */
-function supergraphOf(serviceUrl: string, serviceSdl: string): string {
+/** Composes a supergraph that expects the service at this URL. */
+function composeSupergraph(serviceUrl: string, serviceSdl: string): string {
   return compose([{ name: 'order-items', url: serviceUrl, sdl: serviceSdl }, orders, products, picks]);
 }
 
-const options = (supergraphSdl: string): GatewayOptions => ({ supergraphSdl, port: 0, routerSecret: ROUTER_SECRET });
+const buildOptions = (supergraphSdl: string): GatewayOptions => ({
+  supergraphSdl,
+  port: 0,
+  routerSecret: ROUTER_SECRET,
+});
 // Nothing listens on port 1.
 const NOWHERE = 'http://127.0.0.1:1/graphql';
 const plainSdl = withoutAccessDirectives(sdl);
 const gateways = {
-  apollo: await startApolloGateway(options(supergraphOf(url, plainSdl))),
-  hive: await startHiveGateway(options(supergraphOf(url, sdl))),
-  apolloAlone: await startApolloGateway(options(supergraphOf(NOWHERE, plainSdl))),
-  hiveAlone: await startHiveGateway(options(supergraphOf(NOWHERE, sdl))),
+  apollo: await startApolloGateway(buildOptions(composeSupergraph(url, plainSdl))),
+  hive: await startHiveGateway(buildOptions(composeSupergraph(url, sdl))),
+  apolloWithoutService: await startApolloGateway(buildOptions(composeSupergraph(NOWHERE, plainSdl))),
+  hiveWithoutService: await startHiveGateway(buildOptions(composeSupergraph(NOWHERE, sdl))),
 };
 afterAll(async () => {
   await Promise.all([...Object.values(gateways), orders, products, picks].map(({ stop }) => stop()));
 });
 
 describe.each([
-  ['Apollo Gateway', gateways.apollo, gateways.apolloAlone, ['536370', '537224']],
-  ['Hive Gateway', gateways.hive, gateways.hiveAlone, ['536852', '537223']],
-] as const)('%s', (_, gateway, gatewayAlone, [abroad, newest]) => {
+  ['Apollo Gateway', gateways.apollo, gateways.apolloWithoutService, ['536370', '537224']],
+  ['Hive Gateway', gateways.hive, gateways.hiveWithoutService, ['536852', '537223']],
+] as const)('%s', (_, gateway, gatewayWithoutService, [frenchOrder, newestOrder]) => {
   async function ask(
     query: string,
     variables: object = {},
@@ -65,8 +69,8 @@ describe.each([
     return { data, errors };
   }
 
-  /** Items of an order and a product that the neighbours know. */
-  function itemsOf(count: number, orderId = '536365'): Promise<string[]> {
+  /** Inserts items of an order and a product that the other subgraphs know. */
+  function insertItems(count: number, orderId = '536365'): Promise<string[]> {
     return insertOrderItems(
       dataSource,
       Array.from({ length: count }, (_unused, index) => ({
@@ -77,10 +81,10 @@ describe.each([
     );
   }
 
-  test('goes from an order to its items and from these to their products', async () => {
-    const [older, newer] = await itemsOf(2, abroad);
+  test('joins an order with its items and their products', async () => {
+    const [older, newer] = await insertItems(2, frenchOrder);
     const { data, errors } = await ask(`{
-      order(id: "${abroad}") { country placedOn items(first: 2) { edges { node { id status product { name } } } } }
+      order(id: "${frenchOrder}") { country placedOn items(first: 2) { edges { node { id status product { name } } } } }
     }`);
     const node = { status: 'PENDING', product: { name: 'WHITE HANGING HEART T-LIGHT HOLDER' } };
     expect({ data, errors }).toEqual({
@@ -95,8 +99,8 @@ describe.each([
     });
   });
 
-  test('goes from an item to its order and its product', async () => {
-    const [id] = await itemsOf(1);
+  test('joins an item with its order and its product', async () => {
+    const [id] = await insertItems(1);
     const query = 'query($id: ID!) { orderItem(id: $id) { id order { id country } product { id name } } }';
     expect(await ask(query, { id })).toEqual({
       data: {
@@ -110,8 +114,8 @@ describe.each([
     });
   });
 
-  test('cancels, and reads what it has cancelled in the same operation', async () => {
-    const [id = ''] = await itemsOf(1);
+  test('cancels an item and reads it in the same operation', async () => {
+    const [id = ''] = await insertItems(1);
     const { data, errors } = await ask(
       `mutation($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) {
         __typename
@@ -137,7 +141,7 @@ describe.each([
     expect(await findCancellations(dataSource, [id])).toHaveLength(1);
   });
 
-  test('passes a refusal on as a value', async () => {
+  test('returns a refusal as a value, without errors', async () => {
     const [id] = await insertOrderItems(dataSource, [{ status: 'complete', productId: '85123A' }]);
     const query = `mutation($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) {
       __typename
@@ -157,16 +161,16 @@ describe.each([
     });
   });
 
-  test('reports an item that does not exist and resolves its neighbors', async () => {
-    const [one, other] = await itemsOf(2);
+  test('returns null for an item that does not exist and data for the others', async () => {
+    const [one, other] = await insertItems(2);
     const { data } = await ask('query($ids: [ID!]!) { picks(ids: $ids) { id status } }', {
       ids: [one, randomUUID(), other],
     });
     expect(data.picks).toEqual([{ id: one, status: 'PENDING' }, null, { id: other, status: 'PENDING' }]);
   });
 
-  test('forwards the caller and the trace', async () => {
-    const [id = ''] = await itemsOf(1);
+  test('forwards the caller and the trace of a request', async () => {
+    const [id = ''] = await insertItems(1);
     const traceId = randomUUID().replaceAll('-', '');
     await ask(
       'mutation($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) { __typename } }',
@@ -181,8 +185,8 @@ describe.each([
     ]);
   });
 
-  test('reports a missing scope as an error of the field', async () => {
-    const [id] = await itemsOf(1);
+  test('returns a missing scope as an error of the field', async () => {
+    const [id] = await insertItems(1);
     const { data, errors } = await ask(
       '{ order(id: "536365") { country items { edges { cursor } } } }',
       { id },
@@ -192,18 +196,18 @@ describe.each([
     expect(errors[0]?.extensions['code']).toBe('FORBIDDEN');
   });
 
-  test('keeps the data of other subgraphs, with a clear error, while this one is unreachable', async () => {
+  test('keeps the data of other subgraphs and reports an error while this subgraph is down', async () => {
     const { data, errors } = await ask(
       '{ order(id: "536365") { country items { edges { cursor } } } orderItems { edges { cursor } } }',
       {},
-      { at: gatewayAlone.url },
+      { at: gatewayWithoutService.url },
     );
     expect(data).toEqual({ order: { country: 'United Kingdom', items: null }, orderItems: null });
     expect(errors.map(({ message }) => message).join()).toMatch(/ECONNREFUSED|refused|fetch/i);
   });
 
   test('resolves 1,000 items of one operation with one statement', async () => {
-    const ids = await itemsOf(1_000, '536401');
+    const ids = await insertItems(1_000, '536401');
     let answer: Awaited<ReturnType<typeof ask>> | undefined;
     const statements = await statementsDuring(dataSource, async () => {
       answer = await ask(
@@ -218,8 +222,8 @@ describe.each([
     expect(statements).toHaveLength(1);
   });
 
-  test('resolves the items of 50 orders with their cancelability in one statement', async () => {
-    await itemsOf(3, newest);
+  test('resolves the items of 50 orders and their cancelability with one statement', async () => {
+    await insertItems(3, newestOrder);
     let answer: Awaited<ReturnType<typeof ask>> | undefined;
     const statements = await statementsDuring(dataSource, async () => {
       answer = await ask(
@@ -230,9 +234,9 @@ describe.each([
     });
     expect(answer?.errors).toEqual([]);
     expect(answer?.data.orders).toHaveLength(50);
-    const withItems = answer?.data.orders.find(({ id }: { id: string }) => id === newest);
+    const withItems = answer?.data.orders.find(({ id }: { id: string }) => id === newestOrder);
     expect(withItems.items).toEqual({
-      edges: [1, 2].map(() => ({ node: { order: { id: newest }, cancelability: { cancelable: true } } })),
+      edges: [1, 2].map(() => ({ node: { order: { id: newestOrder }, cancelability: { cancelable: true } } })),
       pageInfo: { hasNextPage: true },
     });
     expect(statements).toHaveLength(1);

@@ -9,7 +9,7 @@ const batching = await startTestService({ CACHE_MAX_AGE_S: '30', CACHE_SCOPE: 'p
 
 interface Answer {
   readonly headers: Headers;
-  // What a test reads of an answer is what it asserts: a wrong shape fails there.
+  // A test asserts everything that it reads from an answer, so a wrong shape fails there.
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   readonly body: any;
 }
@@ -34,8 +34,8 @@ const ENTITIES = `query($representations: [_Any!]!) { _entities(representations:
 } }`;
 const CANCEL = `mutation($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) { __typename } }`;
 
-describe('the inline trace', () => {
-  test('lists the resolved fields with their durations', async () => {
+describe('the federated trace (ftv1)', () => {
+  test('lists the resolved fields when a gateway requests it', async () => {
     const [id] = await insertOrderItems(service.dataSource, [{}]);
     const { body } = await ask(
       service,
@@ -52,7 +52,7 @@ describe('the inline trace', () => {
     expect(trace.toString('latin1')).toContain('status');
   });
 
-  test('shows that an error happened, without its message', async () => {
+  test('masks errors', async () => {
     await service.dataSource.query('ALTER TABLE order_item RENAME COLUMN order_id TO secret');
     const { body } = await ask(
       service,
@@ -68,20 +68,20 @@ describe('the inline trace', () => {
     expect(trace).not.toContain('order_id');
   });
 
-  test('is missing without a request for it', async () => {
+  test('is absent when nobody requests it', async () => {
     expect((await ask(service, '{ __typename }')).body).toEqual({ data: { __typename: 'Query' } });
   });
 });
 
-describe('a router can cache', () => {
-  test('nothing by default', async () => {
+describe('caching by a router', () => {
+  test('is off by default', async () => {
     const [id] = await insertOrderItems(service.dataSource, [{}]);
     const { headers, body } = await ask(service, ENTITIES, { representations: [{ __typename: 'OrderItem', id }] });
     expect(headers.get('cache-control')).toBe('no-store');
     expect(body).toEqual({ data: { _entities: [{ status: 'PENDING' }] } });
   });
 
-  test('entities for the configured time, each with the tags of its items', async () => {
+  test('covers entities for CACHE_MAX_AGE_S, with cache tags for the items that each shows', async () => {
     const { dataSource } = caching;
     const [one = '', other] = await insertOrderItems(dataSource, [{ orderId: 'order-7' }, { orderId: 'order-8' }]);
     const { headers, body } = await ask(caching, ENTITIES, {
@@ -96,7 +96,7 @@ describe('a router can cache', () => {
     expect(body.extensions).toEqual({
       apolloEntityCacheTags: [
         ['order:order-7', `order-item:${one}`],
-        // An item may lead to others; which they are is not told apart.
+        // An item can lead to other items of its order. The service does not know which, so it tags the entity with all.
         [`order-item:${other}`, 'order:order-7', `order-item:${one}`, 'order:order-9'],
         ['order:order-9'],
         [`order-item:${one}`, 'order:order-7', 'order:order-9'],
@@ -104,7 +104,7 @@ describe('a router can cache', () => {
     });
   });
 
-  test('answers to queries, with the tags of all items in them', async () => {
+  test('covers answers to queries, with the tags of all their items', async () => {
     const ids = await insertOrderItems(caching.dataSource, [{ orderId: 'order-10' }, { orderId: 'order-10' }]);
     const { body } = await ask(
       caching,
@@ -115,7 +115,7 @@ describe('a router can cache', () => {
     expect(body.extensions.apolloCacheTags.sort()).toEqual([...tags, 'order-items', 'order:order-10'].sort());
   });
 
-  test('neither batches nor answers without items', async () => {
+  test('excludes batches and answers without items', async () => {
     const batch = await fetch(`${batching.url}/graphql`, {
       method: 'POST',
       headers: { authorization: `Bearer ${await batching.token()}`, 'content-type': 'application/json' },
@@ -126,7 +126,7 @@ describe('a router can cache', () => {
     expect((await ask(caching, '{ _service { sdl } }')).headers.get('cache-control')).toBe('no-store');
   });
 
-  test('neither cancels, nor failures, nor answers to GET', async () => {
+  test('excludes cancels, failures, GET requests and REST answers', async () => {
     const [id] = await insertOrderItems(caching.dataSource, [{}]);
     const cancelled = await ask(caching, CANCEL, { input: { id, reason: 'Late' } });
     const failed = await ask(caching, '{ orderItems(first: 0) { edges { cursor } } }');
@@ -142,7 +142,7 @@ describe('a router can cache', () => {
   });
 });
 
-test('the committed supergraph equals the composition of the schemas', () => {
-  // If not: npm run compose
+test('the published supergraph of the Router in docker-compose.yml is up to date', () => {
+  // If this fails, run `npm run compose`.
   expect(readFileSync(ROUTER_SUPERGRAPH_FILE, 'utf8')).toBe(composeForRouter());
 });

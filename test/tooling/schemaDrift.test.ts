@@ -12,7 +12,7 @@ for (const name of ['schema', 'src', 'migrations', 'codegen.config.ts', 'tsconfi
 }
 await symlink(path.join(ROOT, 'node_modules'), path.join(copy, 'node_modules'));
 
-/** Runs a tool of the project in the copy; resolves with what it printed and whether it was content. */
+/** Runs a command-line tool in the copy. Resolves with its output and whether it failed. */
 function run(tool: string, ...args: string[]): Promise<{ output: string; failed: boolean }> {
   return new Promise((resolve) => {
     execFile(path.join(copy, 'node_modules/.bin', tool), args, { cwd: copy }, (error, stdout, stderr) => {
@@ -21,8 +21,8 @@ function run(tool: string, ...args: string[]): Promise<{ output: string; failed:
   });
 }
 
-/** What happens to the schema, and what the compiler says of it. */
-const CHANGES: readonly [file: string, before: string, after: string, culprit: RegExp][] = [
+/** Changes of the schema, each with the compiler error that it must cause. */
+const CHANGES: readonly [file: string, before: string, after: string, complaint: RegExp][] = [
   [
     'orderItem',
     '  quantity: Int!\n',
@@ -45,7 +45,7 @@ const CHANGES: readonly [file: string, before: string, after: string, culprit: R
   ['cancelOrderItem', '  | IdempotencyKeyReused\n', '  | IdempotencyKeyReused\n  | Cancelability\n', /Cancelability/],
 ];
 
-test('a schema that gains fields, values and results does not compile until the code follows', async () => {
+test('a schema with new fields, values and result types does not compile until the code follows', async () => {
   for (const [file, before, after] of CHANGES) {
     const target = path.join(copy, 'schema', `${file}.graphql`);
     const published = await readFile(target, 'utf8');
@@ -58,5 +58,5 @@ test('a schema that gains fields, values and results does not compile until the 
   });
   const { output, failed } = await run('tsc', '--noEmit', '-p', '.');
   expect(failed).toBe(true);
-  for (const [, , , culprit] of CHANGES) expect(output).toMatch(culprit);
+  for (const [, , , complaint] of CHANGES) expect(output).toMatch(complaint);
 });

@@ -10,15 +10,15 @@ const REQUIRED = {
   price_currency: 'GBP',
 };
 
-/** What is said of a row with these values: the values themselves, or the defect. */
-function checked(values: RowValues): unknown {
+/** Checks a valid row with these values changed. Returns the accepted values or the defect. */
+function check(values: RowValues): unknown {
   const row = checkRow({ line: 7, values: { ...REQUIRED, ...values } });
   expect(row.line).toBe(7);
   return 'defect' in row ? row.defect : row.values;
 }
 
-describe('a row', () => {
-  test('with valid values is returned unchanged', () => {
+describe('checkRow', () => {
+  test('returns a valid row unchanged', () => {
     const values = {
       ...REQUIRED,
       external_id: 'tab\t, "quote", \\ and 😀',
@@ -30,26 +30,26 @@ describe('a row', () => {
       created_at: '2024-01-01T10:00:00.123456+05:30',
       updated_at: '2024-01-01 10:00:00+00',
     };
-    expect(checked(values)).toEqual(values);
+    expect(check(values)).toEqual(values);
   });
 
-  test('accepts a UUID of any version, also in upper case', () => {
-    expect(checked({ id: '0B5C3F5E-8F0A-0B0E-0D63-0123456789AB' })).toMatchObject({
+  test('accepts a UUID of any version and case', () => {
+    expect(check({ id: '0B5C3F5E-8F0A-0B0E-0D63-0123456789AB' })).toMatchObject({
       id: '0B5C3F5E-8F0A-0B0E-0D63-0123456789AB',
     });
   });
 
-  test('can lack optional columns, or have them empty', () => {
-    expect(checked({})).toEqual(REQUIRED);
-    expect(checked({ external_id: null, status: null })).toEqual({ ...REQUIRED, external_id: null, status: null });
+  test('accepts missing and null values in optional columns', () => {
+    expect(check({})).toEqual(REQUIRED);
+    expect(check({ external_id: null, status: null })).toEqual({ ...REQUIRED, external_id: null, status: null });
   });
 
-  test.each(Object.keys(REQUIRED))('is rejected without %s', (column) => {
-    expect(checked({ [column]: null })).toBe(`${column} is missing`);
+  test.each(Object.keys(REQUIRED))('rejects a row without %s', (column) => {
+    expect(check({ [column]: null })).toBe(`${column} is missing`);
   });
 
-  test.each(ORDER_ITEM_STATUSES)('may have the status %s', (status) => {
-    expect(checked({ status })).toMatchObject({ status });
+  test.each(ORDER_ITEM_STATUSES)('accepts the status %s', (status) => {
+    expect(check({ status })).toMatchObject({ status });
   });
 
   test.each([
@@ -68,7 +68,7 @@ describe('a row', () => {
     ['created_at', '2024-01-01T10:00Z'],
     ['updated_at', '2024-01-01T10:00:00-0800'],
   ])('accepts the %s %j', (column, text) => {
-    expect(checked({ [column]: text })).toMatchObject({ [column]: text });
+    expect(check({ [column]: text })).toMatchObject({ [column]: text });
   });
 
   test.each([
@@ -109,21 +109,21 @@ describe('a row', () => {
     ['created_at', '0001-01-01T00:00:00+01', 'a date and time with a time zone, such as 2025-11-30T09:00:00Z'],
     ['updated_at', '9999-12-31T00:00:00Z', 'a date and time with a time zone, such as 2025-11-30T09:00:00Z'],
     ['updated_at', '9999-12-30T23:30:00-0100', 'a date and time with a time zone, such as 2025-11-30T09:00:00Z'],
-  ])('is rejected with the %s %j', (column, text, expected) => {
-    expect(checked({ [column]: text })).toBe(`${column} is not ${expected}: ${JSON.stringify(text)}`);
+  ])('rejects the %s %j', (column, text, expected) => {
+    expect(check({ [column]: text })).toBe(`${column} is not ${expected}: ${JSON.stringify(text)}`);
   });
 
-  test('is rejected with a text that is one character too long, and quotes its beginning', () => {
+  test('rejects a text that is one character too long and quotes its beginning', () => {
     const defect = `is not text of 1 to 255 valid characters: "${'x'.repeat(40)}"…`;
-    expect(checked({ product_id: 'x'.repeat(256) })).toBe(`product_id ${defect}`);
-    expect(checked({ product_id: '😀'.repeat(256) })).toBe(`product_id ${defect.replaceAll('xx', '😀')}`);
+    expect(check({ product_id: 'x'.repeat(256) })).toBe(`product_id ${defect}`);
+    expect(check({ product_id: '😀'.repeat(256) })).toBe(`product_id ${defect.replaceAll('xx', '😀')}`);
   });
 
-  test('is rejected for its first defect only', () => {
-    expect(checked({ quantity: '0', status: 'nonsense' })).toMatch(/^status is not/);
+  test('reports only the first defect of a row', () => {
+    expect(check({ quantity: '0', status: 'nonsense' })).toMatch(/^status is not/);
   });
 
-  test('escapes control characters in the reason (terminal injection)', () => {
-    expect(checked({ status: '\u001b[2J' })).toMatch(/: "\\u001b\[2J"$/);
+  test('escapes control characters in the defect, so they cannot reach a terminal', () => {
+    expect(check({ status: '\u001b[2J' })).toMatch(/: "\\u001b\[2J"$/);
   });
 });

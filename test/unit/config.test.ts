@@ -1,6 +1,6 @@
 import { InvalidConfig, readConfig } from '../../src/config.ts';
 
-function defectsOf(environment: Record<string, string>): readonly string[] {
+function readDefects(environment: Record<string, string>): readonly string[] {
   try {
     readConfig(environment);
   } catch (error) {
@@ -10,8 +10,8 @@ function defectsOf(environment: Record<string, string>): readonly string[] {
   return [];
 }
 
-describe('configuration', () => {
-  test('has the documented defaults', () => {
+describe('readConfig', () => {
+  test('returns the documented defaults', () => {
     expect(readConfig({})).toEqual({
       port: 4001,
       host: '127.0.0.1',
@@ -50,11 +50,11 @@ describe('configuration', () => {
     });
   });
 
-  test('treats an empty variable as not set', () => {
+  test('treats an empty variable as unset', () => {
     expect(readConfig({ PORT: '', DATABASE_URL: '' })).toMatchObject({ port: 4001, databaseUrl: null });
   });
 
-  test('accepts several servers for reads and for writes', () => {
+  test('accepts several servers for writes, standbys for reads, and a transaction pooler', () => {
     const several = 'postgres://a:1,b:2/items?target_session_attrs=read-write';
     const standbys = 'postgres://c/items, postgres://d/items';
     const config = readConfig({ DATABASE_URL: several, DATABASE_READ_URLS: standbys, DATABASE_POOLING: 'transaction' });
@@ -71,53 +71,53 @@ describe('configuration', () => {
     [{ DATABASE_URL: 'postgres://a/x', DATABASE_READ_URLS: 'postgres://b/x,c' }, 'DATABASE_READ_URLS must be URLs'],
     [{ DATABASE_POOLING: 'statement' }, 'DATABASE_POOLING must be one of session, transaction'],
   ])('refuses %j', (environment, defect) => {
-    expect(defectsOf(environment)).toEqual([expect.stringContaining(defect)]);
+    expect(readDefects(environment)).toEqual([expect.stringContaining(defect)]);
   });
 
-  test('cannot be changed once read', () => {
+  test('returns a frozen object', () => {
     expect(Object.isFrozen(readConfig({}))).toBe(true);
   });
 
-  test('reports all invalid values at once', () => {
-    const defects = defectsOf({ PORT: '70000', LOG_LEVEL: 'loud', LOCK_TIMEOUT_MS: '2s', DATABASE_URL: 'mysql://x' });
+  test('reports every invalid value at once', () => {
+    const defects = readDefects({ PORT: '70000', LOG_LEVEL: 'loud', LOCK_TIMEOUT_MS: '2s', DATABASE_URL: 'mysql://x' });
     expect(defects).toHaveLength(4);
     for (const variable of ['PORT', 'LOG_LEVEL', 'LOCK_TIMEOUT_MS', 'DATABASE_URL']) {
       expect(defects.filter((defect) => defect.startsWith(`${variable} `))).toHaveLength(1);
     }
   });
 
-  test('reports a value out of range together with conflicting settings', () => {
-    expect(defectsOf({ HOST: '0.0.0.0', LOG_LEVEL: 'loud', AUTH_AUDIENCE: 'x', INTROSPECTION: 'maybe' })).toHaveLength(
-      4,
-    );
+  test('reports invalid values together with settings that contradict each other', () => {
+    expect(
+      readDefects({ HOST: '0.0.0.0', LOG_LEVEL: 'loud', AUTH_AUDIENCE: 'x', INTROSPECTION: 'maybe' }),
+    ).toHaveLength(4);
   });
 
   test.each(['too short', ' a secret with a space before', 'ein Geheimnis für später'])(
-    'refuses the router secret %j, which no header could match',
+    'refuses the router secret %j, which a caller could guess or no header could carry',
     (secret) => {
-      expect(defectsOf({ ROUTER_SECRET: secret })).toEqual([
+      expect(readDefects({ ROUTER_SECRET: secret })).toEqual([
         'ROUTER_SECRET must have at least 16 characters, all of them printable ASCII',
       ]);
     },
   );
 
   test('refuses production without an issuer', () => {
-    expect(defectsOf({ NODE_ENV: 'production' })).toEqual(['AUTH_ISSUER must be set when NODE_ENV is production']);
+    expect(readDefects({ NODE_ENV: 'production' })).toEqual(['AUTH_ISSUER must be set when NODE_ENV is production']);
   });
 
-  test('refuses to issue tokens beyond loopback', () => {
-    expect(defectsOf({ HOST: '0.0.0.0' })).toEqual([
+  test('refuses a public HOST with the development issuer', () => {
+    expect(readDefects({ HOST: '0.0.0.0' })).toEqual([
       'HOST must be one of 127.0.0.1, ::1, localhost as long as AUTH_ISSUER is not set',
     ]);
   });
 
   test('refuses an issuer without an audience', () => {
-    expect(defectsOf({ AUTH_ISSUER: 'https://issuer.example' })).toEqual([
+    expect(readDefects({ AUTH_ISSUER: 'https://issuer.example' })).toEqual([
       'AUTH_AUDIENCE must be set when AUTH_ISSUER is',
     ]);
   });
 
-  test('turns introspection and the pages off in production by default', () => {
+  test('turns introspection and the pages off in production unless the variables turn them on', () => {
     const production = {
       NODE_ENV: 'production',
       AUTH_ISSUER: 'https://issuer.example',
@@ -131,24 +131,24 @@ describe('configuration', () => {
     expect(readConfig({ PLAYGROUND: 'false' }).playground).toBe(false);
   });
 
-  test('traces only with a collector', () => {
-    const tracingOf = (environment: Record<string, string>): unknown => readConfig(environment).tracing;
+  test('traces only with a collector endpoint', () => {
+    const readTracing = (environment: Record<string, string>): unknown => readConfig(environment).tracing;
     const collector = { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.example:4318/' };
     const everything = { sampler: 'parentbased_always_on', ratio: 1 };
-    expect(tracingOf(collector)).toEqual({ endpoint: 'https://collector.example:4318/v1/traces', ...everything });
-    expect(tracingOf({ ...collector, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://traces.example/take' })).toEqual({
+    expect(readTracing(collector)).toEqual({ endpoint: 'https://collector.example:4318/v1/traces', ...everything });
+    expect(readTracing({ ...collector, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://traces.example/take' })).toEqual({
       endpoint: 'http://traces.example/take',
       ...everything,
     });
     const tenth = { OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.1' };
-    expect(tracingOf({ ...collector, ...tenth })).toMatchObject({ sampler: 'traceidratio', ratio: 0.1 });
-    expect(tracingOf({ ...collector, OTEL_SDK_DISABLED: 'True' })).toBeNull();
-    expect(tracingOf({ ...collector, OTEL_TRACES_EXPORTER: 'none' })).toBeNull();
-    expect(tracingOf({ OTEL_TRACES_SAMPLER: 'xray', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' })).toBeNull();
+    expect(readTracing({ ...collector, ...tenth })).toMatchObject({ sampler: 'traceidratio', ratio: 0.1 });
+    expect(readTracing({ ...collector, OTEL_SDK_DISABLED: 'True' })).toBeNull();
+    expect(readTracing({ ...collector, OTEL_TRACES_EXPORTER: 'none' })).toBeNull();
+    expect(readTracing({ OTEL_TRACES_SAMPLER: 'xray', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' })).toBeNull();
   });
 
-  test('refuses an unusable collector', () => {
-    const defects = defectsOf({
+  test('refuses tracing settings that it cannot apply', () => {
+    const defects = readDefects({
       OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4317',
       OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
       OTEL_TRACES_SAMPLER: 'xray',

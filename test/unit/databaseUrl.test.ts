@@ -1,6 +1,6 @@
 import { parseDatabaseUrl } from '../../src/database/databaseUrl.ts';
 
-describe('a database URL', () => {
+describe('parseDatabaseUrl', () => {
   test.each<[string, readonly string[], boolean]>([
     ['postgres://u:p@db/items', ['postgres://u:p@db/items'], false],
     ['postgresql://u:p@[::1]:5433/items?sslmode=require', ['postgresql://u:p@[::1]:5433/items?sslmode=require'], false],
@@ -11,7 +11,7 @@ describe('a database URL', () => {
       ['a:1', 'b', '[::1]:3'].map((host) => `postgres://u:p%2C%40@${host}/items?sslmode=require&application_name=x`),
       true,
     ],
-  ])('%s names servers', (text, urls, mustTakeWrites) => {
+  ])('lists the servers of %s', (text, urls, mustTakeWrites) => {
     expect(parseDatabaseUrl(text)).toEqual({ urls, mustTakeWrites });
   });
 
@@ -32,7 +32,7 @@ describe('a database URL', () => {
       'postgres://a:x,b/items?target_session_attrs=read-write',
       'must name servers as host or host:port, with what is special in a password percent-encoded',
     ],
-  ])('%s is refused', (text, defect) => {
+  ])('refuses %s and names the defect', (text, defect) => {
     expect(parseDatabaseUrl(text)).toBe(defect);
   });
 });

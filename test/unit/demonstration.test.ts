@@ -10,21 +10,21 @@ const lines = await readRetailLines();
 const items = createDemonstrationItems(lines).map(({ values }) => values);
 const cancellations = findRecordedCancellations(lines);
 
-function countBy<T>(values: readonly T[], nameOf: (value: T) => string): Record<string, number> {
+function countBy<T>(values: readonly T[], nameGroup: (value: T) => string): Record<string, number> {
   return Object.fromEntries(
-    Object.entries(Object.groupBy(values, nameOf)).map(([name, group]) => [name, group?.length ?? 0]),
+    Object.entries(Object.groupBy(values, nameGroup)).map(([name, group]) => [name, group?.length ?? 0]),
   );
 }
 
 describe('the demonstration data', () => {
-  test('accounts for every record of the file', () => {
+  test('accounts for every record of the source file', () => {
     expect(lines).toHaveLength(9_999);
     expect(countBy(lines, ({ kind }) => kind)).toEqual({ order: 9_869, cancellation: 100, 'write-off': 30 });
     expect(items).toHaveLength(9_869);
     expect(cancellations).toHaveLength(100);
   });
 
-  test('leaves out only write-offs, which nobody ordered or paid', () => {
+  test('treats only records without customer and price as write-offs', () => {
     const writtenOff = lines.filter(({ kind }) => kind === 'write-off');
     expect(writtenOff.filter(({ customer, unitPrice }) => customer !== '' || unitPrice !== '0')).toEqual([]);
   });
@@ -52,26 +52,26 @@ describe('the demonstration data', () => {
     });
   });
 
-  test('is the same in every run', () => {
+  test('is the same on every run and machine', () => {
     const digest = createHash('sha256')
       .update(JSON.stringify([items, cancellations]))
       .digest('hex');
     expect(digest).toBe('77a9932f483b406d17db65b4407a456785b99fba1210f9c3fc4c4d033d44379a');
   });
 
-  test('has importable items with unique ids, in the order of the file', () => {
-    expect(createDemonstrationItems(lines).filter((row) => 'defect' in checkRow(row))).toEqual([]);
+  test('holds items that an import accepts, with unique ids, in the order of the source file', () => {
+    expect(demonstrationItems(lines).filter((row) => 'defect' in checkRow(row))).toEqual([]);
     expect(new Set(items.map(({ id }) => id)).size).toBe(items.length);
     const times = items.map(({ created_at: createdAt }) => createdAt ?? '');
     expect(times).toEqual([...new Set(times)].toSorted());
   });
 
-  test('has one release date per pre-ordered product, after all of its orders', () => {
-    const datesOf = new Map<unknown, Set<unknown>>();
+  test('has one release date for each pre-ordered product, after all orders, and none for other products', () => {
+    const datesByProduct = new Map<unknown, Set<unknown>>();
     for (const item of items) {
-      datesOf.set(item.product_id, (datesOf.get(item.product_id) ?? new Set()).add(item.release_date));
+      datesByProduct.set(item.product_id, (datesByProduct.get(item.product_id) ?? new Set()).add(item.release_date));
     }
-    expect([...datesOf].filter(([, dates]) => dates.size > 1)).toEqual([]);
+    expect([...datesByProduct].filter(([, dates]) => dates.size > 1)).toEqual([]);
     const wrong = items.filter(({ is_pre_order: isPreOrder, release_date: date }) =>
       isPreOrder === 'true' ? typeof date !== 'string' || date <= '2010-12-05' : date !== null,
     );
@@ -97,7 +97,7 @@ describe('the demonstration data', () => {
     });
   });
 
-  test('names its authors', async () => {
+  test('is attributed to its authors in its README', async () => {
     const readme = await readFile(path.join(import.meta.dirname, '../../src/demonstration/README.md'), 'utf8');
     expect(readme).toContain('https://doi.org/10.24432/C5BW33');
     expect(readme).toContain('CC BY 4.0');
@@ -105,17 +105,19 @@ describe('the demonstration data', () => {
 });
 
 describe('a recorded cancellation', () => {
-  test('names the cancelled item, each item once, or an unknown id if the file lacks it', () => {
+  test('names a distinct item, which the source file holds for 9 of 100 cancellations', () => {
     const ids = new Set(items.map(({ id }) => id));
     const found = cancellations.filter(({ orderItemId }) => ids.has(orderItemId));
     expect(found).toHaveLength(9);
     expect(new Set(cancellations.map(({ orderItemId }) => orderItemId)).size).toBe(100);
   });
 
-  test('cancels the latest sufficient order of the same customer and product', () => {
-    const idOf = (externalId: string): unknown => items.find((item) => item.external_id === externalId)?.id;
-    const takenBack = Object.fromEntries(cancellations.map(({ externalId, orderItemId }) => [externalId, orderItemId]));
-    expect(takenBack['C536506:1']).toBe(idOf('536488:3'));
-    expect(takenBack['C536979:1']).toBe(idOf('536557:47'));
+  test('cancels the latest order of the same customer and product whose quantity suffices', () => {
+    const findId = (externalId: string): unknown => items.find((item) => item.external_id === externalId)?.id;
+    const itemIdByCancellation = Object.fromEntries(
+      cancellations.map(({ externalId, orderItemId }) => [externalId, orderItemId]),
+    );
+    expect(itemIdByCancellation['C536506:1']).toBe(findId('536488:3'));
+    expect(itemIdByCancellation['C536979:1']).toBe(findId('536557:47'));
   });
 });

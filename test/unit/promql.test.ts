@@ -5,18 +5,18 @@ const METRICS = new Map([
   ['seconds_bucket', new Set(['route', 'le'])],
 ]);
 
-function labels(expression: string): string[] {
+function findLabels(expression: string): string[] {
   return [...labelsOf(expression, (metric) => METRICS.get(metric))].sort();
 }
 
-test('finds the labels that functions and aggregations leave', () => {
-  expect(labels('rate(requests_total[5m])')).toEqual(['outcome', 'route']);
-  expect(labels('sum(requests_total)')).toEqual([]);
-  expect(labels('sum(requests_total) by (route)')).toEqual(['route']);
-  expect(labels('sum without (outcome) (requests_total)')).toEqual(['route']);
-  expect(labels('topk(3, sum by (outcome) (requests_total))')).toEqual(['outcome']);
-  expect(labels('histogram_quantile(0.9, sum by (route, le) (rate(seconds_bucket[5m])))')).toEqual(['route']);
-  expect(labels('time() - requests_total > 3')).toEqual(['outcome', 'route']);
+test('finds the labels that functions and aggregations leave on a result', () => {
+  expect(findLabels('rate(requests_total[5m])')).toEqual(['outcome', 'route']);
+  expect(findLabels('sum(requests_total)')).toEqual([]);
+  expect(findLabels('sum(requests_total) by (route)')).toEqual(['route']);
+  expect(findLabels('sum without (outcome) (requests_total)')).toEqual(['route']);
+  expect(findLabels('topk(3, sum by (outcome) (requests_total))')).toEqual(['outcome']);
+  expect(findLabels('histogram_quantile(0.9, sum by (route, le) (rate(seconds_bucket[5m])))')).toEqual(['route']);
+  expect(findLabels('time() - requests_total > 3')).toEqual(['outcome', 'route']);
 });
 
 test.each([
@@ -25,11 +25,11 @@ test.each([
   ['sum by (queue) (requests_total)', /groups by queue/],
   ['sum by (outcome) (sum by (route) (requests_total))', /groups by outcome/],
   ['sum by (route) (requests_total) / requests_total', /differ/],
-])('%s is refused', (expression, complaint) => {
-  expect(() => labels(expression)).toThrow(complaint);
+])('refuses %s and names the defect', (expression, complaint) => {
+  expect(() => findLabels(expression)).toThrow(complaint);
 });
 
-test('finds every selector of an expression', () => {
+test('finds the selectors anywhere in an expression', () => {
   expect(selectorsOf('max(a{x="1"}) / on (y) (b{z=~"2|3", y!=""} or vector(0))')).toEqual([
     { metric: 'a', matchers: [{ label: 'x', operator: '=', value: '1' }] },
     {

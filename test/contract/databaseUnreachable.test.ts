@@ -15,10 +15,11 @@ import { answerOf, type RestAnswer } from '../support/testService.ts';
 const dataDir = await mkdtemp(path.join(tmpdir(), 'order-items-away-'));
 const database = await createTestDatabase();
 const proxy = await startDatabaseProxy(database.url);
-// Past the proxy, so that the test still reaches what the service does not.
+// The test bypasses the proxy, so it reaches the database while the service cannot.
 const dataSource = await new DataSource({ type: 'postgres', url: database.url }).initialize();
 const authorization = `Bearer ${await (await openDevelopmentIssuer(dataDir)).issueToken()}`;
-// A process, because an error that Node itself makes is no `Error` of Jest's, and GraphQL.js would wrap it.
+// The service runs in a process of its own: in Jest's realm, GraphQL.js would wrap errors that Node itself creates,
+// because they are not instances of Jest's `Error`.
 const url = await startServiceProcess({
   DATABASE_URL: proxy.url,
   DATABASE_POOL_SIZE: '1',
@@ -42,8 +43,8 @@ async function get(pathTemplate: string): Promise<RestAnswer> {
   return answer;
 }
 
-async function cancel(id: string, further: Record<string, string> = {}): Promise<RestAnswer> {
-  const headers = { authorization, ...further };
+async function cancel(id: string, extraHeaders: Record<string, string> = {}): Promise<RestAnswer> {
+  const headers = { authorization, ...extraHeaders };
   const sent = fetch(`${url}/v0/line_item/${id}/cancel`, { method: 'POST', headers });
   const answer = await answerOf(sent);
   expectDocumented('POST', CANCEL, answer);
@@ -55,7 +56,7 @@ function graphql(query: string): Promise<RestAnswer> {
   return answerOf(fetch(`${url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) }));
 }
 
-function retryAfterOf(answer: RestAnswer): number {
+function readRetryAfter(answer: RestAnswer): number {
   return Number(answer.headers.get('retry-after'));
 }
 
@@ -71,27 +72,27 @@ function openDatabase(): Promise<void> {
 }
 
 describe.each([
-  ['it is gone', proxy.cut, proxy.mend],
-  ['it accepts no connections', closeDatabase, openDatabase],
-])('503 the database is unreachable: %s', (_, takeAway, bringBack) => {
+  ['the network drops its connections', proxy.cut, proxy.mend],
+  ['it refuses connections', closeDatabase, openDatabase],
+])('503: the database is unreachable because %s', (_, disconnect, reconnect) => {
   let id: string;
   beforeAll(async () => {
     id = await anOrderItem(dataSource);
-    await takeAway();
+    await disconnect();
   });
-  afterAll(bringBack);
+  afterAll(reconnect);
 
-  test('a cancel', async () => {
+  test('a cancel gets the documented 503 with Retry-After', async () => {
     const answer = await cancel(id);
     expectError(answer, 503, 'service_unavailable', UNREACHABLE);
-    expect(retryAfterOf(answer)).toBeGreaterThanOrEqual(1);
+    expect(readRetryAfter(answer)).toBeGreaterThanOrEqual(1);
     expect(documentedExample('POST', CANCEL, 503, 'databaseUnreachable')).toMatchObject({ message: UNREACHABLE });
   });
 
-  test('a GraphQL query', async () => {
+  test('a GraphQL query gets 503 with an error at its field', async () => {
     const answer = await graphql(`{ orderItem(id: "${id}") { id } }`);
     expect(answer.status).toBe(503);
-    expect(retryAfterOf(answer)).toBeGreaterThanOrEqual(1);
+    expect(readRetryAfter(answer)).toBeGreaterThanOrEqual(1);
     expect(answer.body.data).toEqual({ orderItem: null });
     const requestId = answer.headers.get('x-request-id');
     expect(answer.body.errors).toMatchObject([
@@ -99,28 +100,28 @@ describe.each([
     ]);
   });
 
-  test('a GraphQL cancel', async () => {
+  test('a GraphQL cancel gets 503 without data', async () => {
     const answer = await graphql(`mutation { cancelOrderItem(input: { id: "${id}", reason: "Late" }) { __typename } }`);
     expect(answer.status).toBe(503);
-    expect(retryAfterOf(answer)).toBeGreaterThanOrEqual(1);
+    expect(readRetryAfter(answer)).toBeGreaterThanOrEqual(1);
     expect(answer.body).toMatchObject({ data: null, errors: [{ extensions: { code: 'SERVICE_UNAVAILABLE' } }] });
   });
 
-  test('the probes say alive but not ready', async () => {
+  test('the readiness probe fails and the liveness probe passes', async () => {
     expectError(await get('/health/ready'), 503, 'service_unavailable', 'The service cannot reach its database.');
     expect((await get('/health/live')).body).toEqual({ status: 'ok' });
   });
 
-  test('the service recovers with the database, and nothing was written meanwhile', async () => {
-    await bringBack();
+  test('the service recovers with the database and has written nothing meanwhile', async () => {
+    await reconnect();
     expect((await findOrderItem(dataSource, id))?.version).toBe(1);
     expect((await get('/health/ready')).status).toBe(200);
     expect((await cancel(id)).status).toBe(200);
   });
 });
 
-describe('503 the connection is lost just after the commit was sent', () => {
-  test('with a key, a retry gets the first answer', async () => {
+describe('503: the connection is lost after the commit was sent, so the outcome is unknown', () => {
+  test('a retry with the same key gets the answer to the first request', async () => {
     const id = await anOrderItem(dataSource);
     const lost = await cancelAndLose(id, 'COMMIT', { 'idempotency-key': 'lost-commit' });
     const again = await cancel(id, { 'idempotency-key': 'lost-commit' });
@@ -128,9 +129,9 @@ describe('503 the connection is lost just after the commit was sent', () => {
     expect(await findCancellations(dataSource, [id])).toMatchObject([{ request_id: lost.body.request_id }]);
   });
 
-  test('without a key, a retry shows the status of the item', async () => {
+  test('a retry without a key is refused, because the item is already cancelled', async () => {
     const id = await anOrderItem(dataSource);
-    // A single statement, which is a transaction of its own.
+    // Without a key, this single statement is the whole transaction.
     await cancelAndLose(id, 'cancel_order_items');
     expectError(await cancel(id), 400, 'bad_request', 'Order item is no longer cancelable.');
     expect(await findCancellations(dataSource, [id])).toHaveLength(1);
@@ -142,14 +143,14 @@ describe('503 the connection is lost just after the commit was sent', () => {
     const answer = await cancel(id, key);
     await proxy.mend();
     expectError(answer, 503, 'service_unavailable', UNREACHABLE);
-    expect(retryAfterOf(answer)).toBeGreaterThanOrEqual(1);
-    // The database does not know that nobody listens any more, and takes its time.
+    expect(readRetryAfter(answer)).toBeGreaterThanOrEqual(1);
+    // The lost connection does not stop the commit. Poll until the database has finished it.
     while ((await findOrderItem(dataSource, id))?.status !== 'cancelled') await sleep(10);
     return answer;
   }
 });
 
-test('answers the committed cancels of a batch although the connection is lost while it reads the others', async () => {
+test('cancels that a batch has committed get 200 although the connection is lost before the rest of the batch is judged', async () => {
   const ids = await Promise.all(Array.from({ length: 10 }, () => anOrderItem(dataSource)));
   expect((await get('/health/ready')).status).toBe(200);
   proxy.cutAfter(['busy_order_items']);
@@ -160,17 +161,17 @@ test('answers the committed cancels of a batch although the connection is lost w
   for (const { status } of await Promise.all(unknown)) expect([404, 503]).toContain(status);
 });
 
-describe('503 the database falls silent on an open connection: answered in time, and nothing is half done', () => {
-  // By their names, where they have one: their text is sent once on each connection.
+describe('503: the database falls silent on an open connection', () => {
+  // Prepared statements are found by name, because each connection carries their text only once.
   test.each<[string, Record<string, string>]>([
-    // What is asked for with a key takes a transaction of several statements.
+    // A cancel with a key runs a transaction of several statements.
     ['START TRANSACTION', { 'idempotency-key': 'start' }],
     ['lock_order_items', { 'idempotency-key': 'lock' }],
     ['cancel_order_items', { 'idempotency-key': 'cancel' }],
-  ])('at %s, and earlier statements are rolled back', async (statement, key) => {
+  ])('at %s: the request fails in time and its transaction is rolled back', async (statement, key) => {
     const id = await anOrderItem(dataSource);
     await cancelInSilence(id, statement, key);
-    // The connection that was given up is not used again, and its transaction is not committed by its next user.
+    // The service discards the silent connection, so no later request can commit its transaction.
     expect((await graphql(`{ orderItem(id: "${id}") { status } }`)).body.data).toEqual({
       orderItem: { status: 'PENDING' },
     });
@@ -178,17 +179,20 @@ describe('503 the database falls silent on an open connection: answered in time,
     expect(await findOrderItem(dataSource, id)).toMatchObject({ status: 'cancelled', version: 2 });
   });
 
-  // What commits may arrive once the network is mended: nobody can know, but whoever asks again with the key is told.
+  // The commit may still arrive after the network recovers. Only a retry with the same key learns the outcome.
   test.each<[string, Record<string, string>, number[]]>([
     ['COMMIT', { 'idempotency-key': 'commit' }, [200]],
     ['cancel_order_items', {}, [200, 400]],
-  ])('at %s with %j: a retry leaves it cancelled once', async (statement, key, statuses) => {
-    const id = await anOrderItem(dataSource);
-    await cancelInSilence(id, statement, key);
-    expect(statuses).toContain((await cancel(id, key)).status);
-    expect(await findOrderItem(dataSource, id)).toMatchObject({ status: 'cancelled', version: 2 });
-    expect(await findCancellations(dataSource, [id])).toHaveLength(1);
-  });
+  ])(
+    'at %s with the headers %j: the request fails in time and a retry leaves the item cancelled once',
+    async (statement, key, statuses) => {
+      const id = await anOrderItem(dataSource);
+      await cancelInSilence(id, statement, key);
+      expect(statuses).toContain((await cancel(id, key)).status);
+      expect(await findOrderItem(dataSource, id)).toMatchObject({ status: 'cancelled', version: 2 });
+      expect(await findCancellations(dataSource, [id])).toHaveLength(1);
+    },
+  );
 
   async function cancelInSilence(id: string, statement: string, key: Record<string, string>): Promise<void> {
     expect((await get('/health/ready')).status).toBe(200);
@@ -197,7 +201,7 @@ describe('503 the database falls silent on an open connection: answered in time,
     const outcome = await Promise.race([answer, sleep(8_000, 'no answer for 8 s', { ref: false })]);
     await proxy.mend();
     await answer;
-    // It looks five times a second whether the database is back.
+    // The service checks five times a second whether the database is reachable again.
     while ((await get('/health/ready')).status !== 200) await sleep(10);
     expect(outcome).toMatchObject({ status: 503, body: { error_code: 'service_unavailable' } });
   }

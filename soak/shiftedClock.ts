@@ -17,8 +17,8 @@ export interface ShiftedClock {
 export async function openShiftedClock(folder: string): Promise<ShiftedClock | null> {
   if (!existsSync(LIBRARY)) return null;
   const file = path.join(folder, 'clock');
-  const turn = (seconds: number): Promise<void> => writeFile(file, seconds < 0 ? String(seconds) : `+${seconds}`);
-  await turn(0);
+  const shift = (seconds: number): Promise<void> => writeFile(file, seconds < 0 ? String(seconds) : `+${seconds}`);
+  await shift(0);
   return {
     // Clocks for durations are not shifted.
     environment: {

@@ -60,7 +60,7 @@ describe('the demonstration data', () => {
   });
 
   test('holds items that an import accepts, with unique ids, in the order of the source file', () => {
-    expect(demonstrationItems(lines).filter((row) => 'defect' in checkRow(row))).toEqual([]);
+    expect(createDemonstrationItems(lines).filter((row) => 'defect' in checkRow(row))).toEqual([]);
     expect(new Set(items.map(({ id }) => id)).size).toBe(items.length);
     const times = items.map(({ created_at: createdAt }) => createdAt ?? '');
     expect(times).toEqual([...new Set(times)].toSorted());

@@ -8,8 +8,8 @@ import { addOrderItems, openSite, type Site } from './site.ts';
 import { printRow, tellAnswers, tellCount, tellSeconds } from './table.ts';
 
 /*
- * Runs a mixed load through both doors of two instances, injects faults from the list in random order, and prints the account of
- * every cancel. Everything runs on this machine and ends after the given time.
+ * Runs a mixed load through both doors of two instances, injects faults from the list in random order, and prints the
+ * account of every cancel. Everything runs on this machine and ends after the given time.
  */
 
 const HELP = `npm run soak -- [--minutes 10] [--faults 24] [--seed N]
@@ -99,7 +99,10 @@ function inRandomOrder(faults: readonly Fault[], count: number, seed: number): r
   return rounds.flat().slice(0, count);
 }
 
-/** Creates a generator of numbers from 0 to 1 that depend on the seed alone: a linear congruential generator (Numerical Recipes). */
+/**
+ * Creates a generator of numbers from 0 to 1 that depend on the seed alone: a linear congruential generator (Numerical
+ * Recipes).
+ */
 function randomNumbers(seed: number): () => number {
   let state = seed >>> 0;
   return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;

@@ -21,7 +21,7 @@ import { findCancellations, findOrderItem, insertOrderItems } from '../support/o
 import { CANCEL } from '../support/restContract.ts';
 import { killServiceProcesses, startServiceProcess } from '../support/serviceProcess.ts';
 import { createTestDatabase } from '../support/testDatabase.ts';
-import { answerOf, type RestAnswer } from '../support/testService.ts';
+import { readRestAnswer, type RestAnswer } from '../support/testService.ts';
 
 /** Enough for every shape to come up; slower machines try fewer. */
 const EFFORT = { numRuns: 2_000, interruptAfterTimeLimit: 6_000 };
@@ -210,7 +210,7 @@ describe('a sequence of cancels', () => {
       : step.door === 'graphql'
         ? { path: '/graphql', body: { query: CANCEL_ONE + TOLD, variables: { input: { ...input, id: ids[0] } } } }
         : { path: '/graphql', body: { query: CANCEL_ALL + TOLD, variables: { input: { ...input, ids } } } };
-    const { status, headers, body } = await answerOf(
+    const { status, headers, body } = await readRestAnswer(
       fetch(url + request.path, {
         method: 'POST',
         headers: {

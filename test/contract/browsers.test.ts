@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { statementsDuring } from '../support/countStatements.ts';
+import { listStatementsDuring } from '../support/countStatements.ts';
 import { expectNothingWritten } from '../support/nothingWritten.ts';
 import { anOrderItem, findOrderItem } from '../support/orderItems.ts';
 import { sendRaw } from '../support/rawHttp.ts';
@@ -117,7 +117,7 @@ describe('a simple cross-site request', () => {
     const request = buildRequest(document(await anOrderItem(dataSource)));
     let answer: RestAnswer | undefined;
     const statements = await expectNothingWritten(dataSource, () =>
-      statementsDuring(dataSource, async () => {
+      listStatementsDuring(dataSource, async () => {
         answer = await send({ ...request, headers: { ...request.headers, authorization } });
       }),
     );

@@ -10,7 +10,7 @@ import { anOrderItem, findCancellations, findOrderItem } from '../support/orderI
 import { CANCEL, expectError } from '../support/restContract.ts';
 import { killServiceProcesses, startServiceProcess } from '../support/serviceProcess.ts';
 import { createTestDatabase, queryServer } from '../support/testDatabase.ts';
-import { answerOf, type RestAnswer } from '../support/testService.ts';
+import { readRestAnswer, type RestAnswer } from '../support/testService.ts';
 
 const dataDir = await mkdtemp(path.join(tmpdir(), 'order-items-away-'));
 const database = await createTestDatabase();
@@ -38,7 +38,7 @@ const databaseName = new URL(database.url).pathname.slice(1);
 const UNREACHABLE = 'The service cannot reach its database. Try again.';
 
 async function get(pathTemplate: string): Promise<RestAnswer> {
-  const answer = await answerOf(fetch(url + pathTemplate));
+  const answer = await readRestAnswer(fetch(url + pathTemplate));
   expectDocumented('GET', pathTemplate, answer);
   return answer;
 }
@@ -46,14 +46,14 @@ async function get(pathTemplate: string): Promise<RestAnswer> {
 async function cancel(id: string, extraHeaders: Record<string, string> = {}): Promise<RestAnswer> {
   const headers = { authorization, ...extraHeaders };
   const sent = fetch(`${url}/v0/line_item/${id}/cancel`, { method: 'POST', headers });
-  const answer = await answerOf(sent);
+  const answer = await readRestAnswer(sent);
   expectDocumented('POST', CANCEL, answer);
   return answer;
 }
 
 function graphql(query: string): Promise<RestAnswer> {
   const headers = { authorization, 'content-type': 'application/json' };
-  return answerOf(fetch(`${url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) }));
+  return readRestAnswer(fetch(`${url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) }));
 }
 
 function readRetryAfter(answer: RestAnswer): number {

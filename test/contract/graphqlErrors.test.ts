@@ -1,7 +1,7 @@
 import { lockItem } from '../support/lockedItem.ts';
 import { expectNothingWritten } from '../support/nothingWritten.ts';
 import { anOrderItem, findOrderItem } from '../support/orderItems.ts';
-import { answerOf, type GraphQLAnswer, type RestAnswer, startTestService } from '../support/testService.ts';
+import { readRestAnswer, type GraphQLAnswer, type RestAnswer, startTestService } from '../support/testService.ts';
 
 const service = await startTestService({ LOCK_TIMEOUT_MS: '100' });
 const { dataSource } = service;
@@ -36,7 +36,7 @@ describe('UNAUTHENTICATED with HTTP 401', () => {
     ['with a malformed token', 'Bearer nonsense', 'Bearer realm="order-items", error="invalid_token"'],
   ])('refuses any document %s and sends a challenge', async (_, authorization, challenge) => {
     for (const query of ['{ __typename }', `{ orderItem(id: "${ID}") { id } }`, '{ _service { sdl } }', 'nonsense']) {
-      const answer = await answerOf(
+      const answer = await readRestAnswer(
         fetch(`${service.url}/graphql`, {
           method: 'POST',
           headers: { 'content-type': 'application/json', ...(authorization === null ? {} : { authorization }) },
@@ -61,7 +61,7 @@ describe('UNAUTHENTICATED with HTTP 401', () => {
   test('refuses GraphQL without the secret of the router, which REST does not need', async () => {
     const headers = { authorization: `Bearer ${await guarded.token()}`, 'content-type': 'application/json' };
     const ask = (secret: object): Promise<RestAnswer> =>
-      answerOf(
+      readRestAnswer(
         fetch(`${guarded.url}/graphql`, {
           method: 'POST',
           headers: { ...headers, ...secret },

@@ -1,5 +1,5 @@
 import { expectNothingWritten } from '../support/nothingWritten.ts';
-import { answerOf, type RestAnswer, startTestService } from '../support/testService.ts';
+import { readRestAnswer, type RestAnswer, startTestService } from '../support/testService.ts';
 
 const service = await startTestService();
 const { dataSource } = service;
@@ -10,7 +10,7 @@ const CANCEL_ID = `mutation { cancelOrderItem(input: { id: "${ID}", reason: "Lat
 /** Sends exactly this request to `/graphql`, plus a token. */
 async function send({ search = '', ...init }: RequestInit & { readonly search?: string }): Promise<RestAnswer> {
   const headers = { authorization: `Bearer ${await service.token()}`, ...(init.headers as Record<string, string>) };
-  return answerOf(fetch(`${service.url}/graphql${search}`, { method: 'POST', ...init, headers }));
+  return readRestAnswer(fetch(`${service.url}/graphql${search}`, { method: 'POST', ...init, headers }));
 }
 
 describe('every error of an answer carries the request id', () => {

@@ -7,7 +7,7 @@ import {
   requiredHeaders,
 } from '../support/openApi.ts';
 import { CANCEL } from '../support/restContract.ts';
-import { answerOf, type RestAnswer, startTestService } from '../support/testService.ts';
+import { readRestAnswer, type RestAnswer, startTestService } from '../support/testService.ts';
 
 const service = await startTestService();
 
@@ -28,14 +28,14 @@ function buildAnswer(status: number, body: unknown, omittedHeader?: string): Res
 
 describe('the OpenAPI document', () => {
   test('is served as it is published', async () => {
-    const answer = await answerOf(fetch(`${service.url}/v0/openapi.json`));
+    const answer = await readRestAnswer(fetch(`${service.url}/v0/openapi.json`));
     expectDocumented('GET', '/v0/openapi.json', answer);
     expect(answer.status).toBe(200);
     expect(answer.body).toEqual(openApi);
   });
 
   test.each(['/health/live', '/health/ready'])('describes %s', async (path) => {
-    const answer = await answerOf(fetch(service.url + path));
+    const answer = await readRestAnswer(fetch(service.url + path));
     expectDocumented('GET', path, answer);
     expect({ status: answer.status, body: answer.body }).toEqual({ status: 200, body: { status: 'ok' } });
   });

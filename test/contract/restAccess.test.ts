@@ -5,7 +5,7 @@ import { documentedExample, expectDocumented } from '../support/openApi.ts';
 import { anOrderItem, findCancellations } from '../support/orderItems.ts';
 import { expectNothingWritten } from '../support/nothingWritten.ts';
 import { cancel, CANCEL, expectError, VALIDATION_FAILED } from '../support/restContract.ts';
-import { answerOf, type RestRequest, startTestService } from '../support/testService.ts';
+import { readRestAnswer, type RestRequest, startTestService } from '../support/testService.ts';
 import { startTokenIssuer } from '../support/tokenIssuer.ts';
 
 const issuer = await startTokenIssuer();
@@ -125,7 +125,7 @@ describe('401: no valid token', () => {
     const id = await anOrderItem(dataSource);
     const token = await issuer.token();
     const answer = await expectNothingWritten(dataSource, () =>
-      answerOf(
+      readRestAnswer(
         fetch(`${service.url}/v0/line_item/${id}/cancel?access_token=${token}`, {
           method: 'POST',
           headers: { 'content-type': 'application/json' },

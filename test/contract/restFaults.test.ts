@@ -11,7 +11,7 @@ import { anOrderItem, findCancellations, findOrderItem } from '../support/orderI
 import { openConnection } from '../support/rawHttp.ts';
 import { cancel, CANCEL, expectError } from '../support/restContract.ts';
 import { createTestDatabase } from '../support/testDatabase.ts';
-import { answerOf, type RestAnswer, startTestService } from '../support/testService.ts';
+import { readRestAnswer, type RestAnswer, startTestService } from '../support/testService.ts';
 
 const PATIENT = { LOCK_TIMEOUT_MS: '20000', REQUEST_TIMEOUT_MS: '20000' };
 
@@ -20,7 +20,7 @@ const impatient = await startTestService({ LOCK_TIMEOUT_MS: '100' });
 const narrow = await startTestService({ ...PATIENT, MAX_CONCURRENT_REQUESTS: '1' });
 
 async function get(url: string, pathTemplate: string): Promise<RestAnswer> {
-  const answer = await answerOf(fetch(url + pathTemplate));
+  const answer = await readRestAnswer(fetch(url + pathTemplate));
   expectDocumented('GET', pathTemplate, answer);
   return answer;
 }

@@ -5,7 +5,7 @@ import { anOrderItem, findCancellations } from '../support/orderItems.ts';
 import { expectNothingWritten } from '../support/nothingWritten.ts';
 import { sendRaw } from '../support/rawHttp.ts';
 import { cancel, CANCEL, expectError } from '../support/restContract.ts';
-import { answerOf, type RestAnswer, startTestService } from '../support/testService.ts';
+import { readRestAnswer, type RestAnswer, startTestService } from '../support/testService.ts';
 
 const service = await startTestService();
 const { dataSource, url } = service;
@@ -238,7 +238,7 @@ describe('the request id', () => {
 /** Sends a cancel with exactly this body and these headers, plus a token. */
 async function post(id: string, init: RequestInit): Promise<RestAnswer> {
   const authorization = `Bearer ${await service.token()}`;
-  const answer = await answerOf(
+  const answer = await readRestAnswer(
     fetch(`${url}/v0/line_item/${id}/cancel`, {
       ...init,
       method: 'POST',

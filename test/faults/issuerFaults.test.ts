@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pipeline, Readable } from 'node:stream';
 import { createTokenVerifier } from '../../src/auth/tokenVerifier.ts';
-import { AUDIENCE, type Behaviour, ChangingIssuer, isForKeys, newKey } from '../support/changingIssuer.ts';
+import { AUDIENCE, type Behavior, ChangingIssuer, isForKeys, newKey } from '../support/changingIssuer.ts';
 import { DOORS, type Door, rawCancel } from '../support/hostileHttp.ts';
 import { anOrderItem, findCancellations } from '../support/orderItems.ts';
 import { sendRaw } from '../support/rawHttp.ts';
@@ -36,36 +36,36 @@ let asked = 0;
 afterAll(() => elsewhere.close());
 
 const send =
-  (status: number, body: string): Behaviour =>
+  (status: number, body: string): Behavior =>
   (_request, response) => {
     response.writeHead(status, { 'content-type': 'application/json' }).end(body);
   };
 /** Misbehaves when it is asked for keys, and names them as it should. */
 const forKeys =
-  (misbehaviour: Behaviour): Behaviour =>
+  (misbehavior: Behavior): Behavior =>
   (request, response) => {
-    if (isForKeys(request)) misbehaviour(request, response);
+    if (isForKeys(request)) misbehavior(request, response);
     else faulty.answer(request, response);
   };
-const hang: Behaviour = () => undefined;
-const hangUp: Behaviour = (request) => request.socket.destroy();
-const redirect: Behaviour = (request, response) => {
+const hang: Behavior = () => undefined;
+const hangUp: Behavior = (request) => request.socket.destroy();
+const redirect: Behavior = (request, response) => {
   const { port } = elsewhere.address() as AddressInfo;
   response.writeHead(302, { location: `http://127.0.0.1:${port}${request.url ?? ''}` }).end();
 };
-const dribble: Behaviour = (_request, response) => {
+const dribble: Behavior = (_request, response) => {
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': 50_000_000 });
   const drip = setInterval(() => response.write(' '.repeat(10_000)), 20);
   response.once('close', () => {
     clearInterval(drip);
   });
 };
-const deluge: Behaviour = (_request, response) => {
+const deluge: Behavior = (_request, response) => {
   response.writeHead(200, { 'content-type': 'application/json' });
   pipeline(Readable.from(Array.from({ length: 50 }, () => 'x'.repeat(1_000_000))), response, () => undefined);
 };
 
-const faults: [string, Behaviour][] = [
+const faults: [string, Behavior][] = [
   ['hangs', hang],
   ['hangs up', hangUp],
   ['answers 500', send(500, '{"keys":[]}')],
@@ -78,9 +78,9 @@ const faults: [string, Behaviour][] = [
 ];
 
 /** Faults of the OpenID configuration, and faults of the keys that it names. */
-const coldFaults: [string, Behaviour][] = [
+const coldFaults: [string, Behavior][] = [
   ...faults,
-  ...faults.map(([name, fault]): [string, Behaviour] => [`${name} when asked for keys`, forKeys(fault)]),
+  ...faults.map(([name, fault]): [string, Behavior] => [`${name} when asked for keys`, forKeys(fault)]),
   ['names no keys', send(200, '{"issuer":"x"}')],
   ['names keys that are nowhere', send(200, '{"jwks_uri":"nonsense"}')],
   ['names keys in a file', send(200, '{"jwks_uri":"file:///etc/passwd"}')],
@@ -131,14 +131,14 @@ describe('an issuer that', () => {
     expect(await statusesOf(warm, faulty.token())).toEqual([200, 200]);
   });
   afterEach(() => {
-    faulty.misbehaviour = null;
+    faulty.misbehavior = null;
   });
 
   test.each(coldFaults.map(([name, fault], index) => [name, fault, index] as const))(
     '%s: 503 for unknown keys, until it recovers',
     async (_, fault, index) => {
       const service = cold[index] ?? warm;
-      faulty.misbehaviour = fault;
+      faulty.misbehavior = fault;
       await Promise.all(
         DOORS.map(async ([door]) => {
           const id = await anOrderItem(dataSource);
@@ -148,7 +148,7 @@ describe('an issuer that', () => {
         }),
       );
       expect((await fetch(`${service.url}/health/ready`)).status).toBe(200);
-      faulty.misbehaviour = null;
+      faulty.misbehavior = null;
       await until(async () => (await cancelThrough('rest', service, faulty.token())).status === 200);
     },
   );
@@ -160,13 +160,13 @@ describe('an issuer that', () => {
       laterBy(hours * 60 * MINUTE_MS);
       expect(await statusesOf(warm, faulty.token())).toEqual([200, 200]);
       const unknown = newKey(crypto.randomUUID());
-      faulty.misbehaviour = fault;
+      faulty.misbehavior = fault;
       laterBy(hours * 60 * MINUTE_MS + PAST_KEYS_MS);
       expect(await statusesOf(warm, faulty.token())).toEqual([200, 200]);
       expect(await statusesOf(warm, faulty.token({}, {}, unknown))).toEqual([503, 503]);
       expect(await statusesOf(warm, faulty.token())).toEqual([200, 200]);
 
-      faulty.misbehaviour = null;
+      faulty.misbehavior = null;
       faulty.keys.push(unknown);
       laterBy(hours * 60 * MINUTE_MS + 2 * PAST_KEYS_MS);
       expect(await statusesOf(warm, faulty.token({}, {}, unknown))).toEqual([200, 200]);
@@ -207,14 +207,14 @@ describe('a flood of 200 tokens with random keys', () => {
 
   test('contacts a failing issuer at most twice, and serves tokens with a known key', async () => {
     const before = flooded.requests;
-    flooded.misbehaviour = hang;
+    flooded.misbehavior = hang;
     laterBy(MINUTE_MS);
     const [statuses, known] = await Promise.all([flood(), statusesOf(steady, flooded.token())]);
     expect(new Set(statuses)).toEqual(new Set([503]));
     expect(known).toEqual([200, 200]);
     expect(new Set(await flood())).toEqual(new Set([503]));
     expect(flooded.requests - before).toBeLessThanOrEqual(2);
-    flooded.misbehaviour = null;
+    flooded.misbehavior = null;
   });
 });
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { compose, fetchSdl, withoutAccessDirectives } from '../../supergraph/composeSubgraphs.ts';
 import { type GatewayOptions, startApolloGateway, startHiveGateway } from '../../supergraph/gateways.ts';
 import { startNeighbours, startSubgraph } from '../../supergraph/neighbours.ts';
-import { statementsDuring } from '../support/countStatements.ts';
+import { listStatementsDuring } from '../support/countStatements.ts';
 import { findCancellations, insertOrderItems } from '../support/orderItems.ts';
 import { type GraphQLAnswer, startTestService } from '../support/testService.ts';
 
@@ -209,7 +209,7 @@ describe.each([
   test('resolves 1,000 items of one operation with one statement', async () => {
     const ids = await insertItems(1_000, '536401');
     let answer: Awaited<ReturnType<typeof ask>> | undefined;
-    const statements = await statementsDuring(dataSource, async () => {
+    const statements = await listStatementsDuring(dataSource, async () => {
       answer = await ask(
         'query($ids: [ID!]!) { picks(ids: $ids) { id status cancelability { cancelable blockers { code } } } }',
         { ids },
@@ -225,7 +225,7 @@ describe.each([
   test('resolves the items of 50 orders and their cancelability with one statement', async () => {
     await insertItems(3, newestOrder);
     let answer: Awaited<ReturnType<typeof ask>> | undefined;
-    const statements = await statementsDuring(dataSource, async () => {
+    const statements = await listStatementsDuring(dataSource, async () => {
       answer = await ask(
         `{ orders(first: 50) { id items(first: 2, filter: { cancelable: true }) {
           edges { node { order { id } cancelability { cancelable } } } pageInfo { hasNextPage }

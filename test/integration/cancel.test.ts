@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { CancelOutcome } from '../../src/order-items/judgeCancels.ts';
-import { aRequest, cancellingIn, codesOf } from '../support/cancelling.ts';
-import { statementsDuring } from '../support/countStatements.ts';
-import { untilSomebodyWaits } from '../support/lockedItem.ts';
+import { aRequest, cancellingIn, listCodes } from '../support/cancelling.ts';
+import { listStatementsDuring } from '../support/countStatements.ts';
+import { untilSessionWaits } from '../support/lockedItem.ts';
 import { anOrderItem, findCancellations, findOrderItem, insertOrderItems } from '../support/orderItems.ts';
 import { startTestService } from '../support/testService.ts';
 
@@ -79,7 +79,7 @@ describe('a cancel', () => {
     ]);
     const unknown = randomUUID();
     const outcomes = await cancel(aRequest([second, 'nonsense', unknown, shipped, first, second.toUpperCase()]));
-    expect(codesOf(outcomes)).toEqual([
+    expect(listCodes(outcomes)).toEqual([
       [
         'CANCELLED',
         'INVALID_CANCEL_REQUEST',
@@ -99,7 +99,7 @@ describe('a cancel', () => {
 
   test('of the same item by two requests of a batch succeeds once', async () => {
     const id = await anOrderItem(dataSource);
-    expect(codesOf(await cancel(aRequest([id]), aRequest([id])))).toEqual([
+    expect(listCodes(await cancel(aRequest([id]), aRequest([id])))).toEqual([
       ['CANCELLED'],
       ['ORDER_ITEM_NOT_CANCELABLE'],
     ]);
@@ -141,7 +141,7 @@ describe('a cancel', () => {
   });
 
   test('sends no statement if every id is malformed', async () => {
-    const statements = await statementsDuring(dataSource, () => cancel(aRequest(['nonsense', ''])));
+    const statements = await listStatementsDuring(dataSource, () => cancel(aRequest(['nonsense', ''])));
     expect(statements).toEqual([]);
   });
 
@@ -182,10 +182,10 @@ describe('a cancel', () => {
       await manager.query(`SET LOCAL deadlock_timeout = '10s'`);
       await manager.query(`UPDATE stock SET free = free + 1 WHERE product_id = 'scarce'`);
       waiting = cancel(aRequest([id]));
-      await untilSomebodyWaits(service.databaseUrl);
+      await untilSessionWaits(service.databaseUrl);
       await manager.query('UPDATE order_item SET quantity = 2 WHERE id = $1', [id]);
     });
-    expect(codesOf((await waiting) ?? [])).toEqual([['CANCELLED']]);
+    expect(listCodes((await waiting) ?? [])).toEqual([['CANCELLED']]);
     expect(await findOrderItem(dataSource, id)).toMatchObject({ status: 'cancelled', quantity: 2 });
     expect(await dataSource.query('SELECT free FROM stock')).toEqual([{ free: 2 }]);
   });

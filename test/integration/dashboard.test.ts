@@ -9,7 +9,7 @@ import {
   readPrometheusConfig,
 } from '../support/dashboard.ts';
 import { readMetrics } from '../support/exposition.ts';
-import { labelsOf, type Matcher, selectorsOf } from '../support/promql.ts';
+import { findResultLabels, type Matcher, findSelectors } from '../support/promql.ts';
 import { startTestService } from '../support/testService.ts';
 import { varyLoad } from '../support/variedLoad.ts';
 
@@ -64,9 +64,9 @@ function alternativesOf({ operator, value }: Matcher): (string | RegExp)[] {
 const queries: readonly Query[] = [...dashboardQueries(), ...alertQueries()];
 
 test.each(queries)('$place asks for what there is: $expression', ({ expression, legend }) => {
-  const labels = labelsOf(expression, labelsOfMetric);
+  const labels = findResultLabels(expression, labelsOfMetric);
   for (const [, label = ''] of legend.matchAll(/\{\{(\w+)\}\}/g)) expect([...labels]).toContain(label);
-  for (const { metric, matchers } of selectorsOf(expression)) {
+  for (const { metric, matchers } of findSelectors(expression)) {
     for (const matcher of matchers) {
       expect([...(labelsOfMetric(metric) ?? [])]).toContain(matcher.label);
       if (matcher.label === 'instance') continue;
@@ -82,7 +82,7 @@ test.each(queries)('$place asks for what there is: $expression', ({ expression, 
 
 test('every metric of the service is on the dashboard', () => {
   const asked = new Set(
-    dashboardQueries().flatMap(({ expression }) => selectorsOf(expression).map((one) => one.metric)),
+    dashboardQueries().flatMap(({ expression }) => findSelectors(expression).map((one) => one.metric)),
   );
   const shown = (name: string): boolean =>
     ['', '_bucket', '_sum', '_count'].some((suffix) => asked.has(`${name}${suffix}`));

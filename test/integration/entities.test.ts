@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { insertOrderItems } from '../support/orderItems.ts';
-import { statementsDuring } from '../support/countStatements.ts';
+import { listStatementsDuring } from '../support/countStatements.ts';
 import { startTestService, type GraphQLAnswer } from '../support/testService.ts';
 
 const service = await startTestService();
@@ -15,7 +15,7 @@ const ENTITIES = `query($representations: [_Any!]!) {
 
 async function entities(representations: readonly object[]): Promise<{ answer: GraphQLAnswer; statements: string[] }> {
   let answer: GraphQLAnswer | undefined;
-  const statements = await statementsDuring(service.dataSource, async () => {
+  const statements = await listStatementsDuring(service.dataSource, async () => {
     answer = await service.graphql(ENTITIES, { representations });
   });
   if (answer === undefined) throw new Error('There was no answer.');

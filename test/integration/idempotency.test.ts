@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { aRequest, cancellingIn, codesOf } from '../support/cancelling.ts';
+import { aRequest, cancellingIn, listCodes } from '../support/cancelling.ts';
 import { anOrderItem, findCancellations, findOrderItem, insertOrderItems } from '../support/orderItems.ts';
 import { startTestService } from '../support/testService.ts';
 
@@ -49,18 +49,18 @@ describe('an idempotency key', () => {
     const [open = '', held = ''] = await insertOrderItems(dataSource, [{}, { isPreOrder: false }]);
     const request = aRequest([open, held, open], { idempotencyKey: key() });
     const before = await cancel(request);
-    expect(codesOf(before)).toEqual([['CANCELLED', 'ORDER_ITEM_NOT_CANCELABLE', 'ORDER_ITEM_NOT_CANCELABLE']]);
+    expect(listCodes(before)).toEqual([['CANCELLED', 'ORDER_ITEM_NOT_CANCELABLE', 'ORDER_ITEM_NOT_CANCELABLE']]);
     expect(await cancel(request)).toEqual(before);
 
     await dataSource.query('UPDATE order_item SET is_pre_order = true WHERE id = $1', [held]);
-    expect(codesOf(await cancel(request))).toEqual([['CANCELLED', 'CANCELLED', 'ORDER_ITEM_NOT_CANCELABLE']]);
+    expect(listCodes(await cancel(request))).toEqual([['CANCELLED', 'CANCELLED', 'ORDER_ITEM_NOT_CANCELABLE']]);
   });
 
   test('of a refused request is free for another request', async () => {
     const [held = '', open = ''] = await insertOrderItems(dataSource, [{ isPreOrder: false }, {}]);
     const idempotencyKey = key();
     await cancel(aRequest([held], { idempotencyKey }));
-    expect(codesOf(await cancel(aRequest([open], { idempotencyKey })))).toEqual([['CANCELLED']]);
+    expect(listCodes(await cancel(aRequest([open], { idempotencyKey })))).toEqual([['CANCELLED']]);
   });
 
   test('works within a batch and between concurrent batches', async () => {
@@ -72,7 +72,7 @@ describe('an idempotency key', () => {
       ...cancelAtOnce([same]),
       ...cancelAtOnce([same]),
     ]);
-    expect(codesOf(outcomes)).toEqual([
+    expect(listCodes(outcomes)).toEqual([
       ['CANCELLED'],
       ['CANCELLED'],
       ['IDEMPOTENCY_KEY_REUSED'],
@@ -90,7 +90,7 @@ describe('an idempotency key', () => {
     const [first] = await cancel(aRequest([id], { idempotencyKey }));
     await whileLocked([id, other], async () => {
       expect(await cancel(aRequest([id], { idempotencyKey }))).toEqual([first]);
-      expect(codesOf(await cancel(aRequest([other], { idempotencyKey })))).toEqual([['IDEMPOTENCY_KEY_REUSED']]);
+      expect(listCodes(await cancel(aRequest([other], { idempotencyKey })))).toEqual([['IDEMPOTENCY_KEY_REUSED']]);
     });
   });
 
@@ -101,7 +101,7 @@ describe('an idempotency key', () => {
       ...cancelAtOnce([aRequest([id], { idempotencyKey })]),
       ...cancelAtOnce([aRequest([other], { idempotencyKey })]),
     ]);
-    expect(codesOf(outcomes).flat().sort()).toEqual(['CANCELLED', 'IDEMPOTENCY_KEY_REUSED']);
+    expect(listCodes(outcomes).flat().sort()).toEqual(['CANCELLED', 'IDEMPOTENCY_KEY_REUSED']);
     expect(await findCancellations(dataSource, [id, other])).toHaveLength(1);
   });
 });

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { FileRow } from '../../src/import/orderItemTable.ts';
 import { aRow, importRows, NOTHING_IMPORTED } from '../support/importing.ts';
-import { lockItem, untilSomebodyWaits } from '../support/lockedItem.ts';
+import { lockItem, untilSessionWaits } from '../support/lockedItem.ts';
 import { expectNothingWritten } from '../support/nothingWritten.ts';
 import { anOrderItem, findOrderItem, insertOrderItems } from '../support/orderItems.ts';
 import { startTestService } from '../support/testService.ts';
@@ -19,7 +19,7 @@ describe('an import', () => {
     await canceller.query("UPDATE order_item SET status = 'cancelled' WHERE id = $1", [id]);
 
     const importing = importRows(databaseUrl, [aRow({ id, status: 'pending', quantity: '3' })]);
-    await untilSomebodyWaits(databaseUrl);
+    await untilSessionWaits(databaseUrl);
     await canceller.query('COMMIT');
     await canceller.end();
 
@@ -35,7 +35,7 @@ describe('an import', () => {
     await writer.query("UPDATE order_item SET status = 'complete', quantity = 8 WHERE id = $1", [id]);
 
     const importing = importRows(databaseUrl, [aRow({ id, product_id: 'product-2' })]);
-    await untilSomebodyWaits(databaseUrl);
+    await untilSessionWaits(databaseUrl);
     await writer.query('COMMIT');
     await writer.end();
 
@@ -61,7 +61,7 @@ describe('an import', () => {
       aRow({ id: high, quantity: '2' }, 2),
       aRow({ id: low, quantity: '2' }, 3),
     ]);
-    await untilSomebodyWaits(databaseUrl);
+    await untilSessionWaits(databaseUrl);
     expect((await service.cancelByRest(high)).status).toBe(200);
     await lock.release();
 
@@ -81,7 +81,7 @@ describe('an import', () => {
     const { id } = aRow().values;
 
     const first = importRows(databaseUrl, [aRow({ id })]);
-    await untilSomebodyWaits(databaseUrl);
+    await untilSessionWaits(databaseUrl);
     const second = importRows(databaseUrl, [aRow({ id, quantity: '2' })]);
     await untilTwoWait();
     await test.end();

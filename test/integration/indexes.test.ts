@@ -1,6 +1,6 @@
 import type { OrderItemStatus } from '../../src/order-items/orderItem.ts';
 import { listItemsOfOrders, listOrderItems, type OrderItemFilter } from '../../src/order-items/listOrderItems.ts';
-import { statementsDuring } from '../support/countStatements.ts';
+import { listStatementsDuring } from '../support/countStatements.ts';
 import { startTestService } from '../support/testService.ts';
 
 const { dataSource } = await startTestService();
@@ -31,7 +31,7 @@ function nodesOf(plan: Plan): Plan[] {
 
 /** Runs a list, then its statement again with what PostgreSQL did for it. */
 async function explain(run: () => Promise<unknown>, parameters: unknown[]): Promise<Plan[]> {
-  const [statement] = await statementsDuring(dataSource, run);
+  const [statement] = await listStatementsDuring(dataSource, run);
   const [row] = await dataSource.query<{ 'QUERY PLAN': [{ Plan: Plan }] }[]>(
     `EXPLAIN (ANALYZE, FORMAT JSON) ${statement ?? ''}`,
     parameters,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { findBlockers } from '../../src/order-items/eligibility.ts';
 import { ORDER_ITEM_STATUSES } from '../../src/order-items/orderItem.ts';
 import { insertOrderItems } from '../support/orderItems.ts';
-import { statementsDuring } from '../support/countStatements.ts';
+import { listStatementsDuring } from '../support/countStatements.ts';
 import { startTestService } from '../support/testService.ts';
 
 const service = await startTestService();
@@ -26,7 +26,7 @@ async function list(variables: object): Promise<Page> {
   return data.orderItems as Page;
 }
 
-const idsOf = ({ edges }: Page): string[] => edges.map(({ node }) => node.id);
+const toLink = ({ edges }: Page): string[] => edges.map(({ node }) => node.id);
 
 describe('orderItems', () => {
   test('pages through all items newest first, each once, with one statement per page', async () => {
@@ -50,13 +50,13 @@ describe('orderItems', () => {
     let after: string | null = null;
     for (let page = 1; page <= 5; page += 1) {
       let read: Page | undefined;
-      const statements = await statementsDuring(dataSource, async () => {
+      const statements = await listStatementsDuring(dataSource, async () => {
         read = await list({ filter: { orderId }, first: 7, after });
       });
       expect(statements).toHaveLength(1);
       expect(statements[0]).not.toMatch(/OFFSET/i);
       if (read === undefined) throw new Error('There was no page.');
-      seen.push(...idsOf(read));
+      seen.push(...toLink(read));
       expect(read.pageInfo).toEqual({
         hasNextPage: page < 5,
         hasPreviousPage: page > 1,
@@ -93,7 +93,7 @@ describe('orderItems', () => {
     );
     const { edges } = await list({ filter: { orderId } });
     await dataSource.query('DELETE FROM order_item WHERE id = $1', [edges[1]?.node.id]);
-    expect(idsOf(await list({ filter: { orderId }, after: edges[1]?.cursor }))).toEqual([edges[2]?.node.id]);
+    expect(toLink(await list({ filter: { orderId }, after: edges[1]?.cursor }))).toEqual([edges[2]?.node.id]);
   });
 
   test.each([
@@ -124,7 +124,7 @@ describe('the filter', () => {
   beforeAll(() => insertOrderItems(dataSource, items));
 
   const matching = async (filter: object): Promise<string[]> =>
-    idsOf(await list({ filter: { orderId, ...filter }, first: 100 })).sort();
+    toLink(await list({ filter: { orderId, ...filter }, first: 100 })).sort();
   const expected = (keep: (item: (typeof items)[number]) => boolean): string[] =>
     items
       .filter(keep)
@@ -144,7 +144,7 @@ describe('the filter', () => {
     const all = await list({ filter: { orderId }, first: 100 });
     const cancelable = await matching({ cancelable: true });
     expect(all.edges.map(({ node }) => node.cancelability.cancelable)).toEqual(
-      idsOf(all).map((id) => cancelable.includes(id)),
+      toLink(all).map((id) => cancelable.includes(id)),
     );
   });
 
@@ -178,7 +178,7 @@ describe('Order.items', () => {
       dataSource,
       orders.flatMap((orderId, i) => Array.from({ length: i % 5 }, (_, j) => ({ orderId, quantity: j + 1 }))),
     );
-    const statements = await statementsDuring(dataSource, async () => {
+    const statements = await listStatementsDuring(dataSource, async () => {
       const { data } = await service.graphql(
         `query($representations: [_Any!]!) { _entities(representations: $representations) {
            ... on Order { id items(first: 2) {

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { readMetrics, valueOf } from '../support/exposition.ts';
+import { readMetrics, findValue } from '../support/exposition.ts';
 import { lockItem } from '../support/lockedItem.ts';
 import { anOrderItem } from '../support/orderItems.ts';
 import { startTestService, type TestService } from '../support/testService.ts';
@@ -69,7 +69,7 @@ test('counts a request with a fault and other outcomes as the fault', async () =
   expect(errors).toHaveLength(1);
   const metrics = await readMetrics(service.url);
   const of = { route: '/graphql', operation: 'several' };
-  expect(valueOf(metrics, 'order_items_requests_total', { ...of, outcome: 'SERVICE_UNAVAILABLE' })).toBe(1);
+  expect(findValue(metrics, 'order_items_requests_total', { ...of, outcome: 'SERVICE_UNAVAILABLE' })).toBe(1);
 });
 
 test('serves metrics under overload, and counts shed requests', async () => {
@@ -78,30 +78,30 @@ test('serves metrics under overload, and counts shed requests', async () => {
   const waiting = narrow.cancelByRest(id);
   await lock.untilTried();
   const idle = await readMetrics(narrow.url);
-  expect(valueOf(idle, 'order_items_sheds_total', { full: 'requests' })).toBe(0);
+  expect(findValue(idle, 'order_items_sheds_total', { full: 'requests' })).toBe(0);
   expect((await narrow.graphql('{ __typename }')).status).toBe(503);
   const busy = await readMetrics(narrow.url);
-  expect(valueOf(busy, 'order_items_requests_under_way')).toBe(1);
-  expect(valueOf(busy, 'order_items_requests_limit')).toBe(1);
-  expect(valueOf(busy, 'order_items_sheds_total', { full: 'requests' })).toBe(1);
+  expect(findValue(busy, 'order_items_requests_under_way')).toBe(1);
+  expect(findValue(busy, 'order_items_requests_limit')).toBe(1);
+  expect(findValue(busy, 'order_items_sheds_total', { full: 'requests' })).toBe(1);
   await lock.release();
   expect((await waiting).status).toBe(200);
   const after = await readMetrics(narrow.url);
-  expect(valueOf(after, 'order_items_requests_under_way')).toBe(0);
-  expect(valueOf(after, 'order_items_tokens_remembered')).toBe(1);
+  expect(findValue(after, 'order_items_requests_under_way')).toBe(0);
+  expect(findValue(after, 'order_items_tokens_remembered')).toBe(1);
 });
 
 test('exposes each bound', async () => {
   const metrics = await readMetrics(narrow.url);
-  expect(valueOf(metrics, 'order_items_database_connections_limit')).toBe(3);
+  expect(findValue(metrics, 'order_items_database_connections_limit')).toBe(3);
   for (const [queue, slots] of [
     ['read_order_items', 2],
     ['read_cancellations', 2],
     ['cancel_order_items', 1],
   ] as const) {
-    expect(valueOf(metrics, 'order_items_batches_limit', { queue })).toBe(slots);
-    expect(valueOf(metrics, 'order_items_queue_limit', { queue })).toBe(10_000);
-    expect(valueOf(metrics, 'order_items_sheds_total', { full: queue })).toBe(0);
+    expect(findValue(metrics, 'order_items_batches_limit', { queue })).toBe(slots);
+    expect(findValue(metrics, 'order_items_queue_limit', { queue })).toBe(10_000);
+    expect(findValue(metrics, 'order_items_sheds_total', { full: queue })).toBe(0);
   }
 });
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lockItem } from '../support/lockedItem.ts';
 import { anOrderItem, insertOrderItems } from '../support/orderItems.ts';
-import { childrenOf, idsOf, only, openTraces } from '../support/traces.ts';
+import { findChildren, toLink, only, openTraces } from '../support/traces.ts';
 
 const SERVER = 2;
 const CLIENT = 3;
@@ -29,10 +29,10 @@ describe('a request', () => {
         'http.response.status_code': 200,
         'order_items.outcome': 'CANCELLED',
       });
-      const batch = only(childrenOf(ofTrace, request));
+      const batch = only(findChildren(ofTrace, request));
       expect(batch).toMatchObject({ name: 'batch cancel_order_items', attributes: { 'order_items.batch.size': 1 } });
-      expect(batch.links).toEqual([idsOf(request)]);
-      const statement = only(childrenOf(ofTrace, batch));
+      expect(batch.links).toEqual([toLink(request)]);
+      const statement = only(findChildren(ofTrace, batch));
       expect(statement).toMatchObject({ name: 'cancel_order_items', kind: CLIENT });
       expect(statement.attributes).toMatchObject({
         'db.system.name': 'postgresql',
@@ -65,7 +65,7 @@ describe('a request', () => {
       service.graphql(query, { input: { ids: [id, otherId], reason: 'Late' } }),
     );
     const batch = only(spans.filter(({ name }) => name.startsWith('batch')));
-    const statements = childrenOf(spans, batch).map(({ name }) => name);
+    const statements = findChildren(spans, batch).map(({ name }) => name);
     expect(statements.at(0)).toBe('START');
     expect(statements.at(-1)).toBe('COMMIT');
     expect(statements).toContain('cancel_order_items');
@@ -94,7 +94,7 @@ describe('a request', () => {
     await lock.release();
     const request = only(spans.filter(({ kind }) => kind === SERVER));
     expect(request).toMatchObject({ status: ERROR, attributes: { 'error.type': '503' } });
-    expect(childrenOf(spans, request).filter(({ name }) => name === 'batch locked').length).toBeGreaterThan(2);
+    expect(findChildren(spans, request).filter(({ name }) => name === 'batch locked').length).toBeGreaterThan(2);
   });
 
   test('without a route has a span without its path', async () => {
@@ -152,11 +152,11 @@ test('links connect a batch with each of its requests', async () => {
   expect(batch).toMatchObject({ name: 'batch read_order_items', attributes: { 'order_items.batch.size': count } });
   const served = requestIds.slice(2).map((id) => only(spans.filter((s) => s.traceId === id && s.kind === SERVER)));
   expect(batch.links).toHaveLength(count);
-  expect(batch.links).toEqual(expect.arrayContaining(served.map(idsOf)));
+  expect(batch.links).toEqual(expect.arrayContaining(served.map(toLink)));
   expect(batch).toMatchObject({ parentSpanId: '' });
   expect(requestIds).not.toContain(batch.traceId);
-  for (const request of served) expect(request.links).toEqual([idsOf(batch)]);
-  expect(only(childrenOf(spans, batch))).toMatchObject({ name: 'read_order_items', kind: CLIENT });
+  for (const request of served) expect(request.links).toEqual([toLink(batch)]);
+  expect(only(findChildren(spans, batch))).toMatchObject({ name: 'read_order_items', kind: CLIENT });
 });
 
 test('sends no confidential texts of callers to the collector', async () => {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createDataSource } from '../../src/database/dataSource.ts';
-import { lockItem, untilSomebodyWaits } from '../support/lockedItem.ts';
+import { lockItem, untilSessionWaits } from '../support/lockedItem.ts';
 import { expectNothingWritten } from '../support/nothingWritten.ts';
 import { anOrderItem } from '../support/orderItems.ts';
 import { temporaryFile } from '../support/temporaryFile.ts';
@@ -128,7 +128,7 @@ describe('npm run import', () => {
     await expectNothingWritten(dataSource, async () => {
       const lock = await lockItem(database.url, id);
       const child = startImport([file]);
-      await untilSomebodyWaits(database.url);
+      await untilSessionWaits(database.url);
       child.kill(signal);
       expect(await once(child, 'close')).toEqual([exitCode, exitCode === null ? signal : null]);
       await lock.release();

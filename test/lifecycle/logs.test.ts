@@ -170,9 +170,9 @@ describe('hostile requests', () => {
   test('a silent issuer has a line with request id and cause for each 503', async () => {
     const service = start(issuer.environment);
     const url = await service.url;
-    issuer.misbehaviour = (_request, response) => response.writeHead(500).end('no answer');
+    issuer.misbehavior = (_request, response) => response.writeHead(500).end('no answer');
     const answers = await cancelThroughBoth(url, issuer.token({ sub: 'planted-subject' }));
-    issuer.misbehaviour = null;
+    issuer.misbehavior = null;
     expect(answers.map(({ status }) => status)).toEqual([503, 503]);
     const log = await logOf(service);
     const [first, second] = answers.map(({ headers }) =>

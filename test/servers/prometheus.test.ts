@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { alertQueries, dashboardQueries, readAlerts } from '../support/dashboard.ts';
 import { PROMETHEUS, type Prometheus, promtool, startPrometheus } from '../support/prometheus.ts';
-import { selectorsOf } from '../support/promql.ts';
+import { findSelectors } from '../support/promql.ts';
 import { startTestService } from '../support/testService.ts';
 import { varyLoad } from '../support/variedLoad.ts';
 
@@ -23,7 +23,7 @@ describeWithPrometheus('a real Prometheus', () => {
 
     for (const { place, expression } of dashboardQueries()) {
       const found = await query(expression);
-      const isOfRouter = selectorsOf(expression).some(({ metric }) => metric.startsWith('http_'));
+      const isOfRouter = findSelectors(expression).some(({ metric }) => metric.startsWith('http_'));
       // Nothing started again, and there is no router here.
       const isExpected = !isOfRouter && place !== 'annotation Starts';
       expect({ place, expression, isFound: found.length > 0 }).toEqual({ place, expression, isFound: isExpected });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** Documents that the schema knows; each declares what it uses of {@link variablesOf}. */
+/** Valid documents. Each declares the variables that it uses of {@link anyVariables}. */
 const DOCUMENTS = [
   'mutation($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) { __typename ... on CancelOrderItemSuccess { orderItem { id } cancellation { requestId } } } }',
   'mutation Cancel($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) { ... on CancelOrderItemRefusal { message } } }',
@@ -17,7 +17,7 @@ const DOCUMENTS = [
 
 const PIECES = ['{', '}', '(', ')', '$', '@', '...', ':', '!', '[', '"', '"""', '\0', ' on ', '\u{feff}', '#', '1e999'];
 
-/** A document in which something is missing, doubled or out of place. */
+/** A document with something missing, doubled or misplaced. */
 const mutatedDocument = fc
   .record({
     document: fc.constantFrom(...DOCUMENTS),
@@ -31,21 +31,21 @@ const mutatedDocument = fc
   });
 
 const document = fc.oneof(
-  // Cancels most of all.
+  // Mostly cancels.
   { weight: 8, arbitrary: fc.constantFrom(...DOCUMENTS.slice(0, 4)) },
   { weight: 4, arbitrary: fc.constantFrom(...DOCUMENTS) },
   { weight: 4, arbitrary: mutatedDocument },
   { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 40 }) },
 );
 
-/** Mostly as the schema has it, and now and then whatever JSON can hold. */
+/** Mostly a value that fits the schema, and sometimes any JSON value. */
 function mostly<T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<unknown> {
   return fc.oneof({ weight: 30, arbitrary }, { weight: 1, arbitrary: fc.jsonValue() });
 }
 
 const text = fc.oneof(fc.constantFrom('Late', ' Late '), fc.string({ unit: 'binary', maxLength: 30 }));
 
-function variablesOf(id: fc.Arbitrary<string>): fc.Arbitrary<unknown> {
+function anyVariables(id: fc.Arbitrary<string>): fc.Arbitrary<unknown> {
   const anyId = fc.oneof({ weight: 9, arbitrary: id }, { weight: 1, arbitrary: text });
   const stated = {
     reason: mostly(text),
@@ -91,11 +91,11 @@ interface GraphQLRequest {
   readonly extensions?: unknown;
 }
 
-function requestOf(id: fc.Arbitrary<string>): fc.Arbitrary<GraphQLRequest> {
+function anyRequest(id: fc.Arbitrary<string>): fc.Arbitrary<GraphQLRequest> {
   return fc.record(
     {
       query: mostly(document),
-      variables: variablesOf(id),
+      variables: anyVariables(id),
       operationName: fc.oneof(
         { weight: 12, arbitrary: fc.constant(null) },
         { weight: 1, arbitrary: mostly(fc.constantFrom('A', 'B', 'Cancel', 'List', '__proto__')) },
@@ -111,7 +111,7 @@ function requestOf(id: fc.Arbitrary<string>): fc.Arbitrary<GraphQLRequest> {
 }
 
 export function arbitraryGraphQLBody(id: fc.Arbitrary<string>): fc.Arbitrary<Buffer> {
-  const request = requestOf(id);
+  const request = anyRequest(id);
   return fc
     .oneof(
       { weight: 12, arbitrary: request.map((one) => JSON.stringify(one)) },
@@ -121,9 +121,9 @@ export function arbitraryGraphQLBody(id: fc.Arbitrary<string>): fc.Arbitrary<Buf
     .map((body) => Buffer.from(body));
 }
 
-/** What stands behind the question mark of a GET. */
+/** The query string of a GET. */
 export function arbitraryGraphQLSearch(id: fc.Arbitrary<string>): fc.Arbitrary<string> {
-  return requestOf(id).map((request) =>
+  return anyRequest(id).map((request) =>
     new URLSearchParams(
       Object.entries(request)
         .filter(([, value]) => value !== null)

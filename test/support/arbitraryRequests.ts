@@ -2,26 +2,26 @@ import { METHODS } from 'node:http';
 import fc from 'fast-check';
 import { arbitraryGraphQLBody, arbitraryGraphQLSearch } from './arbitraryGraphQL.ts';
 
-/** A request to the letter. */
+/** A request as bytes. */
 export interface HttpRequest {
   readonly method: string;
   readonly target: string;
   readonly version: '1.0' | '1.1';
   readonly access: Access;
-  /** In order; a name may come twice. These and the body hold the bytes of the wire, each as a character of Latin-1. */
+  /** The headers in order, with possible duplicates. Each character of headers and body is a byte, as in Latin-1. */
   readonly headers: readonly (readonly [string, string])[];
   readonly body: string | null;
   readonly chunked: boolean;
 }
 
-/** What the `Authorization` of a request is worth. */
+/** What the `Authorization` of a request allows. */
 export type Access = 'full' | 'cancel' | 'read' | 'none';
 
-/** What requests may refer to. */
+/** The existing data that requests can use. */
 export interface Known {
-  /** Ids of items. */
+  /** The ids of existing items. */
   readonly ids: readonly string[];
-  /** Values of `Authorization`, null for none at all, and what they are worth. */
+  /** Values of `Authorization` and what they allow. Null stands for no header. */
   readonly authorizations: readonly (readonly [string | null, Access])[];
   /** A longer body is too large. */
   readonly maxBodyBytes: number;
@@ -32,7 +32,7 @@ const METHODS_OF_PATHS = METHODS.filter((method) => method !== 'CONNECT');
 
 const KEYS = ['key 1', 'key 2', 'key 3', ''];
 
-/** Whatever a field value may hold: visible ASCII, blanks, and bytes beyond ASCII. */
+/** The characters of a header's value: visible ASCII, blanks, and bytes beyond ASCII. */
 const headerText = fc
   .array(fc.oneof(fc.integer({ min: 0x20, max: 0x7e }), fc.integer({ min: 0x80, max: 0xff }), fc.constant(0x09)), {
     maxLength: 40,
@@ -41,7 +41,7 @@ const headerText = fc
 
 const utf8Text = fc.string({ unit: 'grapheme', maxLength: 20 }).map((text) => Buffer.from(text).toString('latin1'));
 
-/** @param percent how often there is one. */
+/** A value or null. @param percent how often there is a value. */
 function sometimes<T>(percent: number, arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> {
   return fc.oneof({ weight: 100 - percent, arbitrary: fc.constant(null) }, { weight: percent, arbitrary });
 }
@@ -74,7 +74,7 @@ const accept = fc.oneof(
   headerText,
 );
 
-/** Headers that some part of a server may take for its own. */
+/** Headers to which some part of a server can react. */
 const furtherHeader = fc.tuple(
   fc.constantFrom(
     'apollo-require-preflight',
@@ -103,7 +103,7 @@ interface Parts {
   readonly body: fc.Arbitrary<Buffer | null>;
 }
 
-function requestOf({ authorizations }: Known, { method, target, body }: Parts): fc.Arbitrary<HttpRequest> {
+function anyRequest({ authorizations }: Known, { method, target, body }: Parts): fc.Arbitrary<HttpRequest> {
   return fc
     .record({
       method,
@@ -115,7 +115,7 @@ function requestOf({ authorizations }: Known, { method, target, body }: Parts): 
       body,
       chunked: fc.boolean(),
       host: sometimes(97, fc.constant('x')),
-      // The first is the one that opens every door.
+      // The first token allows everything.
       authorization: fc.oneof(
         { weight: 8, arbitrary: fc.constantFrom(...authorizations.slice(0, 1)) },
         { weight: 2, arbitrary: fc.constantFrom(...authorizations) },
@@ -146,14 +146,14 @@ function requestOf({ authorizations }: Known, { method, target, body }: Parts): 
       ];
       const headers = named.filter((header): header is [string, string] => header[1] !== null);
       const again = headers[repeated ?? headers.length];
-      // Two hosts are no valid HTTP, which is for others to test.
+      // Two hosts are invalid HTTP, which other tests cover.
       const twice = again === undefined || again[0] === 'Host' ? [] : [again];
       return {
         method: parts.method,
         target: parts.target,
         version: parts.version,
         body: parts.body?.toString('latin1') ?? null,
-        // Two tokens are none.
+        // Two tokens count as none.
         access: twice[0]?.[0] === 'Authorization' ? 'none' : access,
         headers: [...headers, ...twice],
         chunked: parts.chunked && parts.version === '1.1',
@@ -161,7 +161,7 @@ function requestOf({ authorizations }: Known, { method, target, body }: Parts): 
     });
 }
 
-/** Bytes that need not be text, JSON that need not be whole, and bodies that are too large. */
+/** Bytes that are not text, incomplete JSON, and bodies that are too large. */
 function anyBody(maxBodyBytes: number): fc.Arbitrary<Buffer> {
   return fc.oneof(
     fc.json().map((text) => Buffer.from(text)),
@@ -183,10 +183,10 @@ const cancelBodyOfAnyType = fc
   .record({ reason: fc.jsonValue(), note: fc.jsonValue() }, { requiredKeys: [] })
   .map((body) => Buffer.from(JSON.stringify(body)));
 
-function idOf({ ids }: Known): fc.Arbitrary<string> {
+function anyId({ ids }: Known): fc.Arbitrary<string> {
   return fc.oneof(
     { weight: 8, arbitrary: fc.constantFrom(...ids) },
-    // So that the same item is asked for again and again.
+    // A few ids repeat, so that items are cancelled again.
     { weight: 3, arbitrary: fc.constantFrom(...ids.slice(0, 5)) },
     { weight: 1, arbitrary: fc.constantFrom(...ids).map((id) => id.toUpperCase()) },
     { weight: 1, arbitrary: fc.uuid() },
@@ -195,18 +195,18 @@ function idOf({ ids }: Known): fc.Arbitrary<string> {
 
 const QUERY_OR_FRAGMENT = ['', '', '', '', '?', '?a=b', '?uuid=x', '?__proto__=1', '#', '#/x'];
 
-/** For the path of a cancel, with whatever there may be in the place of the id. */
+/** Requests to the path of a cancel, with anything in place of the id. */
 export function requestsForRest(known: Known): fc.Arbitrary<HttpRequest> {
   const id = fc.oneof(
-    { weight: 8, arbitrary: idOf(known) },
+    { weight: 8, arbitrary: anyId(known) },
     {
       weight: 1,
-      arbitrary: idOf(known).map((uuid) => `%${uuid.charCodeAt(0).toString(16)}${uuid.slice(1)}`),
+      arbitrary: anyId(known).map((uuid) => `%${uuid.charCodeAt(0).toString(16)}${uuid.slice(1)}`),
     },
     { weight: 1, arbitrary: fc.string({ unit: 'binary', minLength: 1, maxLength: 10 }).map(encodeURIComponent) },
     { weight: 1, arbitrary: fc.constantFrom('%00', '%ff', '%c3%28', '%2e%2e', '%2F', ':uuid', '*', '%25', '~') },
   );
-  return requestOf(known, {
+  return anyRequest(known, {
     method: mostly('POST'),
     target: fc
       .tuple(fc.constantFrom('', '', '', 'http://x'), id, fc.constantFrom(...QUERY_OR_FRAGMENT))
@@ -220,10 +220,10 @@ export function requestsForRest(known: Known): fc.Arbitrary<HttpRequest> {
   });
 }
 
-/** For `/graphql`. */
+/** Requests to `/graphql`. */
 export function requestsForGraphQL(known: Known): fc.Arbitrary<HttpRequest> {
-  const id = idOf(known);
-  const byPost = requestOf(known, {
+  const id = anyId(known);
+  const byPost = anyRequest(known, {
     method: mostly('POST'),
     target: fc.constantFrom(...QUERY_OR_FRAGMENT).map((rest) => `/graphql${rest}`),
     body: fc.oneof(
@@ -231,7 +231,7 @@ export function requestsForGraphQL(known: Known): fc.Arbitrary<HttpRequest> {
       { weight: 1, arbitrary: fc.oneof(fc.constant(null), anyBody(known.maxBodyBytes)) },
     ),
   });
-  const byGet = requestOf(known, {
+  const byGet = anyRequest(known, {
     method: mostly('GET'),
     target: arbitraryGraphQLSearch(id).map((search) => `/graphql?${search}`),
     body: fc.constant(null),
@@ -239,22 +239,22 @@ export function requestsForGraphQL(known: Known): fc.Arbitrary<HttpRequest> {
   return fc.oneof({ weight: 4, arbitrary: byPost }, { weight: 1, arbitrary: byGet });
 }
 
-/** For paths that are not there, some of them close to one that is, or that are none. */
+/** Requests to unknown or malformed paths. Some resemble existing paths. */
 export function requestsForElsewhere(known: Known): fc.Arbitrary<HttpRequest> {
   const segments = fc.array(
     fc.oneof(
       fc.constantFrom('v0', 'line_item', 'cancel', 'graphql', 'health', '..', '.', '', '%zz', '%', '%2f', '*', '~'),
       fc.string({ unit: 'binary', maxLength: 8 }).map(encodeURIComponent),
-      // To the letter, in UTF-8.
+      // Raw UTF-8, without percent-encoding.
       utf8Text.map((segment) => segment.replaceAll(/[\0-\x20\x7f#?]/g, '_')),
     ),
     { minLength: 1, maxLength: 6 },
   );
-  return requestOf(known, {
+  return anyRequest(known, {
     method: fc.constantFrom(...METHODS_OF_PATHS),
     target: fc
       .tuple(segments, fc.constantFrom(...QUERY_OR_FRAGMENT))
-      // A path of its own to begin with, or it might be one that is there.
+      // The prefix keeps it apart from existing paths.
       .map(([path, rest]) => `/elsewhere/${path.join('/')}${rest}`),
     body: fc.oneof(fc.constant(null), cancelBody, anyBody(known.maxBodyBytes)),
   });

@@ -1,20 +1,20 @@
-import { answerOf, type RestAnswer, type TestService } from './testService.ts';
+import { readRestAnswer, type RestAnswer, type TestService } from './testService.ts';
 
 export interface Attack {
   readonly body?: string | Uint8Array<ArrayBuffer>;
   readonly method?: string;
-  /** Behind `/graphql`. */
+  /** The query string. */
   readonly search?: string;
   readonly headers?: Record<string, string>;
 }
 
-/** Sends to `/graphql` what no ordinary client would, with a valid token. */
+/** Sends an unusual request to `/graphql`, with a valid token. */
 export async function send(
   service: TestService,
   { body, method = 'POST', search = '', headers = {} }: Attack,
 ): Promise<RestAnswer> {
   const authorization = `Bearer ${await service.token()}`;
-  return answerOf(
+  return readRestAnswer(
     fetch(`${service.url}/graphql${search}`, {
       method,
       headers: { authorization, 'content-type': 'application/json', ...headers },
@@ -23,7 +23,7 @@ export async function send(
   );
 }
 
-/** Expects the one answer that says no: its status, its code, the id of its request, and one message that is clear. */
+/** Expects a refusal with this status, code and message, and with the request id. */
 export function expectRefused(answer: RestAnswer, status: number, code: string, message: RegExp): void {
   const errors: { message: string; extensions: object }[] = answer.body.errors;
   const requestId = answer.headers.get('x-request-id');
@@ -32,7 +32,7 @@ export function expectRefused(answer: RestAnswer, status: number, code: string, 
   expect(errors.map((error) => error.message)).toContainEqual(expect.stringMatching(message));
 }
 
-/** A text, over and over, with the place of each in `#`. */
+/** Repeats a text. `#` stands for the number of the repetition. */
 export function times(count: number, text: string, separator = ' '): string {
   return Array.from({ length: count }, (_, position) => text.replaceAll('#', String(position))).join(separator);
 }

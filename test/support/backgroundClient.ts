@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { anOrderItem } from './orderItems.ts';
 import type { TestService } from './testService.ts';
 
-/** A client that means no harm, in the background: it reads an item as a router does and cancels it, again and again. */
+/** A normal client in the background. It repeatedly reads an item, as a router does, and cancels it. */
 export interface BackgroundClient {
-  /** Runs an attack; expects the client to have been served meanwhile, and rightly so far. */
+  /** Runs an attack, and expects that the client got right answers meanwhile. */
   readonly during: <T>(attack: () => Promise<T>) => Promise<T>;
-  /** Ends the client and expects every answer that it got to have been right. Returns how often it was served. */
+  /** Stops the client and expects that all of its answers were right. Returns the number of answers. */
   readonly stop: () => Promise<number>;
 }
 
@@ -19,7 +19,7 @@ const CANCEL = `mutation($input: CancelOrderItemInput!) {
   cancelOrderItem(input: $input) { ... on CancelOrderItemSuccess { orderItem { id status } } }
 }`;
 
-/** The end of the test file stops it, too. */
+/** Starts a client. The end of the test file stops it, too. */
 export function startBackgroundClient(service: TestService): BackgroundClient {
   const wrong: unknown[] = [];
   let served = 0;
@@ -44,7 +44,7 @@ export function startBackgroundClient(service: TestService): BackgroundClient {
     during: async (attack) => {
       const before = served;
       const result = await attack();
-      // What the client was about when the attack ended was asked during the attack.
+      // The request that was running at the end of the attack counts, too.
       while (served === before && wrong.length === 0) await sleep(PAUSE_MS);
       expect(wrong).toEqual([]);
       return result;
@@ -58,7 +58,7 @@ export function startBackgroundClient(service: TestService): BackgroundClient {
   };
 }
 
-/** @throws when an answer is not right. */
+/** Sends the client's requests. @throws if an answer is wrong. */
 async function useService(service: TestService): Promise<void> {
   const id = await anOrderItem(service.dataSource, { orderId: 'background' });
   const read = await service.graphql(ENTITY, { representations: [{ __typename: 'OrderItem', id }] });

@@ -4,8 +4,7 @@ import type { Browser, Page } from 'playwright-core';
 import { CHROMIUM, launchBrowser } from './chromium.ts';
 
 /**
- * As `describe`, where there is a browser to look with; `.ci/run` sees to it that there is. After each test, nothing must
- * have gone wrong in the pages that it opened.
+ * Describes tests that need a browser, and skips them without one. After each test, its pages must have reported no errors.
  */
 export function describeInBrowser(name: string, tests: () => void): void {
   (CHROMIUM === undefined ? describe.skip : describe)(name, () => {
@@ -19,24 +18,24 @@ export function describeInBrowser(name: string, tests: () => void): void {
   });
 }
 
-/** How people look at a page, each on a desk and on a phone, see {@link expectLegible}. */
+/** The color schemes of a page. */
 export const SCHEMES: [name: string, options: VisitOptions][] = [
   ['light', {}],
   ['dark', { dark: true }],
 ];
 
-/** In pixels. */
+/** Widths of a desktop and a phone, and a height, in pixels. */
 const [DESK, PHONE, HEIGHT] = [1_280, 375, 900];
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** Of a page that came over plain HTTP from another name than this machine's. */
+/** Chromium's remark about a page over plain HTTP from a name other than localhost. */
 const REMARK = 'The Cross-Origin-Opener-Policy header has been ignored';
 
-/** Within a test's own time, so that it says what it waited for; the pages are megabytes of JavaScript. In milliseconds. */
+/** Shorter than a test's time limit, so that the error names what was missing. The pages are megabytes of JavaScript. */
 const TIMEOUT_MS = 30_000;
 
-/** Colours that fade in are not the ones to judge; what moves for ever is not waited for. */
+/** Waits for animations, because fading colors cannot be judged. Endless animations are ignored. */
 const ANIMATIONS_ENDED = `Promise.all(
   document.getAnimations().filter(({ effect }) => effect.getComputedTiming().endTime < 5_000)
     .map(({ finished }) => finished.catch(() => undefined)))`;
@@ -46,9 +45,9 @@ const opened = new Set<Visit>();
 
 export interface Visit {
   readonly page: Page;
-  /** What went wrong in the page: errors on its console, and requests that would have left the machine. */
+  /** Errors on the page's console, and requests to other machines. */
   readonly complaints: string[];
-  /** The URLs that were asked for, and the size of what came through the network, in bytes. */
+  /** The requested URLs, with the size of their answers. */
   readonly loaded: { readonly url: string; readonly bytes: number }[];
 }
 
@@ -56,7 +55,7 @@ export interface VisitOptions {
   readonly dark?: boolean;
 }
 
-/** Opens a page in a browser session of its own; the end of the test closes it. */
+/** Opens a page in a separate browser session. The end of the test closes it. */
 export async function visit(url: string, { dark = false }: VisitOptions = {}): Promise<Visit> {
   browser ??= await launchBrowser();
   const context = await browser.newContext({
@@ -68,11 +67,11 @@ export async function visit(url: string, { dark = false }: VisitOptions = {}): P
   const complaints: string[] = [];
   const loaded: Visit['loaded'] = [];
   const { host } = new URL(url);
-  // The browser finds no other machine; to stop its requests here would cost it its cache.
+  // Interception would disable the cache, so the resolver blocks other machines instead.
   context.on('request', (request) => {
     const asked = new URL(request.url());
     if (asked.host !== host && !['data:', 'blob:'].includes(asked.protocol))
-      complaints.push(`it asked for ${asked.href}`);
+      complaints.push(`a request to ${asked.href}`);
   });
   const page = await context.newPage();
   page.on('console', (message) => {
@@ -91,7 +90,7 @@ export async function visit(url: string, { dark = false }: VisitOptions = {}): P
   return visited;
 }
 
-/** @returns what went wrong in the pages that were open. */
+/** Closes all pages. @returns their errors. */
 async function closeVisits(): Promise<string[]> {
   const complaints = [...opened].flatMap((visited) => visited.complaints);
   for (const { page } of opened) await page.context().close();
@@ -100,23 +99,23 @@ async function closeVisits(): Promise<string[]> {
 }
 
 /**
- * Expects that nothing of a page is cut off and that it is accessible, on a desk and on a phone.
+ * Expects that a page is accessible and nothing of it is cut off, on a desktop and on a phone.
  *
- * @param prepare is done for each, before the look.
+ * @param prepare brings the page into the state to judge. It is called for each width.
  */
 export async function expectLegible(page: Page, prepare: () => Promise<void>): Promise<void> {
   for (const width of [DESK, PHONE]) {
     await page.setViewportSize({ width, height: HEIGHT });
     await prepare();
     await page.waitForFunction('document.documentElement.scrollWidth <= innerWidth');
-    expect(await violationsOf(page)).toEqual([]);
+    expect(await findViolations(page)).toEqual([]);
   }
 }
 
-/** The serious violations of accessibility that axe-core finds. */
-async function violationsOf(page: Page): Promise<string[]> {
+/** Returns the serious violations that axe-core finds. */
+async function findViolations(page: Page): Promise<string[]> {
   await page.evaluate(ANIMATIONS_ENDED);
-  // Not as a script of the page, which the content security policy would refuse.
+  // A script element would violate the content security policy.
   const { violations } = await page.evaluate<{
     violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
   }>(`${AXE}; axe.run({ resultTypes: ['violations'] })`);

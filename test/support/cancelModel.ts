@@ -2,21 +2,21 @@ import { documentedExample } from './openApi.ts';
 import type { GivenItem } from './orderItems.ts';
 import { CANCEL } from './restContract.ts';
 
-/** A cancel as one of two callers asks for it. */
+/** A cancel by one of two callers. */
 export interface Step {
   readonly door: 'rest' | 'graphql' | 'graphqlBulk';
   readonly caller: string;
-  /** As written; one id but for a bulk. */
+  /** The ids as written. Only a bulk has several. */
   readonly ids: readonly string[];
-  /** Null: no body, which only REST allows. */
+  /** Null is a request without a body, which only REST allows. */
   readonly stated: { readonly reason?: unknown; readonly note?: unknown } | null;
   readonly idempotencyKey: string | null;
 }
 
-/** What is told of one id: which request cancelled it, or the words of the refusal. */
+/** The outcome of one id: the request that cancelled it, or the refusal. */
 export type Told = { readonly id: string; readonly cancelledBy: string } | { readonly refused: Refusal };
 
-/** A refusal by the name of its example in the published contract. */
+/** A refusal, named as its example in the published contract. */
 export interface Refusal {
   readonly status: number;
   readonly type: string;
@@ -37,9 +37,9 @@ const terminalStatus = refusal(400, 'OrderItemNotCancelable', 'terminalStatus');
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const OPEN = ['pending', 'on_hold', 'in_fulfillment'];
 
-/** The contract of a cancel in a few lines: what a caller who asks one thing after another is told. */
+/** A model of the contract of cancels, for requests one after another. */
 export class CancelModel {
-  /** By id: what is, and what has become of it. */
+  /** By id: the item as inserted, and its cancellation. */
   readonly items: Map<string, { readonly given: GivenItem; cancelled: Record<string, unknown> | null }>;
   readonly #keys = new Map<string, { readonly request: string; readonly successes: Map<string, string> }>();
 
@@ -47,11 +47,11 @@ export class CancelModel {
     this.items = new Map(items.map(([id, given]) => [id, { given, cancelled: null }]));
   }
 
-  /** @param requestId of the step. @returns what is told of each id, in order; null: the step is no valid GraphQL. */
+  /** Takes a step. @returns the outcome of each id, in order. Null if the step is invalid GraphQL. */
   take(step: Step, requestId: string): Told[] | null {
     const { ids, stated, idempotencyKey } = step;
     if (step.door !== 'rest' && !(isText(stated?.reason) && isText(stated.note ?? ''))) return null;
-    const defect = defectOf(step);
+    const defect = findDefect(step);
     const reason = stated === null ? null : String(stated.reason).trim();
     const note = isText(stated?.note) ? stated.note.trim() || null : null;
     const request = JSON.stringify([ids.map((id) => id.toLowerCase()), reason, note]);
@@ -89,8 +89,8 @@ export class CancelModel {
   }
 }
 
-/** The first rule that what is stated breaks. */
-function defectOf({ stated, idempotencyKey }: Step): string | null {
+/** Returns the first rule that the texts of a step break. */
+function findDefect({ stated, idempotencyKey }: Step): string | null {
   if (stated !== null) {
     const { reason, note } = stated;
     if (reason === undefined) return 'reasonMissing';

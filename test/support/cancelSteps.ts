@@ -1,19 +1,19 @@
 import fc from 'fast-check';
 import type { Step } from './cancelModel.ts';
 
-/** A step whose items are named by their positions, because they are not there yet. */
+/** A step with positions instead of ids, because the items do not exist yet. */
 export type PlannedStep = Omit<Step, 'ids' | 'caller'> & {
   readonly places: readonly Place[];
   readonly caller: 0 | 1;
 };
 
 interface Place {
-  /** Of an item, or one past the last for an id that nobody has, or two past it for one that is none. */
+  /** The position of an item. One past the last is an unknown id, two past it a malformed one. */
   readonly position: number;
   readonly inUpperCase: boolean;
 }
 
-// Few, so that one step often says what another has said.
+// A few texts, so that steps often repeat each other.
 const words = fc.oneof(
   { weight: 12, arbitrary: fc.constantFrom('Late', '  Late\n', 'Changed my mind', '☂'.repeat(500)) },
   { weight: 2, arbitrary: fc.constantFrom('', ' \t', 'x'.repeat(501), '😀'.repeat(500), '\ud800', 'a\0b') },
@@ -43,7 +43,7 @@ const idempotencyKey = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom('', 'x'.repeat(256), 'zero\u200bwidth') },
 );
 
-/** @param count of the items that there will be. */
+/** Creates sequences of steps. @param count is the number of items. */
 export function cancelSteps(count: number): fc.Arbitrary<PlannedStep[]> {
   const place = fc.record({
     position: fc.oneof(
@@ -89,7 +89,7 @@ export function cancelSteps(count: number): fc.Arbitrary<PlannedStep[]> {
     });
 }
 
-/** The same request, as far as the other door can tell it. */
+/** The same request through the other door, as far as that door can express it. */
 function throughOtherDoor(step: PlannedStep): PlannedStep {
   if (step.door !== 'rest') return step.places.length === 1 ? { ...step, door: 'rest' } : step;
   return step.stated === null ? step : { ...step, door: 'graphqlBulk' };

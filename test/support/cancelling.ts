@@ -8,7 +8,7 @@ const LOCK_TIMEOUT_MS = 1_500;
 
 type Outcomes = readonly CancelOutcome[];
 
-/** A request that states what it must, but for what the test says of it. */
+/** Builds a valid request with the given changes. */
 export function aRequest(ids: readonly string[], given: Partial<CancelRequest> = {}): CancelRequest {
   return {
     ids,
@@ -23,15 +23,15 @@ export function aRequest(ids: readonly string[], given: Partial<CancelRequest> =
 }
 
 interface Cancelling {
-  /** One batch; a promise for each request of it. */
+  /** Cancels in one batch. Returns a promise for each request. */
   readonly cancelAtOnce: (requests: readonly CancelRequest[]) => Promise<Outcomes>[];
-  /** One batch; settles when all of its requests have. */
+  /** Cancels in one batch. Settles when all requests have settled. */
   readonly cancel: (...requests: CancelRequest[]) => Promise<Outcomes[]>;
-  /** Keeps rows locked by a session of its own until the action has ended. */
+  /** Runs an action while a separate session locks rows. */
   readonly whileLocked: <T>(ids: readonly string[], action: () => Promise<T>) => Promise<T>;
 }
 
-/** Cancels in one database with the function that both doors call. */
+/** Creates cancels in one database, with the function that both doors call. */
 export function cancellingIn(dataSource: DataSource): Cancelling {
   const cancelOne = createCancelOrderItems(dataSource, LOCK_TIMEOUT_MS, {
     queue: unwatchedQueue('cancel_order_items'),
@@ -50,6 +50,6 @@ export function cancellingIn(dataSource: DataSource): Cancelling {
   };
 }
 
-export function codesOf(outcomes: readonly Outcomes[]): string[][] {
+export function listCodes(outcomes: readonly Outcomes[]): string[][] {
   return outcomes.map((ofRequest) => ofRequest.map(({ code }) => code));
 }

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 
 export const AUDIENCE = 'order-items-test';
 
-export type Behaviour = (request: IncomingMessage, response: ServerResponse) => void;
+export type Behavior = (request: IncomingMessage, response: ServerResponse) => void;
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -13,7 +13,7 @@ export interface Key {
   readonly kid: string;
   readonly privateKey: KeyObject;
   readonly publicKey: KeyObject;
-  /** As a key set has it. */
+  /** The key in the form of a key set. */
   readonly jwk: Json;
 }
 
@@ -22,21 +22,21 @@ export function newKey(kid: string): Key {
   return { kid, privateKey, publicKey, jwk: { ...publicKey.export({ format: 'jwk' }), kid, alg: 'ES256', use: 'sig' } };
 }
 
-/** An issuer elsewhere whose keys change and which can misbehave. */
+/** An external issuer whose keys change and which can misbehave. */
 export class ChangingIssuer {
-  /** How often it was asked anything. */
+  /** The number of requests to it. */
   requests = 0;
   readonly keys: Key[] = [newKey('key-1')];
-  /** What it does instead of answering as it should; null: it answers. */
-  misbehaviour: Behaviour | null = null;
+  /** Its misbehavior, or null if it answers correctly. */
+  misbehavior: Behavior | null = null;
   readonly #server: Server;
   #port = 0;
 
   private constructor() {
     this.#server = createServer((request, response) => {
       this.requests += 1;
-      if (this.misbehaviour === null) this.answer(request, response);
-      else this.misbehaviour(request, response);
+      if (this.misbehavior === null) this.answer(request, response);
+      else this.misbehavior(request, response);
     });
   }
 
@@ -46,7 +46,7 @@ export class ChangingIssuer {
     return issuer;
   }
 
-  /** As {@link ChangingIssuer.open}; the end of the test file stops it. */
+  /** Opens an issuer that the end of the test file stops. */
   static async start(): Promise<ChangingIssuer> {
     const issuer = await ChangingIssuer.open();
     afterAll(() => issuer.goAway());
@@ -57,7 +57,7 @@ export class ChangingIssuer {
     return `http://127.0.0.1:${this.#port}`;
   }
 
-  /** What the service has to be told to trust it. */
+  /** The configuration of a service that trusts it. */
   get environment(): { AUTH_ISSUER: string; AUTH_AUDIENCE: string } {
     return { AUTH_ISSUER: this.url, AUTH_AUDIENCE: AUDIENCE };
   }
@@ -81,7 +81,7 @@ export class ChangingIssuer {
     this.#port = (this.#server.address() as AddressInfo).port;
   }
 
-  /** The claims of a token that is valid but for what the test says of it; undefined leaves a claim out. */
+  /** Builds the claims of a valid token with the given changes. Undefined removes a claim. */
   claims(given: Json = {}): Json {
     const now = Math.floor(Date.now() / 1_000);
     return {
@@ -95,7 +95,7 @@ export class ChangingIssuer {
     };
   }
 
-  /** A token signed with the newest key, or with the one given. */
+  /** Signs a token with the newest key, or with the given one. */
   token(claims: Json = {}, header: Json = {}, key = this.keys.at(-1) ?? newKey('none')): string {
     return signed({ alg: 'ES256', kid: key.kid, typ: 'at+jwt', ...header }, this.claims(claims), key.privateKey);
   }
@@ -105,19 +105,19 @@ export function isForKeys(request: IncomingMessage): boolean {
   return request.url === '/keys';
 }
 
-/** A JSON value, or text to the letter, as a part of a token. */
+/** Encodes a JSON value, or a raw text, as a part of a token. */
 export function part(value: Json | string): string {
   return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 }
 
-/** Signed as ES256 has it, whatever the header says. */
+/** Signs with ES256, whatever the header says. */
 export function signed(header: Json | string, claims: Json | string, key: KeyObject): string {
   const content = `${part(header)}.${part(claims)}`;
   const signature = sign('sha256', Buffer.from(content), { key, dsaEncoding: 'ieee-p1363' });
   return `${content}.${signature.toString('base64url')}`;
 }
 
-/** Signed as HS256 has it, with a text that everybody knows. */
+/** Signs with HS256 and a public text as the secret (algorithm confusion). */
 export function signedWithText(header: Json, claims: Json, secret: string): string {
   const content = `${part(header)}.${part(claims)}`;
   return `${content}.${createHmac('sha256', secret).update(content).digest('base64url')}`;

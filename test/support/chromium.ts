@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 
-/** Debian's browser, or the one that is named; a name that leads nowhere fails whoever launches it. */
+/** Debian's Chromium, or the one that CHROMIUM names. A wrong name fails at the launch. */
 export const CHROMIUM = process.env['CHROMIUM'] ?? ['/usr/bin/chromium'].find((file) => existsSync(file));
 
-/** By which the browser finds this machine, too. A page there is not secure in the eyes of a browser. */
+/** Another name of this machine. Browsers do not treat its pages as a secure context. */
 export const ANOTHER_NAME = 'shop.test';
 
 export function launchBrowser(): Promise<Browser> {
@@ -13,7 +13,7 @@ export function launchBrowser(): Promise<Browser> {
     args: [
       '--no-sandbox',
       '--disable-gpu',
-      // Whatever else a page asks for is not to be found.
+      // No other machine can be resolved.
       `--host-resolver-rules=MAP ${ANOTHER_NAME} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1`,
     ],
   });

@@ -1,7 +1,7 @@
 import type { DataSource, Logger } from 'typeorm';
 
 /** Runs an action and returns the SQL statements that the data source ran meanwhile. */
-export async function statementsDuring(dataSource: DataSource, action: () => Promise<unknown>): Promise<string[]> {
+export async function listStatementsDuring(dataSource: DataSource, action: () => Promise<unknown>): Promise<string[]> {
   const statements: string[] = [];
   const own = dataSource.logger;
   const nothing = (): void => undefined;

@@ -6,11 +6,11 @@ export const DASHBOARD_FOLDER = path.join(import.meta.dirname, '../../dashboard'
 
 /** An expression of the dashboard or of an alert. */
 export interface Query {
-  /** Where it stands. */
+  /** The panel or alert. */
   readonly place: string;
-  /** With Grafana's variables replaced. */
+  /** The expression with Grafana's variables replaced. */
   readonly expression: string;
-  /** With labels as `{{label}}`. */
+  /** The legend, with labels as `{{label}}`. */
   readonly legend: string;
 }
 
@@ -47,7 +47,7 @@ export interface PrometheusConfig {
   }[];
 }
 
-/** What Grafana makes of `$__rate_interval` here. */
+/** The value of Grafana's `$__rate_interval`. */
 const RATE_INTERVAL = '5s';
 
 export function readDashboard(): Dashboard {
@@ -63,7 +63,7 @@ export function readPrometheusConfig(): PrometheusConfig {
   return readYaml('prometheus.yaml') as PrometheusConfig;
 }
 
-/** Every expression of the dashboard. */
+/** Returns every expression of the dashboard. */
 export function dashboardQueries(): readonly Query[] {
   const { panels, annotations, templating } = readDashboard();
   const queries = [
@@ -82,7 +82,7 @@ export function dashboardQueries(): readonly Query[] {
   }));
 }
 
-/** Every expression of the alerts. */
+/** Returns every expression of the alerts. */
 export function alertQueries(): readonly Query[] {
   return readAlerts().map(({ alert, expr }) => ({ place: `alert ${alert}`, expression: expr, legend: '' }));
 }

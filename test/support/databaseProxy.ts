@@ -2,25 +2,25 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 
-/** A network between the service and its database that can be broken. */
+/** A network between the service and its database, with injectable faults. */
 export interface DatabaseProxy {
-  /** The database, by way of this network. */
+  /** The URL of the database through this network. */
   readonly url: string;
-  /** Ends every connection and refuses new ones. */
+  /** Closes every connection and refuses new ones. */
   readonly cut: () => Promise<void>;
-  /** Keeps connections open and lets nothing through as soon as a statement that contains this text is sent. */
+  /** Stalls a connection, which stays open, when a statement with this text is sent. */
   readonly stallAt: (text: string) => void;
-  /** Keeps connections open and loses every byte, also of those that are opened meanwhile. */
+  /** Drops every byte of old and new connections, which stay open. */
   readonly swallow: () => void;
-  /** Ends a connection as soon as it has passed on one of these texts, so that nobody hears what came of it. */
+  /** Closes a connection after it forwards one of these texts, so that its result is lost. */
   readonly cutAfter: (texts: readonly string[]) => void;
-  /** Delivers everything so much later, in milliseconds. */
+  /** Adds latency. */
   readonly delay: (durationMs: number) => void;
-  /** Undoes any of them; what was held back goes on its way. */
+  /** Ends all faults. Held data continues. */
   readonly mend: () => Promise<void>;
 }
 
-/** As {@link openDatabaseProxy}; the end of the test file takes it down. */
+/** Opens a proxy that the end of the test file closes. */
 export async function startDatabaseProxy(databaseUrl: string): Promise<DatabaseProxy> {
   const proxy = await openDatabaseProxy(databaseUrl);
   afterAll(proxy.cut);
@@ -55,7 +55,7 @@ export async function openDatabaseProxy(databaseUrl: string): Promise<DatabasePr
       to.destroy();
     });
   };
-  // As the driver's own connections are: what is sent leaves at once.
+  // The driver disables Nagle's algorithm, too.
   const server = createServer({ noDelay: true }, (client) => {
     const upstream = connect({ port: Number(target.port), host: target.hostname, noDelay: true });
     pass(client, upstream);

@@ -2,21 +2,21 @@ import { connect } from 'node:net';
 import type { HttpRequest } from './arbitraryRequests.ts';
 import type { RestAnswer } from './testService.ts';
 
-/** Whoever waits longer will not get an answer. */
+/** How long to wait for an answer. */
 const PATIENCE_MS = 15_000;
 
-/** Sends a request on a connection of its own, and reads until the server closes it. */
+/** Sends a request on a new connection, and reads until the server closes it. */
 export async function exchange(url: string, request: HttpRequest): Promise<RestAnswer> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error('The server neither answers nor closes.')));
-  socket.write(bytesOf(request));
+  socket.write(toBytes(request));
   const chunks: Buffer[] = [];
   for await (const chunk of socket) chunks.push(chunk as Buffer);
-  return answerIn(Buffer.concat(chunks), request.method);
+  return parseAnswer(Buffer.concat(chunks), request.method);
 }
 
-function bytesOf({ method, target, version, headers, body: text, chunked }: HttpRequest): Buffer {
+function toBytes({ method, target, version, headers, body: text, chunked }: HttpRequest): Buffer {
   const body = text === null ? null : Buffer.from(text, 'latin1');
   const framing = body === null ? [] : [chunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${body.length}`];
   const head = [
@@ -41,14 +41,14 @@ function inChunks(body: Buffer): Buffer {
   ]);
 }
 
-/** The one answer in what was received: whole, and nothing behind it. */
-function answerIn(received: Buffer, method: string): RestAnswer {
+/** Parses the only answer in the received bytes. It must be complete. */
+function parseAnswer(received: Buffer, method: string): RestAnswer {
   const headLength = received.indexOf('\r\n\r\n');
   if (headLength === -1) throw new Error(`There is no answer in: ${JSON.stringify(received.toString('latin1'))}`);
   const [statusLine = '', ...lines] = received.toString('latin1', 0, headLength).split('\r\n');
   const rest = received.subarray(headLength + 4);
   const status = Number(statusLine.split(' ')[1]);
-  if (status < 200) return answerIn(rest, method);
+  if (status < 200) return parseAnswer(rest, method);
   const headers = new Headers(
     lines.map((line): [string, string] => {
       const colon = line.indexOf(':');

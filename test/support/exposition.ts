@@ -1,12 +1,12 @@
-/** One line of `/metrics`. */
+/** A line of `/metrics`. */
 export interface Sample {
-  /** With the suffixes of histograms. */
+  /** The name, with the suffixes of histograms. */
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
 
-/** What `/metrics` says of a metric. */
+/** A metric in `/metrics`. */
 export interface Family {
   readonly name: string;
   readonly type: string;
@@ -18,7 +18,7 @@ export interface Exposition {
   readonly samples: readonly Sample[];
 }
 
-/** Reads the metrics of a service, as Prometheus does. */
+/** Reads the metrics of a service. */
 export async function readMetrics(url: string): Promise<Exposition> {
   const response = await fetch(`${url}/metrics`);
   if (!response.ok) throw new Error(`/metrics answers ${response.status}.`);
@@ -40,8 +40,8 @@ export async function readMetrics(url: string): Promise<Exposition> {
   };
 }
 
-/** @returns the value of the sample with this name and these labels, and whichever others; undefined where there is none. */
-export function valueOf(
+/** Finds the value of a sample by its name and some of its labels. @returns undefined if there is none. */
+export function findValue(
   { samples }: Exposition,
   name: string,
   labels: Readonly<Record<string, string>> = {},

@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 
-/** Many who ask for one thing as fast as they are answered, in a thread that takes no time from the service's own. */
+/** Callers that repeat a request as fast as they get answers, in a separate thread. */
 export interface Flood {
-  /** Returns the statuses that they got. */
+  /** Stops the callers and returns their distinct statuses. */
   readonly stop: () => Promise<number[]>;
 }
 
-/** Returns when each of them has had an answer; before that, they stand in the way of whoever else connects. */
+/** Starts callers. Resolves when each has its first answer, because connecting callers delay other connections. */
 export async function startFlood(url: string, callers: number): Promise<Flood> {
   const worker = new Worker(path.join(import.meta.dirname, 'floodCallers.ts'), { workerData: { url, callers } });
   await once(worker, 'message');

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
-/** In a thread of its own, see `startFlood`. */
+/* The thread of `startFlood`. */
 const { url, callers } = workerData as { url: string; callers: number };
 
 let asking = true;

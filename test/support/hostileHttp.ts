@@ -8,12 +8,12 @@ export const DOORS: readonly [Door][] = [['rest'], ['graphql']];
 const MUTATION =
   'mutation($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) { __typename ... on CancelOrderItemRefusal { message } } }';
 
-/** The body with which `/graphql` is asked for a cancel. */
+/** Returns the body of a GraphQL cancel. */
 export function cancelDocument(input: object): string {
   return JSON.stringify({ query: MUTATION, variables: { input } });
 }
 
-/** A cancel to the letter, with these lines in its head. The text stands for bytes, as Latin-1 has them. */
+/** Returns the raw text of a cancel with additional header lines. Each character is a byte, as in Latin-1. */
 export function rawCancel(
   door: Door,
   id: string,
@@ -33,11 +33,11 @@ export function rawRequest(start: string, lines: readonly string[], body = ''): 
   return Buffer.concat([Buffer.from(head.join('\r\n'), 'latin1'), Buffer.from(body)]);
 }
 
-/** A connection that gathers what comes back until the service ends it, and takes no offence at how. */
+/** A connection that collects everything until the service closes it, cleanly or not. */
 export interface Hostile {
   readonly socket: Socket;
   readonly received: () => string;
-  /** Everything that came back; resolves when the connection has ended. */
+  /** Everything received. Resolves when the connection has ended. */
   readonly ended: Promise<string>;
 }
 
@@ -56,26 +56,26 @@ export async function openHostile(url: string): Promise<Hostile> {
   return { socket, received: () => received, ended };
 }
 
-/** Writes to the letter, closes its side, and returns everything that comes back until the service ends the connection. */
+/** Writes a raw request, closes its side, and returns everything until the service closes the connection. */
 export async function exchange(url: string, request: string | Uint8Array): Promise<string> {
   const { socket, ended } = await openHostile(url);
   socket.write(request);
   return ended;
 }
 
-/** Writes a head and then chunk after chunk, until the service answers or ends the connection. Returns what came back. */
+/** Writes headers and chunks until the service answers or closes the connection. Returns what was received. */
 export async function pour(url: string, head: string, chunk: string, times: number): Promise<string> {
   const { socket, received, ended } = await openHostile(url);
   socket.write(head);
   for (let written = 0; written < times && received() === '' && !socket.destroyed; written += 1) {
     if (!socket.write(chunk)) await Promise.race([once(socket, 'drain').catch(() => undefined), ended]);
-    // Or nothing would be read in between.
+    // Gives the event loop a turn to read.
     await new Promise(setImmediate);
   }
   return ended;
 }
 
-/** The statuses of the answers in what came back. */
+/** Returns the statuses of the received answers. */
 export function statusesIn(received: string): number[] {
   return [...received.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) => Number(status));
 }

@@ -4,11 +4,11 @@ import type { FileRow, RowValues } from '../../src/import/orderItemTable.ts';
 import type { Defective } from '../../src/import/readLines.ts';
 
 export interface Imported extends ImportCounts {
-  /** In the order in which they were told. */
+  /** The rejections in their order. */
   readonly rejections: readonly Defective[];
 }
 
-/** What an import of nothing comes to. */
+/** The result of an import without rows. */
 export const NOTHING_IMPORTED: Imported = {
   inserted: 0,
   updated: 0,
@@ -30,7 +30,7 @@ export async function importRows(
   return { ...(await importOrderItems(databaseUrl, rows, { ...options, onRejected })), rejections };
 }
 
-/** The row of an item that nobody has yet, but for what the test says of it. */
+/** Builds the row of a new item with the given changes. */
 export function aRow(values: RowValues = {}, line = 2): FileRow & { readonly values: { readonly id: string } } {
   return {
     line,

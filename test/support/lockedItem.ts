@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 
-/** An item that a session beside the service has locked. */
+/** An item that another session has locked. */
 export interface LockedItem {
-  /** Returns once the service has tried to cancel the item and found it locked. @throws after 5 s. */
+  /** Waits until the service has found the item locked. @throws after 5 s. */
   readonly untilTried: () => Promise<void>;
   readonly release: () => Promise<void>;
 }
@@ -26,12 +26,12 @@ export async function lockItem(databaseUrl: string, id: string): Promise<LockedI
   };
 }
 
-/** Returns once some session of the database waits for a lock. @throws after 5 s. */
-export function untilSomebodyWaits(databaseUrl: string): Promise<void> {
+/** Waits until a session of the database waits for a lock. @throws after 5 s. */
+export function untilSessionWaits(databaseUrl: string): Promise<void> {
   return until(databaseUrl, "wait_event_type = 'Lock'", 'Nobody waits for a lock.');
 }
 
-/** Until a session of the database meets the condition. */
+/** Waits until a session of the database meets the condition. */
 async function until(databaseUrl: string, condition: string, complaint: string): Promise<void> {
   const client = new pg.Client(databaseUrl);
   await client.connect();

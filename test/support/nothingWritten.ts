@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 
-/** Runs an action and expects the database to be, row by row, what it was before. Returns what the action returns. */
+/** Runs an action and expects that every row of the database is unchanged. Returns the action's result. */
 export async function expectNothingWritten<T>(dataSource: DataSource, action: () => Promise<T>): Promise<T> {
   const before = await everyRow(dataSource);
   const result = await action();

@@ -9,26 +9,25 @@ type Json = Readonly<Record<string, unknown>>;
 
 const DOCUMENT_ID = 'openapi.yaml';
 
-/** `schema/openapi.yaml`, the published form of the REST contract. */
-export const openApi: Json = objectOf(
+/** The published REST contract, `schema/openapi.yaml`. */
+export const openApi: Json = requireObject(
   parse(readFileSync(path.join(import.meta.dirname, '../../schema/openapi.yaml'), 'utf8')),
 );
 
 const bodies = validatorsWith({});
-// A header is text; the schema says what the text has to stand for.
+// Headers are texts, so the validators convert them to the types of the schema.
 const headers = validatorsWith({ coerceTypes: true });
 
 /**
- * Holds an answer against the published contract: its status is documented for the operation, its content type and body
- * are as documented for the status, and so are its headers, those that are required being there.
+ * Expects that an answer conforms to the published contract: status, content type, body and headers.
  *
- * @param method such as `POST`. An answer 405 to a method without an operation is held against that of the path's others.
- * @param pathTemplate as the document writes it.
+ * @param method such as `POST`. A 405 to a method without an operation must conform to that of the path's other methods.
+ * @param pathTemplate is written as in the document.
  */
 export function expectDocumented(method: string, pathTemplate: string, answer: RestAnswer): void {
   const operations = follow(['paths', pathTemplate]);
   const name = method.toLowerCase();
-  const operation = name in operations.value || answer.status !== 405 ? name : methodsOf(operations.value)[0];
+  const operation = name in operations.value || answer.status !== 405 ? name : listMethods(operations.value)[0];
   const place = [...operations.place, operation ?? name, 'responses', String(answer.status)];
   if (!exists(place)) throw new Error(`${method} ${pathTemplate} does not document the status ${answer.status}.`);
   const response = follow(place);
@@ -39,29 +38,29 @@ export function expectDocumented(method: string, pathTemplate: string, answer: R
     expect(answer.body).toBeNull();
     return;
   }
-  const mediaType = mediaTypeOf(answer);
+  const mediaType = readMediaType(answer);
   const content = [...response.place, 'content', mediaType, 'schema'];
   if (!exists(content)) throw new Error(`${method} ${pathTemplate} documents no ${mediaType} for ${answer.status}.`);
   expectValid(bodies, content, answer.body, `The body of ${method} ${pathTemplate} ${answer.status}`);
 }
 
-/** Holds an answer against the form that every error has, on a path that the document does not have too. */
+/** Expects the documented form of errors, also for paths outside the document. */
 export function expectErrorForm(answer: RestAnswer): void {
-  expect(mediaTypeOf(answer)).toBe('application/json');
+  expect(readMediaType(answer)).toBe('application/json');
   expectValid(bodies, ['components', 'schemas', 'Error'], answer.body, 'The body of an error');
   expect(answer.headers.get('x-request-id')).toBe(answer.body.request_id);
 }
 
-/** A named example of an operation's answer, as the document has it. */
+/** Returns a named example of an operation's answer. */
 export function documentedExample(method: string, pathTemplate: string, status: number, name: string): unknown {
   const response = follow(['paths', pathTemplate, method.toLowerCase(), 'responses', String(status)]);
   return follow([...response.place, 'content', 'application/json', 'examples', name]).value['value'];
 }
 
-/** Every operation's answers, for what has to hold for all of them. */
+/** Returns the documented answers of all operations. */
 export function documentedAnswers(): { method: string; pathTemplate: string; status: number; examples: Json }[] {
   return Object.keys(follow(['paths']).value).flatMap((pathTemplate) =>
-    methodsOf(follow(['paths', pathTemplate]).value).flatMap((method) =>
+    listMethods(follow(['paths', pathTemplate]).value).flatMap((method) =>
       Object.keys(follow(['paths', pathTemplate, method, 'responses']).value).map((status) => {
         const response = follow(['paths', pathTemplate, method, 'responses', status]);
         const content = follow([...response.place, 'content', 'application/json']);
@@ -69,28 +68,28 @@ export function documentedAnswers(): { method: string; pathTemplate: string; sta
           method: method.toUpperCase(),
           pathTemplate,
           status: Number(status),
-          examples: objectOf(content.value['examples'] ?? {}),
+          examples: requireObject(content.value['examples'] ?? {}),
         };
       }),
     ),
   );
 }
 
-/** The required headers of an operation's answer, in lower case. */
+/** Returns the required headers of an operation's answer, in lower case. */
 export function requiredHeaders(method: string, pathTemplate: string, status: number): string[] {
   const response = follow(['paths', pathTemplate, method.toLowerCase(), 'responses', String(status)]);
-  return Object.keys(objectOf(response.value['headers'] ?? {}))
+  return Object.keys(requireObject(response.value['headers'] ?? {}))
     .filter((name) => follow([...response.place, 'headers', name]).value['required'] === true)
     .map((name) => name.toLowerCase());
 }
 
-/** Whether a request body is one that the document lets a client send. */
+/** Whether the document allows a request body. */
 export function isDocumentedCancelBody(body: unknown): boolean {
-  return validatorOf(bodies, ['components', 'schemas', 'CancelRequest'])(body);
+  return findValidator(bodies, ['components', 'schemas', 'CancelRequest'])(body);
 }
 
 function expectHeaders(response: readonly string[], given: Headers): void {
-  for (const name of Object.keys(objectOf(follow(response).value['headers'] ?? {}))) {
+  for (const name of Object.keys(requireObject(follow(response).value['headers'] ?? {}))) {
     const header = follow([...response, 'headers', name]);
     const value = given.get(name);
     if (value !== null) {
@@ -102,33 +101,33 @@ function expectHeaders(response: readonly string[], given: Headers): void {
 }
 
 function expectValid(validators: Ajv2020, place: readonly string[], value: unknown, what: string): void {
-  const isValid = validatorOf(validators, place);
+  const isValid = findValidator(validators, place);
   if (!isValid(value)) {
     throw new Error(`${what} is not as documented: ${validators.errorsText(isValid.errors)}\n${JSON.stringify(value)}`);
   }
 }
 
-function validatorOf(validators: Ajv2020, place: readonly string[]): ValidateFunction {
+function findValidator(validators: Ajv2020, place: readonly string[]): ValidateFunction {
   const pointer = place.map((key) => encodeURIComponent(key.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/');
   const reference = `${DOCUMENT_ID}#/${pointer}`;
   return validators.getSchema(reference) ?? validators.compile({ $ref: reference });
 }
 
 function validatorsWith(options: Options): Ajv2020 {
-  // `allOf` states a type once for all its members.
+  // The members of `allOf` need not repeat the type.
   const validators = new Ajv2020({ allErrors: true, strictTypes: false, ...options });
   addFormats.default(validators);
-  // The document itself is no schema; Ajv passes through it on the way to those in it.
+  // The document is not a schema itself. These keywords let Ajv pass through to the schemas in it.
   validators.addVocabulary(Object.keys(openApi));
   validators.addSchema(openApi, DOCUMENT_ID);
   return validators;
 }
 
-function methodsOf(pathItem: Json): string[] {
+function listMethods(pathItem: Json): string[] {
   return ['get', 'put', 'post', 'delete', 'patch'].filter((method) => method in pathItem);
 }
 
-function mediaTypeOf({ headers: given }: RestAnswer): string {
+function readMediaType({ headers: given }: RestAnswer): string {
   return given.get('content-type')?.split(';', 1)[0]?.trim() ?? 'no content type';
 }
 
@@ -141,14 +140,14 @@ function exists(place: readonly string[]): boolean {
   }
 }
 
-/** The object at a place in the document, or where its `$ref` leads. @throws where there is none. */
+/** Finds the object at a place in the document and follows its `$ref`. @throws if there is none. */
 function follow(place: readonly string[]): { place: readonly string[]; value: Json } {
-  const value = objectOf(place.reduce<unknown>((parent, key) => objectOf(parent)[key], openApi));
+  const value = requireObject(place.reduce<unknown>((parent, key) => requireObject(parent)[key], openApi));
   const reference = value['$ref'];
   return typeof reference === 'string' ? follow(reference.replace(/^#\//, '').split('/')) : { place, value };
 }
 
-function objectOf(value: unknown): Json {
+function requireObject(value: unknown): Json {
   if (typeof value !== 'object' || value === null) throw new Error('The OpenAPI document has no object there.');
   return value as Json;
 }

@@ -3,10 +3,10 @@ import type { DataSource } from 'typeorm';
 import type { OrderItem } from '../../src/order-items/orderItem.ts';
 import { ORDER_ITEM_COLUMNS } from '../../src/order-items/orderItemColumns.ts';
 
-/** An item that can be cancelled, but for what the test says of it. */
+/** Changes of a cancelable item. */
 export type GivenItem = Partial<OrderItem>;
 
-/** Puts items into the database and returns their ids, in order. */
+/** Inserts items and returns their ids, in order. */
 export async function insertOrderItems(dataSource: DataSource, given: readonly GivenItem[]): Promise<string[]> {
   const items = given.map((item) => ({
     id: randomUUID(),
@@ -35,7 +35,7 @@ export async function insertOrderItems(dataSource: DataSource, given: readonly G
   return items.map(({ id }) => id);
 }
 
-/** Puts an item into the database and returns its id. */
+/** Inserts a cancelable item with the given changes and returns its id. */
 export async function anOrderItem(dataSource: DataSource, given: GivenItem = {}): Promise<string> {
   const [id = ''] = await insertOrderItems(dataSource, [given]);
   return id;
@@ -48,7 +48,7 @@ export async function findOrderItem(dataSource: DataSource, id: string): Promise
   return item;
 }
 
-/** The rows of `order_item_cancellation` for these items, as they stand in the table. */
+/** Returns the rows of `order_item_cancellation` for these items. */
 export async function findCancellations(
   dataSource: DataSource,
   ids: readonly string[],

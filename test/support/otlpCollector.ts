@@ -4,20 +4,20 @@ import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { type ExportedSpan, readExport } from './otlpSpans.ts';
 
-/** What takes the spans of services, on loopback. {@link stopOtlpCollectors} stops it. */
+/** A collector of spans on loopback. {@link stopOtlpCollectors} stops it. */
 export interface OtlpCollector {
-  /** For `OTEL_EXPORTER_OTLP_ENDPOINT`. */
+  /** The value of `OTEL_EXPORTER_OTLP_ENDPOINT`. */
   readonly url: string;
-  /** All that have come so far. */
+  /** All received spans. */
   readonly spans: ExportedSpan[];
-  /** The bodies of all requests, as they came. */
+  /** The raw bodies of all requests. */
   readonly bodies: Buffer[];
   readonly requests: { readonly path: string | undefined; readonly headers: IncomingHttpHeaders }[];
 }
 
 const running = new Set<Server>();
 
-/** @param answers whether it does; or it takes requests and says nothing. */
+/** Starts a collector. @param answers whether it answers requests. */
 export async function startOtlpCollector({ answers = true } = {}): Promise<OtlpCollector> {
   const collector: OtlpCollector = { url: '', spans: [], bodies: [], requests: [] };
   const server = createServer((request, response) => {

@@ -1,8 +1,8 @@
-/** A span as a collector gets it. */
+/** A span as a collector receives it. */
 export interface ExportedSpan {
   readonly traceId: string;
   readonly spanId: string;
-  /** Empty where there is none. */
+  /** Empty if there is none. */
   readonly parentSpanId: string;
   readonly traceState: string;
   readonly name: string;
@@ -13,19 +13,19 @@ export interface ExportedSpan {
   /** 0: unset, 2: error. */
   readonly status: number;
   readonly durationMs: number;
-  /** Of the service. */
+  /** The attributes of the service. */
   readonly resource: Readonly<Record<string, unknown>>;
 }
 
-/** The fields of a message by their numbers: numbers as they are, everything else as bytes. */
+/** The fields of a message by number: integers, or bytes for everything else. */
 type Fields = Map<number, (Buffer | bigint)[]>;
 
 /**
- * Reads the request that exports spans, by the field numbers of
+ * Parses a request that exports spans, with the field numbers of
  * https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto
  */
 export function readExport(body: Buffer): ExportedSpan[] {
-  return messagesIn(fieldsOf(body), 1).flatMap((resourceSpans) => {
+  return messagesIn(parseFields(body), 1).flatMap((resourceSpans) => {
     const resource = attributesIn(messagesIn(resourceSpans, 1)[0] ?? new Map(), 1);
     return messagesIn(resourceSpans, 2).flatMap((scopeSpans) =>
       messagesIn(scopeSpans, 2).map((span) => ({ ...readSpan(span), resource })),
@@ -64,7 +64,7 @@ function attributesIn(message: Fields, number: number): Record<string, unknown> 
 }
 
 function messagesIn(message: Fields, number: number): Fields[] {
-  return (message.get(number) ?? []).filter((value) => typeof value !== 'bigint').map(fieldsOf);
+  return (message.get(number) ?? []).filter((value) => typeof value !== 'bigint').map(parseFields);
 }
 
 function bytesIn(message: Fields, number: number): Buffer {
@@ -78,7 +78,7 @@ function numberIn(message: Fields, number: number): bigint {
 }
 
 /** @see https://protobuf.dev/programming-guides/encoding/ */
-function fieldsOf(bytes: Buffer): Fields {
+function parseFields(bytes: Buffer): Fields {
   const fields: Fields = new Map();
   let at = 0;
   const varint = (): bigint => {

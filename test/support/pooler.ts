@@ -10,13 +10,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { findFreePort } from '../../src/embedded-postgres/postgresProcesses.ts';
 import { createTestDatabase, queryServer } from './testDatabase.ts';
 
-/** Debian's PgBouncer. */
+/** The path of Debian's PgBouncer. */
 const FILE = '/usr/sbin/pgbouncer';
 
-/** Whether there is one. */
+/** Whether PgBouncer is installed. */
 export const hasPooler = existsSync(FILE);
 
-/** Sessions of the database, which all connections share. */
+/** The number of sessions that all connections share. */
 export const SESSIONS = 3;
 
 /** The settings of docs/scaling.md, which a pooler does not let a session set at its start. */
@@ -27,17 +27,17 @@ const LIMITS: readonly (readonly [string, string])[] = [
   ['client_connection_check_interval', '500ms'],
 ];
 
-/** A PgBouncer in transaction mode before an empty database of its own. */
+/** A PgBouncer in transaction mode in front of a new, empty database. */
 export interface Pooler {
-  /** The database by way of the pooler. */
+  /** The URL of the database through the pooler. */
   readonly url: string;
-  /** Past it. */
+  /** The URL of the database past the pooler. */
   readonly directUrl: string;
   readonly kill: () => Promise<void>;
   readonly start: () => Promise<void>;
 }
 
-/** The end of the test file stops it, after whatever was started later. */
+/** Starts a pooler. The end of the test file stops it after everything that was started later. */
 export async function startPooler(): Promise<Pooler> {
   const database = await createTestDatabase({ migrated: false });
   const { hostname, port: serverPort, pathname } = new URL(database.url);
@@ -62,7 +62,7 @@ pool_mode = transaction
 default_pool_size = ${SESSIONS}
 `,
   );
-  // Root's PgBouncer becomes somebody else, who has to read it.
+  // PgBouncer drops root's rights and must still read this folder.
   await chmod(folder, 0o755);
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
   let child: ChildProcess | null = null;

@@ -9,34 +9,32 @@ import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { DASHBOARD_FOLDER, readPrometheusConfig } from './dashboard.ts';
 
-/** Debian's, where it is installed. */
+/** The path of Debian's Prometheus, if it is installed. */
 export const PROMETHEUS = ['/usr/bin/prometheus'].find((file) => existsSync(file));
 
 const PROMTOOL = '/usr/bin/promtool';
 
-/** What an instant query found. */
+/** A result of an instant query. */
 export interface Found {
   readonly metric: Readonly<Record<string, string>>;
   readonly value: readonly [time: number, value: string];
 }
 
 export interface Prometheus {
-  /** @throws what Prometheus has against the expression. */
+  /** Runs an instant query. @throws the error of Prometheus. */
   readonly query: (expression: string) => Promise<readonly Found[]>;
-  /** Of each rule, how its evaluation went. */
+  /** Returns the health of each rule. */
   readonly rules: () => Promise<readonly { readonly name: string; readonly health: string }[]>;
 }
 
-/** Where, how often, and in whose place Prometheus asks. */
+/** The targets and the interval of scrapes. */
 export interface Scraping {
-  /** By the name of the job; what is not named is not asked. */
+  /** Targets by job. Other jobs are not scraped. */
   readonly targets: Readonly<Record<string, string>>;
   readonly interval: string;
 }
 
-/**
- * Starts a Prometheus with the project's configuration, which asks others, and oftener; the end of the test file stops it.
- */
+/** Starts a Prometheus with the project's configuration, but with these targets. The end of the test file stops it. */
 export async function startPrometheus({ targets, interval }: Scraping): Promise<Prometheus> {
   const folder = await mkdtemp(path.join(tmpdir(), 'order-items-prometheus-'));
   const config = readPrometheusConfig();
@@ -79,7 +77,7 @@ export async function startPrometheus({ targets, interval }: Scraping): Promise<
     const { result } = await ask<{ result: Found[] }>(`${api}/query?query=${encodeURIComponent(expression)}`);
     return result;
   };
-  await untilAsked(query);
+  await untilScraped(query);
   return {
     query,
     rules: async () => {
@@ -89,14 +87,14 @@ export async function startPrometheus({ targets, interval }: Scraping): Promise<
   };
 }
 
-/** Runs promtool in the folder of the dashboard. @returns what it prints; rejects with that when it finds fault. */
+/** Runs promtool in the folder of the dashboard. @returns its output. @throws its output if it fails. */
 export async function promtool(...args: readonly string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(PROMTOOL, args, { cwd: DASHBOARD_FOLDER });
   return stdout;
 }
 
-/** It looks for its targets some seconds after its web server answers. */
-async function untilAsked(query: Prometheus['query']): Promise<void> {
+/** Waits for the first scrape, which starts some seconds after the web server. */
+async function untilScraped(query: Prometheus['query']): Promise<void> {
   const deadline = Date.now() + 20_000;
   while (Date.now() < deadline) {
     const found = await query('up == 1').catch(() => []);

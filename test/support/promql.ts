@@ -1,7 +1,7 @@
 import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@prometheus-io/lezer-promql';
 
-/** `metric{label="value"}` in an expression. */
+/** A selector such as `metric{label="value"}`. */
 export interface Selector {
   readonly metric: string;
   readonly matchers: readonly Matcher[];
@@ -13,36 +13,36 @@ export interface Matcher {
   readonly value: string;
 }
 
-/** The labels of a metric; undefined where there is no such metric. */
-export type LabelsOf = (metric: string) => ReadonlySet<string> | undefined;
+/** Returns the labels of a metric, or undefined if it does not exist. */
+export type FindLabels = (metric: string) => ReadonlySet<string> | undefined;
 
 const SET_OPERATORS = ['And', 'Or', 'Unless'];
 const KEEP_ALL_LABELS = ['topk', 'bottomk'];
 const NO_LABELS: ReadonlySet<string> = new Set();
 
-/** @returns what the expression selects. @throws where it is no PromQL. */
-export function selectorsOf(expression: string): Selector[] {
+/** Finds the selectors of an expression. @throws if it is not PromQL. */
+export function findSelectors(expression: string): Selector[] {
   const selectors: Selector[] = [];
   parse(expression)
     .cursor()
     .iterate(({ name, node }) => {
-      if (name === 'VectorSelector') selectors.push(selectorOf(expression, node));
+      if (name === 'VectorSelector') selectors.push(readSelector(expression, node));
     });
   return selectors;
 }
 
 /**
- * The labels that the results of an expression have.
+ * Finds the labels of an expression's results.
  *
- * @throws where it is no PromQL, selects a metric that is not there, groups by a label that its operand has not, or
- *   combines two operands whose labels differ, which would find no pairs.
+ * @throws if the expression is not PromQL, selects an unknown metric, groups by a missing label, or combines operands with
+ *   different labels, which would match nothing.
  */
-export function labelsOf(expression: string, labelsOfMetric: LabelsOf): ReadonlySet<string> {
+export function findResultLabels(expression: string, labelsOfMetric: FindLabels): ReadonlySet<string> {
   const judge = (node: SyntaxNode): ReadonlySet<string> => {
-    const operands = childrenOf(node);
+    const operands = listChildren(node);
     switch (node.name) {
       case 'VectorSelector': {
-        const { metric } = selectorOf(expression, node);
+        const { metric } = readSelector(expression, node);
         const labels = labelsOfMetric(metric);
         if (labels === undefined) throw new Error(`There is no metric ${metric}.`);
         return labels;
@@ -53,7 +53,7 @@ export function labelsOf(expression: string, labelsOfMetric: LabelsOf): Readonly
         return judgeBinary(node);
       case 'FunctionCall': {
         const labels = union(operands.map(judge));
-        const isQuantile = textOf(expression, node.getChild('FunctionIdentifier')) === 'histogram_quantile';
+        const isQuantile = readText(expression, node.getChild('FunctionIdentifier')) === 'histogram_quantile';
         return isQuantile ? without(labels, new Set(['le'])) : labels;
       }
       default:
@@ -64,27 +64,27 @@ export function labelsOf(expression: string, labelsOfMetric: LabelsOf): Readonly
   const judgeAggregate = (node: SyntaxNode): ReadonlySet<string> => {
     const body = node.getChild('FunctionCallBody');
     const labels = body === null ? NO_LABELS : judge(body);
-    if (KEEP_ALL_LABELS.includes(textOf(expression, node.getChild('AggregateOp')))) return labels;
+    if (KEEP_ALL_LABELS.includes(readText(expression, node.getChild('AggregateOp')))) return labels;
     const modifier = node.getChild('AggregateModifier');
     const grouping = modifier?.getChild('GroupingLabels')?.getChildren('LabelName') ?? [];
-    const names = new Set(grouping.map((label) => textOf(expression, label)));
+    const names = new Set(grouping.map((label) => readText(expression, label)));
     const missing = without(names, labels);
     if (missing.size > 0) throw new Error(`${expression} groups by ${[...missing].join()}, which is not there.`);
     return modifier?.getChild('Without') == null ? names : without(labels, names);
   };
 
   const judgeBinary = (node: SyntaxNode): ReadonlySet<string> => {
-    const operands = childrenOf(node);
+    const operands = listChildren(node);
     const [left, right] = [operands.at(0), operands.at(-1)].map((operand) => ({
       labels: operand === undefined ? NO_LABELS : judge(operand),
-      isVector: operand !== undefined && selectorsOf(textOf(expression, operand)).length > 0,
+      isVector: operand !== undefined && findSelectors(readText(expression, operand)).length > 0,
     }));
     if (left === undefined || right === undefined) return NO_LABELS;
     const isSet = operands.some(({ name }) => SET_OPERATORS.includes(name));
     const hasClause = node.getChild('MatchingModifierClause') !== null;
     const areDifferent = without(left.labels, right.labels).size + without(right.labels, left.labels).size > 0;
     if (left.isVector && right.isVector && !isSet && !hasClause && areDifferent)
-      throw new Error(`The labels on the two sides of ${textOf(expression, node)} differ.`);
+      throw new Error(`The labels on the two sides of ${readText(expression, node)} differ.`);
     return left.isVector ? left.labels : right.labels;
   };
 
@@ -99,19 +99,19 @@ function parse(expression: string): SyntaxNode {
   return tree.topNode;
 }
 
-function selectorOf(expression: string, node: SyntaxNode): Selector {
+function readSelector(expression: string, node: SyntaxNode): Selector {
   const matchers = node.getChild('LabelMatchers')?.getChildren('UnquotedLabelMatcher') ?? [];
   return {
-    metric: textOf(expression, node.getChild('Identifier')),
+    metric: readText(expression, node.getChild('Identifier')),
     matchers: matchers.map((matcher) => ({
-      label: textOf(expression, matcher.getChild('LabelName')),
-      operator: textOf(expression, matcher.getChild('MatchOp')),
-      value: JSON.parse(textOf(expression, matcher.getChild('StringLiteral'))) as string,
+      label: readText(expression, matcher.getChild('LabelName')),
+      operator: readText(expression, matcher.getChild('MatchOp')),
+      value: JSON.parse(readText(expression, matcher.getChild('StringLiteral'))) as string,
     })),
   };
 }
 
-function childrenOf(node: SyntaxNode): SyntaxNode[] {
+function listChildren(node: SyntaxNode): SyntaxNode[] {
   const children: SyntaxNode[] = [];
   for (let child = node.firstChild; child !== null; child = child.nextSibling) children.push(child);
   return children;
@@ -125,6 +125,6 @@ function without(labels: ReadonlySet<string>, others: ReadonlySet<string>): Read
   return new Set([...labels].filter((label) => !others.has(label)));
 }
 
-function textOf(expression: string, node: SyntaxNode | null): string {
+function readText(expression: string, node: SyntaxNode | null): string {
   return node === null ? '' : expression.slice(node.from, node.to);
 }

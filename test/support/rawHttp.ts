@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { RestAnswer } from './testService.ts';
 
-/** A connection on which a test writes what no HTTP client would. */
+/** A connection on which a test writes raw bytes. */
 export interface RawConnection {
   readonly write: (text: string | Uint8Array) => void;
-  /** The next answer on this connection. @throws when the connection ends before the answer is whole. */
+  /** Reads the next answer. @throws if the connection ends before the answer is complete. */
   readonly readAnswer: () => Promise<RestAnswer>;
   readonly destroy: () => void;
 }
@@ -38,7 +38,7 @@ export async function openConnection(url: string): Promise<RawConnection> {
   };
 }
 
-/** Writes a request to the letter and reads the one answer to it. */
+/** Writes a raw request and reads its answer. */
 export async function sendRaw(url: string, request: string | Uint8Array): Promise<RestAnswer> {
   const connection = await openConnection(url);
   try {

@@ -1,7 +1,7 @@
 import { anOrderItem, findCancellations } from './orderItems.ts';
 import type { TestService } from './testService.ts';
 
-/** A client that does nothing unusual reads, cancels and is served. */
+/** Expects that a normal client can read and cancel. */
 export async function expectServed(service: TestService): Promise<void> {
   const id = await anOrderItem(service.dataSource);
   const read = await service.graphql('query($id: ID!) { orderItem(id: $id) { status } }', { id });

@@ -6,9 +6,9 @@ const ROOT = path.join(import.meta.dirname, '../..');
 
 export interface ServiceProcess {
   readonly child: ChildProcess;
-  /** Where it serves; rejects with its output when it ends first. */
+  /** Its address. Rejects with its output if the process ends first. */
   readonly url: Promise<string>;
-  /** What it has printed so far. */
+  /** Returns its output so far. */
   readonly output: () => string;
   /** Its exit code, or the signal that ended it. */
   readonly exit: Promise<number | NodeJS.Signals | null>;
@@ -16,7 +16,7 @@ export interface ServiceProcess {
 
 const running = new Set<ServiceProcess>();
 
-/** Starts the service as a process of its own, as `npm start` does. {@link killServiceProcesses} ends what is left. */
+/** Starts the service as a process, as `npm start` does. {@link killServiceProcesses} ends remaining processes. */
 export function startServiceProcess(
   environment: Record<string, string>,
   command: readonly [string, ...string[]] = [process.execPath, path.join(ROOT, 'src/main.ts')],
@@ -24,13 +24,13 @@ export function startServiceProcess(
   const [file, ...args] = command;
   const child = spawn(file, args, {
     cwd: ROOT,
-    // A process group of its own, as a terminal would give it.
+    // A separate process group, as in a terminal.
     detached: true,
     env: {
       PATH: process.env['PATH'],
       HOME: process.env['HOME'],
       PORT: '0',
-      // They start dozens of times.
+      // A cache of compiled code makes repeated starts faster.
       NODE_COMPILE_CACHE: path.join(ROOT, 'node_modules/.cache/node'),
       ...environment,
     },
@@ -56,7 +56,7 @@ export function startServiceProcess(
   return service;
 }
 
-/** Ends the processes that a test left running because it failed. */
+/** Kills processes that failed tests left behind. */
 export async function killServiceProcesses(): Promise<void> {
   for (const { child, exit } of [...running]) {
     child.kill('SIGTERM');

@@ -5,10 +5,10 @@ import { startEmbeddedPostgres } from '../../src/embedded-postgres/embeddedPostg
 import { migrateDatabase } from '../../src/database/migrateDatabase.ts';
 import { databaseUrl, queryServer, TEMPLATE_DATABASE } from './testDatabase.ts';
 
-/** Starts one PostgreSQL for the whole run, with a migrated database that each test file clones. */
+/** Starts one PostgreSQL for the whole run. Its migrated template database is cloned by each test file. */
 export default async function startPostgres(): Promise<void> {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'order-items-test-'));
-  // Nothing here has to survive a power cut.
+  // Test data need not survive a power loss.
   const settings = {
     fsync: 'off',
     full_page_writes: 'off',

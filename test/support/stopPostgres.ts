@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import type { EmbeddedPostgres } from '../../src/embedded-postgres/embeddedPostgres.ts';
 
-/** Stops what `startPostgres` started. */
+/** Stops the PostgreSQL of `startPostgres`. */
 export default async function stopPostgres(): Promise<void> {
   const { testPostgres } = globalThis as unknown as {
     testPostgres: { postgres: EmbeddedPostgres; dataDir: string };

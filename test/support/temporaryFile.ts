@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-/** Writes a file that is gone when the test file ends, and returns its path. */
+/** Writes a temporary file and returns its path. The end of the test file removes it. */
 export async function temporaryFile(name: string, content: string | Buffer): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'order-items-file-'));
   temporaryFolders.push(folder);

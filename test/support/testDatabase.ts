@@ -5,11 +5,11 @@ export const TEMPLATE_DATABASE = 'template_migrated';
 
 export interface TestDatabase {
   readonly url: string;
-  /** Fails when somebody still has a connection: whoever opened it has to close it. */
+  /** Drops the database. Fails if a connection is still open, which reveals leaks. */
   readonly drop: () => Promise<void>;
 }
 
-/** A database of the caller's own: migrated and empty, or with nothing in it at all. */
+/** Creates a database: migrated and without rows, or completely empty. */
 export async function createTestDatabase({ migrated = true } = {}): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`;
   await queryServer(`CREATE DATABASE ${name} ${migrated ? `TEMPLATE ${TEMPLATE_DATABASE}` : ''}`);
@@ -22,7 +22,7 @@ export function databaseUrl(name: string): string {
   return url.href;
 }
 
-/** Runs a statement outside of any test's database. */
+/** Runs a statement on the server, outside of the tests' databases. */
 export async function queryServer(statement: string): Promise<void> {
   const client = new pg.Client(serverUrl());
   await client.connect();

@@ -11,9 +11,9 @@ import { createTestDatabase } from './testDatabase.ts';
 export interface TestService {
   readonly url: string;
   readonly databaseUrl: string;
-  /** The service's own. */
+  /** The data source of the service. */
   readonly dataSource: DataSource;
-  /** A token of the service's own issuer; by default with every scope. */
+  /** Issues a token of the development issuer, by default with every scope. */
   readonly token: (claims?: TokenClaims) => Promise<string>;
   readonly graphql: (document: string, variables?: object, token?: string) => Promise<GraphQLAnswer>;
   /** `POST /v0/line_item/{id}/cancel`. */
@@ -23,7 +23,7 @@ export interface TestService {
 export interface GraphQLAnswer {
   readonly status: number;
   readonly headers: Headers;
-  // What a test reads of an answer is what it asserts: a wrong shape fails there.
+  // Tests assert what they read, so a wrong shape fails there.
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   readonly data: any;
   readonly errors: { message: string; path?: (string | number)[]; extensions: Record<string, unknown> }[];
@@ -43,9 +43,9 @@ export interface RestAnswer {
 }
 
 /**
- * Starts the real service on a database of its own; the end of the test file stops it.
+ * Starts the real service. The end of the test file stops it.
  *
- * @param environment as the process would be given it; without `DATABASE_URL`, an empty, migrated database.
+ * @param environment configures it. Without `DATABASE_URL`, it gets a new, migrated database.
  */
 export async function startTestService(environment: Record<string, string> = {}): Promise<TestService> {
   const given = environment['DATABASE_URL'];
@@ -79,7 +79,7 @@ export async function startTestService(environment: Record<string, string> = {})
     token,
     graphql: (document, variables = {}, bearer = ownToken) => graphql(service.url, document, variables, bearer),
     cancelByRest: (id, { body, headers = {}, token: bearer = ownToken } = {}) =>
-      answerOf(
+      readRestAnswer(
         fetch(`${service.url}/v0/line_item/${id}/cancel`, {
           method: 'POST',
           headers: {
@@ -104,7 +104,7 @@ async function graphql(url: string, query: string, variables: object, bearer: st
 }
 
 /** Reads an answer of the REST path. */
-export async function answerOf(sent: Promise<Response>): Promise<RestAnswer> {
+export async function readRestAnswer(sent: Promise<Response>): Promise<RestAnswer> {
   const response = await sent;
   const text = await response.text();
   return { status: response.status, headers: response.headers, body: text === '' ? null : JSON.parse(text) };

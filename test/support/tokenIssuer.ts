@@ -3,12 +3,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTHeaderParameters, SignJWT } from 'jose';
 
-/** An issuer of tokens elsewhere, as the service meets one in production; the end of the test file stops it. */
+/** An external issuer of tokens. The end of the test file stops it. */
 export interface TokenIssuer {
-  /** What the service has to be told to trust it. */
+  /** The configuration of a service that trusts it. */
   readonly environment: { readonly AUTH_ISSUER: string; readonly AUTH_AUDIENCE: string };
   readonly publicKey: JWK;
-  /** A token that is valid but for what the test says of it; undefined leaves a claim out. */
+  /** Issues a valid token with the given changes. Undefined removes a claim. */
   readonly token: (claims?: GivenClaims, header?: GivenHeader, key?: CryptoKey) => Promise<string>;
 }
 
@@ -58,7 +58,7 @@ export async function startTokenIssuer(): Promise<TokenIssuer> {
         ...claims,
       };
       const protectedHeader = { alg: ALGORITHM, kid: KEY_ID, typ: 'at+jwt', ...header };
-      // JSON has no undefined: what is said to be so is left out.
+      // JSON drops undefined claims.
       return new SignJWT(payload).setProtectedHeader(protectedHeader as JWTHeaderParameters).sign(key);
     },
   };

@@ -10,8 +10,8 @@ import { createTestDatabase } from './testDatabase.ts';
 
 type Texts = Readonly<Record<string, string>>;
 
-/** A service that traces, as its callers see it. */
-export interface Asked {
+/** A traced service, as its callers see it. */
+export interface TracedService {
   readonly url: string;
   /** @returns the request id of the answer. */
   readonly post: (pathname: string, body?: object, headers?: Texts) => Promise<string>;
@@ -19,12 +19,12 @@ export interface Asked {
   readonly read: (id: string, headers?: Texts) => Promise<string>;
 }
 
-/** Everything that a service has told of itself. */
+/** Everything that a service has reported. */
 export interface Traced {
   readonly spans: readonly ExportedSpan[];
   readonly collector: OtlpCollector;
   readonly output: string;
-  /** The lines of the log for requests. */
+  /** The log lines of requests. */
   readonly lines: readonly Record<string, unknown>[];
 }
 
@@ -33,18 +33,18 @@ export interface Traces {
   readonly databaseUrl: string;
   readonly token: string;
   /**
-   * Starts a service, asks it, ends it.
+   * Starts a service, runs requests against it, and stops it.
    *
-   * @param nodeArguments to come before the program.
+   * @param nodeArguments precede the program.
    */
   readonly trace: (
-    act: (service: Asked) => Promise<unknown>,
+    act: (service: TracedService) => Promise<unknown>,
     environment?: Texts,
     nodeArguments?: readonly string[],
   ) => Promise<Traced>;
 }
 
-/** A database and a token for services that trace; the end of the test file leaves everything in order. */
+/** Opens a database and a token for traced services. The end of the test file cleans up. */
 export async function openTraces(): Promise<Traces> {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'order-items-traces-'));
   const database = await createTestDatabase();
@@ -87,8 +87,8 @@ export async function openTraces(): Promise<Traces> {
   };
 }
 
-function askedAt(url: string, token: string): Asked {
-  const post: Asked['post'] = async (pathname, body, headers = {}) => {
+function askedAt(url: string, token: string): TracedService {
+  const post: TracedService['post'] = async (pathname, body, headers = {}) => {
     const response = await fetch(`${url}${pathname}`, {
       method: 'POST',
       headers: {
@@ -101,7 +101,7 @@ function askedAt(url: string, token: string): Asked {
     await response.text();
     return response.headers.get('x-request-id') ?? '';
   };
-  const graphql: Asked['graphql'] = (query, variables = {}, headers = {}) =>
+  const graphql: TracedService['graphql'] = (query, variables = {}, headers = {}) =>
     post('/graphql', { query, variables }, headers);
   return {
     url,
@@ -116,11 +116,11 @@ export function only<T>(found: readonly T[]): T {
   return found[0] as T;
 }
 
-export function childrenOf(spans: readonly ExportedSpan[], { traceId, spanId }: ExportedSpan): ExportedSpan[] {
+export function findChildren(spans: readonly ExportedSpan[], { traceId, spanId }: ExportedSpan): ExportedSpan[] {
   return spans.filter((span) => span.traceId === traceId && span.parentSpanId === spanId);
 }
 
-/** What a link says of a span. */
-export function idsOf({ traceId, spanId }: ExportedSpan): object {
+/** Returns a span's ids in the form of a link. */
+export function toLink({ traceId, spanId }: ExportedSpan): object {
   return { traceId, spanId };
 }

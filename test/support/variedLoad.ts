@@ -9,7 +9,7 @@ const collectGarbage = runInNewContext('gc') as () => void;
 
 const CANCEL = 'mutation($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) { __typename } }';
 
-/** A little of everything that a service meets, through both doors; a locked item is given up after its lock timeout. */
+/** Sends a mix of requests through both doors. The cancel of a locked item runs into its lock timeout. */
 export async function varyLoad(service: TestService): Promise<void> {
   const { dataSource, graphql, cancelByRest } = service;
   const [one, other, never] = [
@@ -37,11 +37,11 @@ export async function varyLoad(service: TestService): Promise<void> {
   const lock = await lockItem(service.databaseUrl, locked);
   await Promise.all([cancelByRest(locked), cancel(locked)]);
   await lock.release();
-  // It would come, but nobody knows when.
+  // Garbage collection would happen at an unknown time.
   collectGarbage();
 }
 
-/** An error that nobody expects. */
+/** Causes an internal error. */
 async function failOnce({ dataSource, graphql, cancelByRest }: TestService): Promise<void> {
   const id = await anOrderItem(dataSource);
   await dataSource.query('ALTER TABLE order_item RENAME COLUMN external_id TO another_id');

@@ -1,4 +1,4 @@
-import { labelsOf, selectorsOf } from '../support/promql.ts';
+import { findResultLabels, findSelectors } from '../support/promql.ts';
 
 const METRICS = new Map([
   ['requests_total', new Set(['route', 'outcome'])],
@@ -6,7 +6,7 @@ const METRICS = new Map([
 ]);
 
 function findLabels(expression: string): string[] {
-  return [...labelsOf(expression, (metric) => METRICS.get(metric))].sort();
+  return [...findResultLabels(expression, (metric) => METRICS.get(metric))].sort();
 }
 
 test('finds the labels that functions and aggregations leave on a result', () => {
@@ -30,7 +30,7 @@ test.each([
 });
 
 test('finds the selectors anywhere in an expression', () => {
-  expect(selectorsOf('max(a{x="1"}) / on (y) (b{z=~"2|3", y!=""} or vector(0))')).toEqual([
+  expect(findSelectors('max(a{x="1"}) / on (y) (b{z=~"2|3", y!=""} or vector(0))')).toEqual([
     { metric: 'a', matchers: [{ label: 'x', operator: '=', value: '1' }] },
     {
       metric: 'b',

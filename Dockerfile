@@ -17,10 +17,10 @@ COPY src ./src
 USER node
 
 # The owners of orders and products, for the supergraph in docker-compose.yml.
-FROM sources AS neighbours
+FROM sources AS neighbors
 COPY supergraph ./supergraph
 EXPOSE 4002 4003
-CMD ["node", "supergraph/serveNeighbours.ts"]
+CMD ["node", "supergraph/serveNeighbors.ts"]
 
 FROM sources AS service
 EXPOSE 4001

@@ -17,10 +17,10 @@ import { measureTraces } from './traces.ts';
 import { describeMachine } from './usage.ts';
 
 /*
- * Measures the service beside others that answer the same requests from the same data. `npm run bench -- --help` names
- * the options. The PostgreSQL is the embedded one with its own settings: what is acknowledged is on the disk. Every
- * contender is a process with one event loop and ten connections to the database; the requests come from a process of
- * their own. The service runs as in production, but without the rate limit: all the load is one caller's.
+ * Compares the service with other servers that answer the same requests from the same data. `npm run bench -- --help`
+ * lists the options. The embedded PostgreSQL runs with its durable defaults: an acknowledged commit is on the disk. Every
+ * contender is a process with one event loop and ten database connections. A separate process sends the requests. The
+ * service runs as in production, but without the rate limit, because one caller sends all the load.
  */
 
 const MEASUREMENTS: Record<Part, (world: World) => Promise<Findings>> = {
@@ -46,7 +46,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
   opened.defer(issuer.stop);
   const load = startLoad();
   opened.defer(() => load.stop());
-  // Whatever is going on fails then, and everything is left in order.
+  // An interrupt makes the current measurement fail, and the stack then releases everything.
   signal.addEventListener('abort', () => {
     void load.stop();
     postgres.stopWithoutWaiting();
@@ -70,7 +70,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 try {
-  const options = optionsOrHelp();
+  const options = readOptions();
   if (options !== null) await bench(options, interrupted.signal);
 } catch (error) {
   const cause: unknown = interrupted.signal.aborted ? interrupted.signal.reason : error;
@@ -78,8 +78,8 @@ try {
   process.exitCode = 1;
 }
 
-/** @returns null where there is nothing to measure: the help was asked for, or is needed. */
-function optionsOrHelp(): Options | null {
+/** Returns null after printing the help, which `--help` or a wrong option requires. */
+function readOptions(): Options | null {
   try {
     const options = parseOptions(process.argv.slice(2));
     if (options === null) process.stdout.write(HELP);

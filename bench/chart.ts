@@ -1,5 +1,5 @@
 import type { Line, RivalName } from './findings.ts';
-import { numberText } from './table.ts';
+import { formatNumber } from './table.ts';
 import type { Machine } from './usage.ts';
 import { COMPARED } from './workloads.ts';
 
@@ -10,7 +10,7 @@ const BAR = 16;
 const ROW = 24;
 const HEAD = 54;
 
-/** Readable on light and on dark ground. */
+/** The style for light and dark backgrounds. */
 const STYLE = `
   text { font: 12px system-ui, sans-serif; fill: #24292f; }
   .title { font-weight: 600; font-size: 15px; }
@@ -27,8 +27,8 @@ const STYLE = `
     .spread { stroke: #e6edf3; }
   }`;
 
-/** Draws the throughput at one number of connections: a panel for each workload, a bar for each contender. */
-export function chartOf(lines: readonly Line[], machine: Machine): string {
+/** Draws the throughput at one number of connections, with a panel per workload and a bar per contender. */
+export function drawChart(lines: readonly Line[], machine: Machine): string {
   const connections = lines.some((line) => line.connections === 32) ? 32 : lines[0]?.connections;
   const panels = [
     ...Map.groupBy(
@@ -37,7 +37,7 @@ export function chartOf(lines: readonly Line[], machine: Machine): string {
     ).values(),
   ];
   const height = Math.max(0, ...panels.map((panel) => panel.length)) * ROW + 44;
-  const drawn = panels.map((panel, i) => panelOf(panel, (i % 2) * COLUMN, HEAD + Math.floor(i / 2) * height));
+  const drawn = panels.map((panel, i) => drawPanel(panel, (i % 2) * COLUMN, HEAD + Math.floor(i / 2) * height));
   const total = HEAD + Math.ceil(panels.length / 2) * height + 8;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${total}" width="${WIDTH}" height="${total}" role="img" aria-label="Requests per second of the service and others">
 <style>${STYLE}
@@ -49,27 +49,27 @@ ${drawn.join('\n')}
 `;
 }
 
-function panelOf(panel: readonly Line[], left: number, top: number): string {
+function drawPanel(panel: readonly Line[], left: number, top: number): string {
   const [first] = panel;
   if (first === undefined) return '';
   const most = Math.max(...panel.map(({ perSecond }) => perSecond.max));
-  // Room for the number behind the longest bar.
+  // Leaves room for the number behind the longest bar.
   const scale = (value: number): number => Math.round((value / most) * (COLUMN - LABELS - 84) * 10) / 10;
   const rows = panel.map(({ contender, perSecond }, i) => {
     const y = top + 20 + i * ROW;
     const x = left + LABELS;
     const middle = y + BAR / 2;
     return [
-      `<text x="${x - 8}" y="${y + 12}" text-anchor="end">${nameOf(contender)}</text>`,
+      `<text x="${x - 8}" y="${y + 12}" text-anchor="end">${formatName(contender)}</text>`,
       `<rect class="${contender === 'service' ? 'service' : 'bar'}" x="${x}" y="${y}" width="${scale(perSecond.median)}" height="${BAR}" rx="2"/>`,
       `<line class="spread" x1="${x + scale(perSecond.min)}" x2="${x + scale(perSecond.max)}" y1="${middle}" y2="${middle}"/>`,
-      `<text x="${x + scale(perSecond.max) + 6}" y="${y + 12}">${numberText(perSecond.median)}</text>`,
+      `<text x="${x + scale(perSecond.max) + 6}" y="${y + 12}">${formatNumber(perSecond.median)}</text>`,
     ].join('\n');
   });
   return `<text class="panel" x="${left + 8}" y="${top + 10}">${COMPARED[first.workload].title}</text>\n${rows.join('\n')}`;
 }
 
-function nameOf(contender: RivalName): string {
+function formatName(contender: RivalName): string {
   return contender === 'service' ? 'this service' : contender;
 }
 

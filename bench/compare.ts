@@ -1,17 +1,25 @@
-import { measure, type Sample, spreadOf, warmUp, createDatasetFor, progress, type World } from './measure.ts';
+import {
+  measure,
+  type Sample,
+  calculateSpread,
+  warmUp,
+  createDatasetForTurn,
+  reportProgress,
+  type World,
+} from './measure.ts';
 import { findPgbench, measurePgbench } from './pgbench.ts';
 import { type Contender, startContender } from './processes.ts';
 import type { Findings, Line, RivalName } from './findings.ts';
 import { checkSameAnswers } from './sameAnswers.ts';
-import { comparisonText } from './table.ts';
+import { formatComparison } from './table.ts';
 import { COMPARED, type ComparedName } from './workloads.ts';
 
-/** Measures the contenders on the same data with the same requests, in turn, over several rounds. */
+/** Measures the contenders in turn with the same requests on the same data, over several rounds. */
 export async function measureComparison(world: World): Promise<Findings> {
   const { contenders: names, workloads, connections, rounds, seconds } = world.options;
   await using running = new AsyncDisposableStack();
-  progress(`making ${world.options.items} items`);
-  const dataset = await createDatasetFor(world);
+  reportProgress(`making ${world.options.items} items`);
+  const dataset = await createDatasetForTurn(world);
   running.defer(() => dataset.drop());
   const contenders: Contender[] = [];
   for (const name of names) {
@@ -22,18 +30,18 @@ export async function measureComparison(world: World): Promise<Findings> {
     world.signal.throwIfAborted();
   }
   await checkSameAnswers(contenders, dataset, { token: world.issuer.token, workloads });
-  progress('all contenders give the same answers; warming up');
+  reportProgress('all contenders give the same answers; warming up');
   for (const contender of contenders) await warmUp(world, contender, dataset, workloads);
 
   const samples = new Map<string, Sample[]>();
   const note = (workload: ComparedName, size: number, name: RivalName, sample: Sample): void => {
-    const key = keyOf(workload, size, name);
+    const key = buildKey(workload, size, name);
     samples.set(key, [...(samples.get(key) ?? []), sample]);
   };
   const cancels = workloads.filter((workload) => COMPARED[workload].cancels);
   for (let round = 0; round < rounds; round += 1) {
-    progress(`round ${round + 1} of ${rounds}`);
-    // Each goes first in turn.
+    reportProgress(`round ${round + 1} of ${rounds}`);
+    // Each round starts with another contender, so none profits from its position.
     const inTurn = contenders
       .map((_, i) => contenders[(i + round) % contenders.length])
       .filter((it) => it !== undefined);
@@ -44,7 +52,7 @@ export async function measureComparison(world: World): Promise<Findings> {
           note(workload, size, contender.name, await measure(world, contender, dataset, turn));
         }
       }
-      // It has no doors: once for all of them.
+      // pgbench has no doors, so one measurement serves the cancels of all doors.
       const [first] = cancels;
       if (first === undefined || findPgbench() === null) continue;
       const sample = await measurePgbench(world, dataset, { workload: first, connections: size, seconds });
@@ -55,33 +63,33 @@ export async function measureComparison(world: World): Promise<Findings> {
   const lines = workloads.flatMap((workload) =>
     connections.flatMap((size) =>
       rivals.flatMap((contender) => {
-        const own = samples.get(keyOf(workload, size, contender));
-        const service = samples.get(keyOf(workload, size, 'service'));
-        return own === undefined ? [] : [{ workload, connections: size, contender, ...summarise(own, service) }];
+        const own = samples.get(buildKey(workload, size, contender));
+        const service = samples.get(buildKey(workload, size, 'service'));
+        return own === undefined ? [] : [{ workload, connections: size, contender, ...summarize(own, service) }];
       }),
     ),
   );
-  return { text: comparisonText(lines), data: lines, lines };
+  return { text: formatComparison(lines), data: lines, lines };
 }
 
-function keyOf(workload: ComparedName, connections: number, name: RivalName): string {
+function buildKey(workload: ComparedName, connections: number, name: RivalName): string {
   return `${workload} ${connections} ${name}`;
 }
 
-function summarise(
+function summarize(
   own: readonly Sample[],
   service: readonly Sample[] | undefined,
 ): Omit<Line, 'workload' | 'connections' | 'contender'> {
   const median = (name: keyof Sample): number | null => {
-    const value = spreadOf(own.map((sample) => sample[name])).median;
+    const value = calculateSpread(own.map((sample) => sample[name])).median;
     return Number.isNaN(value) ? null : value;
   };
   return {
-    perSecond: spreadOf(own.map((sample) => sample.perSecond)),
+    perSecond: calculateSpread(own.map((sample) => sample.perSecond)),
     serviceRatio:
       service === undefined
         ? null
-        : spreadOf(own.map(({ perSecond }, round) => (service[round]?.perSecond ?? 0) / perSecond)),
+        : calculateSpread(own.map(({ perSecond }, round) => (service[round]?.perSecond ?? 0) / perSecond)),
     p50: median('p50'),
     p99: median('p99'),
     cores: median('cores'),

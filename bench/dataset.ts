@@ -3,26 +3,30 @@ import pg from 'pg';
 import { migrateDatabase } from '../src/database/migrateDatabase.ts';
 import { ITEMS_PER_ORDER } from './workloads.ts';
 
-/** A database of its own with generated items, and others that are there to be cancelled. */
+/** A database with generated items for reads, and further items to cancel. */
 export interface Dataset {
   readonly url: string;
   readonly items: number;
   readonly cancelable: number;
-  /** Makes what was cancelled open again, and leaves the tables tidy and on the disk. */
+  /** Reopens the cancelled items, vacuums the table, and flushes it to the disk. */
   readonly reset: () => Promise<void>;
-  /** Waits until nothing runs any more. @throws if an acknowledged cancel, or half of any, is missing. */
+  /**
+   * Waits until all statements have ended, and checks the acknowledged cancels.
+   *
+   * @throws Error if an acknowledged cancel is missing, or any cancel is incomplete.
+   */
   readonly check: (acknowledged: readonly string[]) => Promise<void>;
   readonly client: pg.Client;
   readonly drop: () => Promise<void>;
 }
 
-/** How a session calls itself that keeps an item locked on purpose. */
+/** The application name of a session that locks an item on purpose. */
 export const LOCK_HOLDER = 'bench-lock-holder';
 
 const COLUMNS =
   'id, order_id, product_id, external_id, status, is_pre_order, release_date, quantity, price_amount, price_currency, created_at, updated_at';
 
-/** Makes a database with the tables of the migrations and fills it. The indexes are made afterwards, which is faster. */
+/** Creates a database with the tables of the migrations and fills it. It builds the indexes last, which is faster. */
 export async function createDataset(
   serverUrl: string,
   { items, cancelable }: { readonly items: number; readonly cancelable: number },
@@ -35,7 +39,7 @@ export async function createDataset(
   client.on('error', () => undefined);
   await client.connect();
   await client.query('SET timezone = UTC');
-  const remake = await dropIndexes(client);
+  const createIndexes = await dropIndexes(client);
   await client.query(
     `INSERT INTO order_item (${COLUMNS})
      SELECT md5('item-' || n)::uuid, 'order-' || n / $2::int, 'product-' || n % 4000, n::text,
@@ -52,7 +56,7 @@ export async function createDataset(
      FROM generate_series(0, $1::int - 1) AS n, LATERAL (SELECT timestamptz '2025-01-01' + n * interval '1 second') AS t(at)`,
     [cancelable, ITEMS_PER_ORDER],
   );
-  for (const statement of remake) await client.query(statement);
+  for (const statement of createIndexes) await client.query(statement);
   await client.query('VACUUM ANALYZE');
   await client.query('CHECKPOINT');
   return {
@@ -69,7 +73,11 @@ export async function createDataset(
   };
 }
 
-/** @returns the statements that make them again. */
+/**
+ * Drops the indexes and constraints of `order_item`.
+ *
+ * @returns the statements that create them again.
+ */
 async function dropIndexes(client: pg.Client): Promise<string[]> {
   const { rows: constraints } = await client.query<{ table: string; name: string; definition: string }>(
     `SELECT conrelid::regclass AS table, conname AS name, pg_get_constraintdef(oid) AS definition
@@ -98,8 +106,8 @@ async function onServer(serverUrl: string, statement: string): Promise<void> {
 }
 
 async function reset(client: pg.Client): Promise<void> {
-  await untilQuiet(client);
-  // The guards against just this are triggers.
+  await waitUntilIdle(client);
+  // Triggers forbid this. The role `replica` disables them.
   await client.query('SET session_replication_role = replica');
   await client.query(
     `UPDATE order_item SET status = previous_status, version = 1
@@ -111,8 +119,8 @@ async function reset(client: pg.Client): Promise<void> {
   await client.query('CHECKPOINT');
 }
 
-/** What was being carried out when the load ended may still be. */
-async function untilQuiet(client: pg.Client): Promise<void> {
+/** Waits for statements that still run after the load has ended. */
+async function waitUntilIdle(client: pg.Client): Promise<void> {
   for (let quiet = 0; quiet < 3;) {
     const { rows } = await client.query(
       `SELECT 1 FROM pg_stat_activity
@@ -126,7 +134,7 @@ async function untilQuiet(client: pg.Client): Promise<void> {
 }
 
 async function check(client: pg.Client, acknowledged: readonly string[]): Promise<void> {
-  await untilQuiet(client);
+  await waitUntilIdle(client);
   const distinct = new Set(acknowledged).size;
   if (distinct !== acknowledged.length) throw new Error('An item was acknowledged as cancelled twice.');
   const { rows } = await client.query<Record<'acknowledged' | 'items' | 'rows' | 'cancelled' | 'events', number>>(
@@ -142,5 +150,5 @@ async function check(client: pg.Client, acknowledged: readonly string[]): Promis
   const isWhole =
     found?.acknowledged === distinct &&
     [found.items, found.cancelled, found.events].every((count) => count === found.rows);
-  if (!isWhole) throw new Error(`Of ${distinct} acknowledged cancels: ${JSON.stringify(found)}`);
+  if (!isWhole) throw new Error(`The tables do not match ${distinct} acknowledged cancels: ${JSON.stringify(found)}`);
 }

@@ -2,27 +2,27 @@ import type { Spread } from './measure.ts';
 import type { ContenderName } from './processes.ts';
 import type { ComparedName } from './workloads.ts';
 
-/** What a part of the benchmark found. */
+/** The findings of a part of the benchmark. */
 export interface Findings {
-  /** For the terminal. */
+  /** The table for the terminal. */
   readonly text: string;
-  /** For the file. */
+  /** The numbers for the results file. */
   readonly data: unknown;
-  /** For the chart. */
+  /** The lines for the chart. */
   readonly lines?: readonly Line[];
 }
 
 export type RivalName = ContenderName | 'pgbench';
 
-/** One line of the table: a contender at one workload with one number of connections. */
+/** A line of the table: one contender with one workload and one number of connections. */
 export interface Line {
   readonly workload: ComparedName;
   readonly connections: number;
   readonly contender: RivalName;
   readonly perSecond: Spread;
-  /** The service's throughput divided by this contender's, round by round; null where one of them did not run. */
+  /** The service's throughput divided by this contender's, per round. Null if one of them did not run. */
   readonly serviceRatio: Spread | null;
-  /** Medians. Null where it cannot be told. */
+  /** This and the following are medians. Null if the value cannot be measured. */
   readonly p50: number | null;
   readonly p99: number | null;
   readonly cores: number | null;

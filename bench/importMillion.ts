@@ -11,9 +11,8 @@ import { startEmbeddedPostgres } from '../src/embedded-postgres/embeddedPostgres
 import { ORDER_ITEM_STATUSES } from '../src/order-items/orderItem.ts';
 
 /*
- * Imports 1,000,000 rows with the command that `npm run import` runs, into a PostgreSQL as the service starts it:
- * new, then the same again, then all of them changed. Ends with exit code 1 if an import is over a limit; that of time
- * is for an import of new items.
+ * Imports 1,000,000 rows with the command of `npm run import` into an embedded PostgreSQL: first new rows, then the same
+ * rows, then all rows changed. The exit code is 1 if an import exceeds a limit. Only the first import has a time limit.
  */
 
 const ROWS = 1_000_000;
@@ -53,7 +52,7 @@ async function bench(): Promise<void> {
   }
 }
 
-/** Real enough: ids without an order, orders of four, four thousand products, one item a second. */
+/** Generates realistic rows: random ids, orders of four items, 4,000 products, and one item per second. */
 function* lines({ quantity }: { quantity: number }): Generator<string> {
   yield 'id,order_id,product_id,external_id,status,is_pre_order,release_date,quantity,price_amount,price_currency,created_at\n';
   for (let i = 0; i < ROWS; i += 1) {
@@ -74,7 +73,7 @@ async function runImport(file: string, databaseUrl: string, expected: string): P
     scripts: { import: string };
   };
   const startedAt = performance.now();
-  // The script begins with `exec`, so that the process is the importing one itself.
+  // The npm script begins with `exec`, so the spawned process is the import itself.
   const child = spawn('sh', ['-c', `${manifest.scripts.import} "$0"`, file], {
     cwd: ROOT,
     env: {
@@ -89,7 +88,7 @@ async function runImport(file: string, databaseUrl: string, expected: string): P
   });
   let megabytes = 0;
   const poll = setInterval(() => {
-    void peakOf(child.pid).then((peak) => {
+    void readPeakMemory(child.pid).then((peak) => {
       megabytes = Math.max(megabytes, peak);
     });
   }, POLL_INTERVAL_MS);
@@ -102,8 +101,8 @@ async function runImport(file: string, databaseUrl: string, expected: string): P
   return { seconds, megabytes };
 }
 
-/** The most memory that the process has had so far (Linux), or 0 once it has ended. */
-async function peakOf(pid: number | undefined): Promise<number> {
+/** Reads the peak memory of a process on Linux. Returns 0 once the process has ended. */
+async function readPeakMemory(pid: number | undefined): Promise<number> {
   const status = await readFile(`/proc/${pid ?? ''}/status`, 'utf8').catch(() => '');
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) / 1_024;
 }

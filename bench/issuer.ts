@@ -3,11 +3,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 
-/** An issuer of tokens as the service meets one in production: it signs with RS256 and publishes its key. */
+/** A token issuer like one of production: it signs with RS256 and publishes its key. */
 export interface Issuer {
-  /** What the service has to be told to trust it. */
+  /** The environment variables by which the service trusts the issuer. */
   readonly environment: { readonly AUTH_ISSUER: string; readonly AUTH_AUDIENCE: string };
-  /** Of one caller with both scopes, for a day. */
+  /** A token of one caller with both scopes, valid for a day. */
   readonly token: string;
   readonly stop: () => void;
 }

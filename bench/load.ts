@@ -11,53 +11,55 @@ import {
 } from './workloads.ts';
 
 /*
- * The process that sends the requests: one message in is one job, one message out its result.
- * Without a rate, autocannon sends as fast as the answers come. With one, requests leave at random moments (Poisson),
- * whatever the answers do, and count from the moment at which they were due: autocannon's own `overallRate` sends each
- * second's share at once, and would show the latency of bursts.
+ * The process that sends the requests. It receives jobs as messages and answers each with its result.
+ *
+ * Without a rate, autocannon sends the next request after each answer (a closed loop). With a rate, requests leave at
+ * random times (a Poisson process) independent of the answers (an open loop), and latency counts from the time at which a
+ * request was due. This avoids coordinated omission. autocannon's `overallRate` was rejected: it sends each second's share
+ * at once and would measure the latency of bursts.
  */
 
 export interface Job {
-  /** Where the contender serves the workload's door. */
+  /** The URL of the contender's door for the workload. */
   readonly url: string;
   readonly workload: WorkloadName;
   readonly connections: number;
   readonly seconds: number;
   readonly token: string;
-  /** How many items there are to read. */
+  /** The number of items to read. */
   readonly items: number;
-  /** The items that may be used up, by number; where `repeat` is set, the one item that is asked for all the time. */
+  /** The numbers of the items that this job may cancel. With `repeat`, every request names the first of them. */
   readonly cancelable: { readonly from: number; readonly to: number; readonly repeat?: boolean };
-  /** Requests a second; absent: as many as can be. */
+  /** Requests per second. Without it, the job measures the peak throughput. */
   readonly rate?: number;
 }
 
 export interface JobResult {
   readonly requests: number;
-  /** In which these were answered. */
+  /** How long the measured requests took. */
   readonly seconds: number;
-  /** The same with what was not measured before it. */
+  /** How long the whole job took, in seconds, with its unmeasured lead. */
   readonly elapsed: number;
-  /** In milliseconds. */
+  /** This and the following latencies are in milliseconds. */
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
-  /** Answers that were not what was asked for, and connections that broke. */
+  /** The number of wrong answers and broken connections. */
   readonly failures: number;
-  /** What one of them said. */
+  /** The text of one failure. */
   readonly failure: string;
   /** The items whose cancel was acknowledged. */
   readonly acknowledged: string[];
-  /** The cores that sending took. */
+  /** The processor cores that the sender used. */
   readonly cores: number;
 }
 
 const { default: autocannon } = await loadPackage('autocannon');
 
-/** Reads that are ready before the sending starts, for all connections together. */
+/** How many read requests are prepared before the sending starts, for all connections. */
 const PREPARED = 6_400;
 
-/** Connections open and pools fill in this time, in milliseconds; it is not measured. */
+/** The unmeasured start of a job, in which connections open and pools fill. */
 const LEAD_MS = 250;
 
 interface Answers {
@@ -69,8 +71,8 @@ interface Answers {
 
 const prepared = new Map<string, readonly BenchRequest[]>();
 
-/** Gives each request its own items. */
-function requestsOf({ workload, items, cancelable }: Job): () => BenchRequest {
+/** Returns a generator of requests. Each request has its own items. */
+function createRequests({ workload, items, cancelable }: Job): () => BenchRequest {
   const { cancels, size, request }: Workload = WORKLOADS[workload];
   if (!cancels) {
     const ready =
@@ -83,18 +85,19 @@ function requestsOf({ workload, items, cancelable }: Job): () => BenchRequest {
   if (cancelable.repeat === true) return () => request([cancelableId(cancelable.from)]);
   let next = cancelable.from;
   return () => {
-    if (next + size > cancelable.to) throw new Error('The items to cancel ran out.');
+    if (next + size > cancelable.to)
+      throw new Error('No items are left to cancel. Raise MAX_CANCELS_PER_SECOND in bench/measure.ts.');
     next += size;
     return request(Array.from({ length: size }, (_, i) => cancelableId(next - size + i)));
   };
 }
 
-function headersOf(job: Job): Record<string, string> {
+function buildHeaders(job: Job): Record<string, string> {
   return { authorization: `Bearer ${job.token}`, 'content-type': 'application/json' };
 }
 
-/** Notes whether an answer is what was asked for, and what it says was cancelled. */
-function judge(job: Job, answers: Answers, status: number, body: string): void {
+/** Records the cancelled items of an answer, and whether the answer is wrong. */
+function recordAnswer(job: Job, answers: Answers, status: number, body: string): void {
   const { cancels, size }: Workload = WORKLOADS[job.workload];
   const ids = cancels ? [...body.matchAll(/"id":"([0-9a-f-]{36})"/g)].map(([, id = '']) => id) : [];
   answers.acknowledged.push(...ids);
@@ -104,13 +107,13 @@ function judge(job: Job, answers: Answers, status: number, body: string): void {
   }
 }
 
-/** As fast as the answers come. */
-async function closedLoop(job: Job, next: () => BenchRequest, answers: Answers): Promise<number> {
-  const headers = headersOf(job);
+/** Sends the next request of a connection after each answer. */
+async function runClosedLoop(job: Job, next: () => BenchRequest, answers: Answers): Promise<number> {
+  const headers = buildHeaders(job);
   const onResponse = (status: number, body: string): void => {
-    judge(job, answers, status, body);
+    recordAnswer(job, answers, status, body);
   };
-  const requestOf = () => {
+  const createRequest = () => {
     const { path, body } = next();
     return { method: 'POST', path, body, headers: { ...headers }, onResponse };
   };
@@ -121,10 +124,13 @@ async function closedLoop(job: Job, next: () => BenchRequest, answers: Answers):
     duration: job.seconds + LEAD_MS / 1_000,
     sampleInt: 100,
     requests: [
-      { ...requestOf(), ...(cancels ? { setupRequest: (request: object) => ({ ...request, ...requestOf() }) } : {}) },
+      {
+        ...createRequest(),
+        ...(cancels ? { setupRequest: (request: object) => ({ ...request, ...createRequest() }) } : {}),
+      },
     ],
     setupClient: (client: { setRequests: (requests: object[]) => void }) => {
-      if (!cancels) client.setRequests(Array.from({ length: Math.ceil(PREPARED / job.connections) }, requestOf));
+      if (!cancels) client.setRequests(Array.from({ length: Math.ceil(PREPARED / job.connections) }, createRequest));
     },
   });
   const startedAt = performance.now() + LEAD_MS;
@@ -135,36 +141,36 @@ async function closedLoop(job: Job, next: () => BenchRequest, answers: Answers):
   const broken = result.errors + result.timeouts;
   if (broken > 0) {
     answers.failures += broken;
-    answers.failure ||= 'a connection broke, or an answer did not come in time';
+    answers.failure ||= 'a connection broke, or an answer timed out';
   }
   return (performance.now() - startedAt) / 1_000;
 }
 
-/** At the rate that is asked for. */
-async function openLoop(job: Job, rate: number, next: () => BenchRequest, answers: Answers): Promise<number> {
+/** Sends requests at a rate, independent of the answers. */
+async function runOpenLoop(job: Job, rate: number, next: () => BenchRequest, answers: Answers): Promise<number> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: job.connections });
-  const headers = headersOf(job);
-  const under = new Set<Promise<void>>();
+  const headers = buildHeaders(job);
+  const inFlight = new Set<Promise<void>>();
   const startedAt = performance.now() + LEAD_MS;
   const endAt = startedAt + job.seconds * 1_000;
   for (let dueAt = startedAt - LEAD_MS; dueAt < endAt; dueAt += (-Math.log(1 - Math.random()) / rate) * 1_000) {
     const early = dueAt - performance.now();
-    // Timers are not finer than a millisecond; what was due meanwhile is sent together.
+    // Timers have a resolution of a millisecond. Requests that are due within it are sent at once.
     if (early > 0) await sleep(early);
     const sent = send(job, next(), headers, agent).then(
       ({ status, body }) => {
         if (dueAt >= startedAt) answers.latencies.push(performance.now() - dueAt);
-        judge(job, answers, status, body);
+        recordAnswer(job, answers, status, body);
       },
       (error: unknown) => {
         answers.failures += 1;
         answers.failure = String(error);
       },
     );
-    under.add(sent);
-    void sent.then(() => under.delete(sent));
+    inFlight.add(sent);
+    void sent.then(() => inFlight.delete(sent));
   }
-  await Promise.all(under);
+  await Promise.all(inFlight);
   agent.destroy();
   return (performance.now() - startedAt) / 1_000;
 }
@@ -192,15 +198,15 @@ function send(
   });
 }
 
-async function carryOut(job: Job): Promise<JobResult> {
+async function runJob(job: Job): Promise<JobResult> {
   const answers: Answers = { latencies: [], acknowledged: [], failures: 0, failure: '' };
-  const next = requestsOf(job);
+  const next = createRequests(job);
   const before = process.cpuUsage();
-  const beganAt = performance.now();
+  const jobStartedAt = performance.now();
   const seconds = await (job.rate === undefined
-    ? closedLoop(job, next, answers)
-    : openLoop(job, job.rate, next, answers));
-  const elapsed = (performance.now() - beganAt) / 1_000;
+    ? runClosedLoop(job, next, answers)
+    : runOpenLoop(job, job.rate, next, answers));
+  const elapsed = (performance.now() - jobStartedAt) / 1_000;
   const { user, system } = process.cpuUsage(before);
   const { acknowledged, failures, failure } = answers;
   const sorted = Float64Array.from(answers.latencies).sort();
@@ -221,7 +227,7 @@ async function carryOut(job: Job): Promise<JobResult> {
 
 process.on('disconnect', () => process.exit());
 process.on('message', ({ id, job }: { id: number; job: Job }) => {
-  carryOut(job).then(
+  runJob(job).then(
     (result) => process.send?.({ id, result }),
     (error: unknown) => process.send?.({ id, error: String(error) }),
   );

@@ -4,23 +4,23 @@ import type { Issuer } from './issuer.ts';
 import type { Job } from './load.ts';
 import type { Options } from './options.ts';
 import type { Contender, Load } from './processes.ts';
-import { childrenCpuSecondsOf, cpuSecondsOf, megabytesOf } from './usage.ts';
+import { readChildrenCpuSeconds, readCpuSeconds, readMegabytes } from './usage.ts';
 import { WORKLOADS, type WorkloadName } from './workloads.ts';
 
-/** What all measurements share. */
+/** The set-up that all measurements share. */
 export interface World {
   readonly options: Options;
-  /** Temporary; gone afterwards. */
+  /** A temporary folder, deleted at the end. */
   readonly folder: string;
   readonly postgres: EmbeddedPostgres;
   readonly postmasterPid: number;
   readonly issuer: Issuer;
   readonly load: Load;
-  /** Aborted when the benchmark is interrupted. */
+  /** Aborts when the benchmark is interrupted. */
   readonly signal: AbortSignal;
 }
 
-/** What one turn of a contender showed. Times are in milliseconds, processor time is in cores. */
+/** The result of one turn of a contender. Latencies are in milliseconds, processor time is in cores. */
 export interface Sample {
   readonly perSecond: number;
   readonly p50: number;
@@ -38,24 +38,28 @@ export interface Turn {
   readonly rate?: number;
 }
 
-/** More than any contender cancels in a second here; whoever is faster makes the benchmark fail, and raises it. */
-const MOST_CANCELS_PER_SECOND = 20_000;
+/** How many items per second of a turn can be cancelled. A faster contender fails the benchmark: raise the number. */
+const MAX_CANCELS_PER_SECOND = 20_000;
 const WARM_UP_SECONDS = 2;
 
-/** Items of its own for the reads, and enough to cancel for a turn. */
-export function createDatasetFor(
+/** Creates a dataset with enough items to cancel for one turn. */
+export function createDatasetForTurn(
   { options, postgres }: World,
   items = options.items,
   seconds = options.seconds,
 ): Promise<Dataset> {
-  const cancelable = Math.ceil(seconds * MOST_CANCELS_PER_SECOND);
+  const cancelable = Math.ceil(seconds * MAX_CANCELS_PER_SECOND);
   return createDataset(postgres.url, { items, cancelable });
 }
 
-/** Lets a contender have its turn. @throws if an answer was wrong, or a cancel is not in the tables as it should be. */
+/**
+ * Measures one turn of a contender.
+ *
+ * @throws Error if an answer was wrong, or the tables do not match the acknowledged cancels.
+ */
 export async function measure(world: World, contender: Contender, dataset: Dataset, turn: Turn): Promise<Sample> {
   world.signal.throwIfAborted();
-  const { door, cancels } = kindOf(turn.workload);
+  const { door, cancels } = describeWorkload(turn.workload);
   if (cancels) await dataset.reset();
   const job: Job = {
     ...turn,
@@ -64,9 +68,9 @@ export async function measure(world: World, contender: Contender, dataset: Datas
     items: dataset.items,
     cancelable: { from: 0, to: dataset.cancelable },
   };
-  const before = { own: cpuSecondsOf(contender.pid), database: childrenCpuSecondsOf(world.postmasterPid) };
+  const before = { own: readCpuSeconds(contender.pid), database: readChildrenCpuSeconds(world.postmasterPid) };
   const result = await world.load.run(job);
-  const after = { own: cpuSecondsOf(contender.pid), database: childrenCpuSecondsOf(world.postmasterPid) };
+  const after = { own: readCpuSeconds(contender.pid), database: readChildrenCpuSeconds(world.postmasterPid) };
   if (result.failures > 0 || result.requests === 0) {
     throw new Error(
       `${contender.name}, ${turn.workload}: ${result.failures} of ${result.requests} answers were wrong: ${result.failure}`,
@@ -80,11 +84,11 @@ export async function measure(world: World, contender: Contender, dataset: Datas
     cores: (after.own - before.own) / result.elapsed,
     databaseCores: (after.database - before.database) / result.elapsed,
     loadCores: result.cores,
-    megabytes: megabytesOf(contender.pid),
+    megabytes: readMegabytes(contender.pid),
   };
 }
 
-/** Runs a workload until the code is compiled and the data is in memory. */
+/** Runs workloads until the code is compiled and the data is in memory. */
 export async function warmUp(
   world: World,
   contender: Contender,
@@ -95,19 +99,19 @@ export async function warmUp(
   for (const workload of workloads) await measure(world, contender, dataset, { workload, connections: 32, seconds });
 }
 
-function kindOf(workload: WorkloadName): { door: 'graphql' | 'rest'; cancels: boolean } {
+function describeWorkload(workload: WorkloadName): { door: 'graphql' | 'rest'; cancels: boolean } {
   const { cancels, request } = WORKLOADS[workload];
   return { door: request([]).door, cancels };
 }
 
-/** A number that was measured several times. */
+/** The spread of a number that was measured several times. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
   readonly max: number;
 }
 
-export function spreadOf(values: readonly number[]): Spread {
+export function calculateSpread(values: readonly number[]): Spread {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? 0;
@@ -115,7 +119,7 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median, min: sorted[0] ?? 0, max: sorted.at(-1) ?? 0 };
 }
 
-/** Says on standard error what is going on. */
-export function progress(text: string): void {
+/** Reports the progress on standard error. */
+export function reportProgress(text: string): void {
   process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);
 }

@@ -1,8 +1,8 @@
-import { createDatasetFor, measure, progress, type World } from './measure.ts';
+import { createDatasetForTurn, measure, reportProgress, type World } from './measure.ts';
 import { startContender } from './processes.ts';
 import type { Findings } from './findings.ts';
-import { numberText, tableOf } from './table.ts';
-import { megabytesOf } from './usage.ts';
+import { formatNumber, formatTable } from './table.ts';
+import { readMegabytes } from './usage.ts';
 import { COMPARED, type ComparedName } from './workloads.ts';
 
 const CONNECTIONS = 32;
@@ -13,20 +13,20 @@ interface Point {
   readonly megabytes: number;
 }
 
-/** The service's memory while every workload has its turn, again and again. */
+/** Measures the service's memory while all workloads run in turn, again and again. */
 export async function measureMemory(world: World): Promise<Findings> {
   const { minutes, seconds } = world.options;
   await using running = new AsyncDisposableStack();
-  const dataset = await createDatasetFor(world);
+  const dataset = await createDatasetForTurn(world);
   running.defer(() => dataset.drop());
   const service = await startContender('service', { ...world, databaseUrl: dataset.url });
   running.defer(() => service.stop());
 
   const startedAt = performance.now();
   const minute = (): number => (performance.now() - startedAt) / 60_000;
-  const points: Point[] = [{ minute: 0, megabytes: megabytesOf(service.pid) }];
+  const points: Point[] = [{ minute: 0, megabytes: readMegabytes(service.pid) }];
   const timer = setInterval(
-    () => points.push({ minute: minute(), megabytes: megabytesOf(service.pid) }),
+    () => points.push({ minute: minute(), megabytes: readMegabytes(service.pid) }),
     SAMPLE_INTERVAL_MS,
   );
   running.defer(() => {
@@ -38,7 +38,7 @@ export async function measureMemory(world: World): Promise<Findings> {
       const { perSecond } = await measure(world, service, dataset, { workload, connections: CONNECTIONS, seconds });
       requests += Math.round(perSecond * seconds);
     }
-    progress(`minute ${minute().toFixed(1)} of ${minutes}: ${megabytesOf(service.pid).toFixed(0)} MB`);
+    reportProgress(`minute ${minute().toFixed(1)} of ${minutes}: ${readMegabytes(service.pid).toFixed(0)} MB`);
   }
   const later = points.filter((point) => point.minute > minutes / 2);
   const data = {
@@ -47,28 +47,28 @@ export async function measureMemory(world: World): Promise<Findings> {
     atStart: points[0]?.megabytes ?? 0,
     most: Math.max(...points.map(({ megabytes }) => megabytes)),
     atEnd: points.at(-1)?.megabytes ?? 0,
-    growthPerMinute: slopeOf(later),
+    growthPerMinute: fitSlope(later),
     points,
   };
-  const text = tableOf(
+  const text = formatTable(
     ['service', 'minutes', 'requests', 'MB at start', 'most MB', 'MB at end', 'MB/minute in the second half'],
     [
       [
         'memory (RSS)',
-        numberText(minutes, 1),
-        numberText(requests),
-        numberText(data.atStart),
-        numberText(data.most),
-        numberText(data.atEnd),
-        numberText(data.growthPerMinute, 2),
+        formatNumber(minutes, 1),
+        formatNumber(requests),
+        formatNumber(data.atStart),
+        formatNumber(data.most),
+        formatNumber(data.atEnd),
+        formatNumber(data.growthPerMinute, 2),
       ],
     ],
   );
   return { text: `\n${text}`, data };
 }
 
-/** The line through the points with the least squares. */
-function slopeOf(points: readonly Point[]): number {
+/** Fits a line by least squares and returns its slope, in MB per minute. */
+function fitSlope(points: readonly Point[]): number {
   const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const x = mean(points.map(({ minute }) => minute));
   const y = mean(points.map(({ megabytes }) => megabytes));

@@ -15,35 +15,39 @@ export interface Options {
   readonly items: number;
   /** Numbers of items for the part `growth`. */
   readonly sizes: readonly number[];
-  /** Of the part `memory`. */
+  /** How long the part `memory` runs. */
   readonly minutes: number;
-  /** Where the results go, without the suffix. */
+  /** The path of the results, without their extensions. */
   readonly output: string;
 }
 
 export const HELP = `npm run bench -- [options]
 
   --quick                 a first look in about two minutes; writes results-quick.*
-  --rounds N              how often each contender has its turn (5)
-  --seconds N             how long a turn lasts (2)
+  --rounds N              turns of each contender (5)
+  --seconds N             duration of a turn (2)
   --only A,B              of the workloads ${Object.keys(COMPARED).join(', ')}
   --contenders A,B        of ${CONTENDERS.join(', ')}
   --connections A,B       (1,32,128)
   --items N               items in the database (100000)
-  --output PATH           where the results go, without .json and .svg (bench/results)
+  --output PATH           path of the results, without .json and .svg (bench/results)
 
-Parts; without any, the contenders are compared:
+Parts (by default --compare):
   --compare               the contenders
   --growth                the service with --sizes 100000,1000000,10000000 items, and bulk cancels of 1, 10 and 100
-  --p99                   the service's latency at 80 % of what it can do
-  --lock                  cancels beside an item that somebody has locked
+  --p99                   the service's latency at 80 % of its peak throughput
+  --lock                  cancels of other items while one item is locked
   --memory [MINUTES]      the service's memory under load (10)
   --traces                the service with and without tracing
 `;
 
-/** @throws for options that are not known or make no sense. */
+/**
+ * Parses the command line. Returns null for `--help`.
+ *
+ * @throws Error for unknown options and invalid values.
+ */
 export function parseOptions(argv: readonly string[]): Options | null {
-  // The one option that may come without its value.
+  // parseArgs knows no optional values, so a bare `--memory` gets its default here.
   const args = argv.flatMap((arg, i) => (arg === '--memory' && !/^\d/.test(argv[i + 1] ?? '') ? [arg, '10'] : [arg]));
   const { values } = parseArgs({
     args,
@@ -71,32 +75,32 @@ export function parseOptions(argv: readonly string[]): Options | null {
   const named = PARTS.filter((part) => values[part] !== undefined);
   return {
     parts: named.length === 0 ? ['compare'] : named,
-    workloads: chosen('only', values.only, Object.keys(COMPARED) as ComparedName[]),
-    contenders: chosen('contenders', values.contenders, CONTENDERS),
-    connections: numbers('connections', values.connections ?? (quick ? '32' : '1,32,128')),
-    rounds: number('rounds', values.rounds ?? (quick ? '2' : '5')),
-    seconds: number('seconds', values.seconds ?? (quick ? '1' : '2')),
-    items: number('items', values.items),
-    sizes: numbers('sizes', values.sizes),
-    minutes: number('memory', values.memory ?? '10'),
+    workloads: parseNames('only', values.only, Object.keys(COMPARED) as ComparedName[]),
+    contenders: parseNames('contenders', values.contenders, CONTENDERS),
+    connections: parseNumbers('connections', values.connections ?? (quick ? '32' : '1,32,128')),
+    rounds: parseNumber('rounds', values.rounds ?? (quick ? '2' : '5')),
+    seconds: parseNumber('seconds', values.seconds ?? (quick ? '1' : '2')),
+    items: parseNumber('items', values.items),
+    sizes: parseNumbers('sizes', values.sizes),
+    minutes: parseNumber('memory', values.memory ?? '10'),
     output: values.output ?? `${import.meta.dirname}/results${quick ? '-quick' : ''}`,
   };
 }
 
-function chosen<T extends string>(option: string, given: string | undefined, all: readonly T[]): readonly T[] {
+function parseNames<T extends string>(option: string, given: string | undefined, all: readonly T[]): readonly T[] {
   if (given === undefined) return all;
   const names = given.split(',');
   const unknown = names.find((name) => !all.some((known) => known === name));
-  if (unknown !== undefined) throw new Error(`--${option}: ${unknown} is none of ${all.join(', ')}`);
+  if (unknown !== undefined) throw new Error(`--${option}: ${unknown} is not one of ${all.join(', ')}`);
   return all.filter((name) => names.includes(name));
 }
 
-function numbers(option: string, given: string): number[] {
-  return given.split(',').map((text) => number(option, text));
+function parseNumbers(option: string, given: string): number[] {
+  return given.split(',').map((text) => parseNumber(option, text));
 }
 
-function number(option: string, given: string): number {
+function parseNumber(option: string, given: string): number {
   const value = Number(given);
-  if (!(value > 0)) throw new Error(`--${option}: ${given} is not a number above 0`);
+  if (!(value > 0)) throw new Error(`--${option}: ${given} is not a number greater than 0`);
   return value;
 }

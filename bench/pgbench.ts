@@ -6,9 +6,9 @@ import { promisify } from 'node:util';
 import { cancelStatement } from './contenders/orderItems.ts';
 import type { Dataset } from './dataset.ts';
 import type { Sample, Turn, World } from './measure.ts';
-import { childrenCpuSecondsOf } from './usage.ts';
+import { readChildrenCpuSeconds } from './usage.ts';
 
-/** Where pgbench is, or null: the embedded PostgreSQL comes without it. */
+/** Finds pgbench. Returns null if it is not installed; the embedded PostgreSQL does not include it. */
 export function findPgbench(): string | null {
   const folders = [
     ...(process.env['PATH'] ?? '').split(path.delimiter),
@@ -17,11 +17,11 @@ export function findPgbench(): string | null {
   return folders.map((folder) => path.join(folder, 'pgbench')).find((file) => existsSync(file)) ?? null;
 }
 
-/** The yardstick: the same cancel as one prepared statement, without any server in between. Every one takes a new item. */
+/** Measures the upper bound: the same cancel as one prepared statement of pgbench, without a server in between. */
 export async function measurePgbench(world: World, dataset: Dataset, turn: Turn): Promise<Sample> {
   world.signal.throwIfAborted();
   const pgbench = findPgbench();
-  if (pgbench === null) throw new Error('There is no pgbench.');
+  if (pgbench === null) throw new Error('pgbench is not installed. Install the PostgreSQL client programs.');
   await dataset.reset();
   const script = path.join(world.folder, 'cancel.sql');
   const statement = cancelStatement(
@@ -30,12 +30,12 @@ export async function measurePgbench(world: World, dataset: Dataset, turn: Turn)
     `'rest'`,
     `md5('request-' || :item)`,
   );
-  await writeFile(script, `\\set n :n + 1\n\\set item :n * :clients + :client_id\n${oneLine(statement)};\n`);
+  await writeFile(script, `\\set n :n + 1\n\\set item :n * :clients + :client_id\n${joinLines(statement)};\n`);
   const { hostname, port, username, password, pathname } = new URL(dataset.url);
   const database = pathname.slice(1);
-  // The first second, in which sessions start and prepare, is not measured, as with the contenders.
+  // The first second is not measured, because sessions connect and prepare their statements.
   const seconds = Math.ceil(turn.seconds) + 1;
-  const before = childrenCpuSecondsOf(world.postmasterPid);
+  const before = readChildrenCpuSeconds(world.postmasterPid);
   const { stdout, stderr } = await promisify(execFile)(
     pgbench,
     [
@@ -47,19 +47,21 @@ export async function measurePgbench(world: World, dataset: Dataset, turn: Turn)
   );
   const transactions = Number(/actually processed: (\d+)/.exec(stdout)?.[1]);
   const progress = [...stderr.matchAll(/^progress: .*? s, ([\d.]+) tps, lat ([\d.]+) ms/gm)].slice(1);
-  const meanOf = (group: number): number =>
+  const average = (group: number): number =>
     progress.reduce((sum, line) => sum + Number(line[group]), 0) / progress.length;
-  const perSecond = meanOf(1);
-  const latency = meanOf(2);
-  const databaseCores = (childrenCpuSecondsOf(world.postmasterPid) - before) / seconds;
+  const perSecond = average(1);
+  const latency = average(2);
+  const databaseCores = (readChildrenCpuSeconds(world.postmasterPid) - before) / seconds;
   await dataset.check([]);
   const { rows } = await dataset.client.query<{ count: number }>('SELECT count(*)::int FROM order_item_cancellation');
   if (!(perSecond > 0) || rows[0]?.count !== transactions) {
-    throw new Error(`pgbench says ${transactions} transactions, the table ${rows[0]?.count ?? 0}:\n${stdout}`);
+    throw new Error(
+      `pgbench reports ${transactions} transactions, but the table has ${rows[0]?.count ?? 0}:\n${stdout}`,
+    );
   }
   return { perSecond, p50: latency, p99: NaN, cores: NaN, databaseCores, loadCores: NaN, megabytes: NaN };
 }
 
-function oneLine(text: string): string {
+function joinLines(text: string): string {
   return text.replaceAll(/\s+/g, ' ');
 }

@@ -5,19 +5,19 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findFreePort } from '../src/embedded-postgres/postgresProcesses.ts';
 import { POOL_SIZE } from './contenders/orderItems.ts';
-import type { Served } from './contenders/serve.ts';
+import type { DoorUrls } from './contenders/serve.ts';
 import type { Issuer } from './issuer.ts';
 import type { Job, JobResult } from './load.ts';
 
-/** The contenders that are processes, in the order of the tables. */
+/** The contenders that run as processes, in the order of the tables. */
 export const CONTENDERS = ['service', 'bare', 'mercurius', 'yoga', 'tutorial'] as const;
 export type ContenderName = (typeof CONTENDERS)[number];
 
-/** A contender that serves. */
+/** A running contender. */
 export interface Contender {
   readonly name: ContenderName;
   readonly pid: number;
-  readonly urls: Served;
+  readonly urls: DoorUrls;
   readonly stop: () => Promise<void>;
 }
 
@@ -31,7 +31,7 @@ const ROOT = path.join(import.meta.dirname, '..');
 const START_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 15_000;
 
-/** All that are running, for an end of this process that cannot wait. */
+/** The running child processes, to be killed if this process exits without stopping them. */
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
@@ -41,11 +41,11 @@ export interface ContenderStart {
   readonly databaseUrl: string;
   readonly issuer: Issuer;
   readonly folder: string;
-  /** What the service is told besides. */
+  /** Further environment variables of the service. */
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** Starts a contender as a process of its own, with one event loop. */
+/** Starts a contender as a separate process with one event loop. */
 export async function startContender(name: ContenderName, start: ContenderStart): Promise<Contender> {
   if (name === 'service') return startService(start);
   const child = keep(
@@ -54,7 +54,7 @@ export async function startContender(name: ContenderName, start: ContenderStart)
     }),
   );
   const [served] = (await Promise.race([once(child, 'message'), once(child, 'exit').then(() => [null])])) as [
-    Served | null,
+    DoorUrls | null,
   ];
   if (served === null) throw new Error(`The contender ${name} did not start.`);
   return { name, pid: child.pid ?? 0, urls: served, stop: () => end(child) };
@@ -66,7 +66,7 @@ async function startService({ databaseUrl, issuer, folder, environment = {} }: C
   const logFile = path.join(folder, `service-${port}.log`);
   await using log = await open(logFile, 'w');
   const child = keep(
-    spawn(process.execPath, await argumentsOfStart(), {
+    spawn(process.execPath, await readStartArguments(), {
       cwd: ROOT,
       env: {
         PATH: process.env['PATH'],
@@ -75,7 +75,7 @@ async function startService({ databaseUrl, issuer, folder, environment = {} }: C
         DATABASE_URL: databaseUrl,
         DATABASE_POOL_SIZE: String(POOL_SIZE),
         LOG_LEVEL: 'info',
-        // The limit is for each caller, and all the load is one caller's.
+        // The limit applies per caller, and one caller sends all the load.
         RATE_LIMIT_PER_MINUTE: '0',
         ...issuer.environment,
         ...environment,
@@ -85,7 +85,7 @@ async function startService({ databaseUrl, issuer, folder, environment = {} }: C
   );
   const url = `http://127.0.0.1:${port}`;
   const deadline = Date.now() + START_TIMEOUT_MS;
-  while (!(await answers(`${url}/health/ready`))) {
+  while (!(await isOk(`${url}/health/ready`))) {
     if (child.exitCode !== null || Date.now() > deadline) {
       throw new Error(`The service did not start:\n${await readFile(logFile, 'utf8')}`);
     }
@@ -94,22 +94,22 @@ async function startService({ databaseUrl, issuer, folder, environment = {} }: C
   return { name: 'service', pid: child.pid ?? 0, urls: { graphql: url, rest: url }, stop: () => end(child) };
 }
 
-/** What `npm start` gives Node: its flags and the program. */
-async function argumentsOfStart(): Promise<string[]> {
+/** Reads the arguments that `npm start` passes to Node.js: its flags and the program. */
+async function readStartArguments(): Promise<string[]> {
   const { scripts } = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8')) as {
     scripts: { start: string };
   };
   return scripts.start.replace(/^exec node /, '').split(' ');
 }
 
-async function answers(url: string): Promise<boolean> {
+async function isOk(url: string): Promise<boolean> {
   return fetch(url).then(
     (response) => response.ok,
     () => false,
   );
 }
 
-/** Starts the process that sends requests. It takes several jobs at a time. */
+/** Starts the process that sends requests. It runs jobs concurrently. */
 export function startLoad(): Load {
   const child = keep(fork(path.join(import.meta.dirname, 'load.ts')));
   const jobs = new Map<number, PromiseWithResolvers<JobResult>>();
@@ -134,13 +134,13 @@ export function startLoad(): Load {
   };
 }
 
-/** What takes spans and throws them away. */
+/** A collector that discards spans. */
 export interface Sink {
   readonly url: string;
   readonly stop: () => Promise<void>;
 }
 
-/** Starts a sink for spans, as a process of its own. */
+/** Starts a collector that discards spans, as a separate process. */
 export async function startSink(): Promise<Sink> {
   const child = keep(fork(path.join(import.meta.dirname, 'sink.ts')));
   const [url] = (await once(child, 'message')) as [string];

@@ -13,9 +13,9 @@ import {
 } from './workloads.ts';
 
 /**
- * Asks every contender the same before anything is measured.
+ * Checks before the measurements that all contenders answer the same requests alike.
  *
- * @throws if two answer differently, or write different rows when they cancel.
+ * @throws Error if two contenders answer differently or write different rows for a cancel.
  */
 export async function checkSameAnswers(
   contenders: readonly Contender[],
@@ -25,21 +25,21 @@ export async function checkSameAnswers(
   for (const workload of workloads) {
     let first: { name: string; seen: unknown } | null = null;
     for (const contender of contenders) {
-      const seen = await see(contender, dataset, COMPARED[workload], token);
+      const seen = await observe(contender, dataset, COMPARED[workload], token);
       first ??= { name: contender.name, seen };
       if (!isDeepStrictEqual(seen, first.seen)) {
         throw new Error(
-          `${workload}: ${contender.name} answers otherwise than ${first.name}:\n${JSON.stringify(seen)}\n${JSON.stringify(first.seen)}`,
+          `${workload}: ${contender.name} answers differently from ${first.name}:\n${JSON.stringify(seen)}\n${JSON.stringify(first.seen)}`,
         );
       }
     }
   }
 }
 
-async function see(contender: Contender, dataset: Dataset, workload: Workload, token: string): Promise<unknown> {
+async function observe(contender: Contender, dataset: Dataset, workload: Workload, token: string): Promise<unknown> {
   const ask = (ids: readonly string[]): Promise<unknown> => askFor(contender, workload.request(ids), token);
   if (!workload.cancels) {
-    // Two different ones: no contender may do well by answering the same every time.
+    // Two different requests expose a contender that always gives the same answer.
     const idsFrom = (from: number): string[] => Array.from({ length: workload.size }, (_, n) => itemId(from + n));
     return workload.size === 0
       ? [await ask([orderId(0)]), await ask([orderId(1)])]
@@ -47,7 +47,7 @@ async function see(contender: Contender, dataset: Dataset, workload: Workload, t
   }
   await dataset.reset();
   const id = cancelableId(0);
-  // Cancelled, then refused because it was, then one that was not pre-ordered.
+  // A success, the refusal of a repeat, the refusal of an item that is not pre-ordered, and an unknown item.
   const answers = [await ask([id]), await ask([id]), await ask([itemId(1)]), await ask([cancelableId(-1)])];
   const { rows } = await dataset.client.query(
     `SELECT order_item.status, order_item.version, order_item.updated_at >= cancelled_at AS "isUpdated",
@@ -66,13 +66,13 @@ async function askFor({ urls }: Contender, { door, path, body }: BenchRequest, t
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     body,
   });
-  const answer = JSON.parse(await response.text(), withoutChance) as { data?: unknown; errors?: unknown };
+  const answer = JSON.parse(await response.text(), normalize) as { data?: unknown; errors?: unknown };
   assert.equal(answer.errors, undefined, `${body} was answered ${JSON.stringify(answer)}`);
   return { status: response.status, answer: door === 'graphql' ? answer.data : answer };
 }
 
-/** What is new in every answer is compared by its form. */
-function withoutChance(name: string, value: unknown): unknown {
+/** Replaces values that differ in every answer by a check of their format. */
+function normalize(name: string, value: unknown): unknown {
   if (name === 'request_id') return undefined;
   if (name === 'requestId') return /^[0-9a-f]{32}$/.test(String(value));
   if (name === 'cancelledAt' || name === 'cancelled_at') {

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/* A collector that takes spans and throws them away, so that what is measured is the sending. It tells its URL when it is ready. */
+/* A collector that discards spans, so the benchmark measures only their sending. It reports its URL when it is ready. */
 
 const server = createServer((request, response) => {
   request.resume().on('end', () => {

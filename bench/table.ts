@@ -2,46 +2,46 @@ import type { Line } from './findings.ts';
 import type { Spread } from './measure.ts';
 import { COMPARED } from './workloads.ts';
 
-/** Columns as wide as they must be; all but the first are numbers. */
-export function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** Formats a table with aligned columns. All columns except the first hold numbers. */
+export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => (row[column] ?? '').length)));
-  const lineOf = (row: readonly string[]): string =>
+  const formatRow = (row: readonly string[]): string =>
     row
       .map((text, column) => (column === 0 ? text.padEnd(widths[0] ?? 0) : text.padStart(widths[column] ?? 0)))
       .join('  ');
-  return `${[head, ...rows].map(lineOf).join('\n')}\n`;
+  return `${[head, ...rows].map(formatRow).join('\n')}\n`;
 }
 
-/** Such as `1,234 (1,100-1,300)`. */
-export function spreadText({ median, min, max }: Spread, digits = 0): string {
-  return `${numberText(median, digits)} (${numberText(min, digits)}-${numberText(max, digits)})`;
+/** Formats median, minimum and maximum, such as `1,234 (1,100-1,300)`. */
+export function formatSpread({ median, min, max }: Spread, digits = 0): string {
+  return `${formatNumber(median, digits)} (${formatNumber(min, digits)}-${formatNumber(max, digits)})`;
 }
 
-export function numberText(value: number | null, digits = 0): string {
+export function formatNumber(value: number | null, digits = 0): string {
   if (value === null) return '';
   return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-/** The comparison: medians with the least and the most, one block for each workload. */
-export function comparisonText(lines: readonly Line[]): string {
+/** Formats the comparison of the contenders, with one block per workload. */
+export function formatComparison(lines: readonly Line[]): string {
   const head = ['', 'conn', 'req/s', 'service is ... as fast', 'p50 ms', 'p99 ms', 'cores', 'db', 'load', 'MB'];
   const blocks = [...Map.groupBy(lines, ({ workload }) => workload)].map(([workload, ofWorkload]) => {
     const rows = ofWorkload.map((line) => [
       line.contender,
       String(line.connections),
-      spreadText(line.perSecond),
-      line.serviceRatio === null || line.contender === 'service' ? '' : `${spreadText(line.serviceRatio, 2)} x`,
-      numberText(line.p50, 1),
-      numberText(line.p99, 1),
-      numberText(line.cores, 2),
-      numberText(line.databaseCores, 2),
-      numberText(line.loadCores, 2),
-      numberText(line.megabytes),
+      formatSpread(line.perSecond),
+      line.serviceRatio === null || line.contender === 'service' ? '' : `${formatSpread(line.serviceRatio, 2)} x`,
+      formatNumber(line.p50, 1),
+      formatNumber(line.p99, 1),
+      formatNumber(line.cores, 2),
+      formatNumber(line.databaseCores, 2),
+      formatNumber(line.loadCores, 2),
+      formatNumber(line.megabytes),
     ]);
-    return `${COMPARED[workload].title}\n${tableOf(head, rows)}`;
+    return `${COMPARED[workload].title}\n${formatTable(head, rows)}`;
   });
   const note = lines.some(({ contender }) => contender === 'pgbench')
     ? ''
-    : 'pgbench: not measured, it was not found.\n';
+    : 'pgbench was not found, so it is not measured.\n';
   return `\n${blocks.join('\n')}${note}`;
 }

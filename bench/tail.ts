@@ -1,27 +1,35 @@
 import pg from 'pg';
 import { type Dataset, LOCK_HOLDER } from './dataset.ts';
-import { createDatasetFor, measure, progress, type Sample, spreadOf, warmUp, type World } from './measure.ts';
+import {
+  createDatasetForTurn,
+  measure,
+  reportProgress,
+  type Sample,
+  calculateSpread,
+  warmUp,
+  type World,
+} from './measure.ts';
 import { type Contender, startContender } from './processes.ts';
 import type { Findings } from './findings.ts';
-import { numberText, spreadText, tableOf } from './table.ts';
+import { formatNumber, formatSpread, formatTable } from './table.ts';
 import { cancelableId } from './workloads.ts';
 
 const CONNECTIONS = 32;
-/** With a rate, so many requests may be under way. */
-const MOST_UNDER_WAY = 128;
+/** At most this many requests are in flight in an open loop. */
+const MAX_IN_FLIGHT = 128;
 const SHARE_OF_PEAK = 0.8;
 const RATE_SECONDS = 10;
 
 const LOCK_SECONDS = 5;
-/** Callers who want the locked item. */
+/** The number of callers that try to cancel the locked item. */
 const WAITING_CONNECTIONS = 8;
 
-interface Served {
+interface RunningService {
   readonly service: Contender;
   readonly dataset: Dataset;
 }
 
-/** Latency where there is room left: requests at random moments, at 80 % of the throughput that was just measured. */
+/** Measures the latency below saturation: an open loop at 80 % of the peak throughput. */
 export async function measureP99(world: World): Promise<Findings> {
   await using running = new AsyncDisposableStack();
   const { service, dataset } = await startService(world, running);
@@ -31,39 +39,39 @@ export async function measureP99(world: World): Promise<Findings> {
     const peaks: number[] = [];
     const samples: Sample[] = [];
     for (let round = 0; round < world.options.rounds; round += 1) {
-      progress(`p99 of ${workload}, round ${round + 1} of ${world.options.rounds}`);
+      reportProgress(`p99 of ${workload}, round ${round + 1} of ${world.options.rounds}`);
       const peak = { workload, connections: CONNECTIONS, seconds: world.options.seconds };
       peaks.push((await measure(world, service, dataset, peak)).perSecond);
-      const rate = spreadOf(peaks).median * SHARE_OF_PEAK;
-      const paced = { workload, connections: MOST_UNDER_WAY, seconds: RATE_SECONDS, rate };
+      const rate = calculateSpread(peaks).median * SHARE_OF_PEAK;
+      const paced = { workload, connections: MAX_IN_FLIGHT, seconds: RATE_SECONDS, rate };
       samples.push(await measure(world, service, dataset, paced));
     }
     rows.push({
       workload,
-      peak: spreadOf(peaks),
-      reached: spreadOf(samples.map(({ perSecond }) => perSecond)),
-      p50: spreadOf(samples.map(({ p50 }) => p50)),
-      p99: spreadOf(samples.map(({ p99 }) => p99)),
-      ratio: spreadOf(samples.map(({ p50, p99 }) => p99 / p50)),
-      loadCores: spreadOf(samples.map(({ loadCores }) => loadCores)).median,
+      peak: calculateSpread(peaks),
+      reached: calculateSpread(samples.map(({ perSecond }) => perSecond)),
+      p50: calculateSpread(samples.map(({ p50 }) => p50)),
+      p99: calculateSpread(samples.map(({ p99 }) => p99)),
+      ratio: calculateSpread(samples.map(({ p50, p99 }) => p99 / p50)),
+      loadCores: calculateSpread(samples.map(({ loadCores }) => loadCores)).median,
     });
   }
-  const text = tableOf(
+  const text = formatTable(
     ['service', 'peak req/s', 'req/s at 80 %', 'p50 ms', 'p99 ms', 'p99 / p50', 'load cores'],
     rows.map((row) => [
       row.workload,
-      spreadText(row.peak),
-      spreadText(row.reached),
-      spreadText(row.p50, 1),
-      spreadText(row.p99, 1),
-      spreadText(row.ratio, 1),
-      numberText(row.loadCores, 2),
+      formatSpread(row.peak),
+      formatSpread(row.reached),
+      formatSpread(row.p50, 1),
+      formatSpread(row.p99, 1),
+      formatSpread(row.ratio, 1),
+      formatNumber(row.loadCores, 2),
     ]),
   );
   return { text: `\n${text}`, data: rows };
 }
 
-/** What cancels of other items notice of one that somebody has locked, while others want to cancel that one. */
+/** Measures cancels of other items while one item is locked and callers wait for it (head-of-line blocking). */
 export async function measureLock(world: World): Promise<Findings> {
   await using running = new AsyncDisposableStack();
   const { service, dataset } = await startService(world, running);
@@ -72,30 +80,35 @@ export async function measureLock(world: World): Promise<Findings> {
   const without: Sample[] = [];
   const beside: Sample[] = [];
   for (let round = 0; round < world.options.rounds; round += 1) {
-    progress(`lock, round ${round + 1} of ${world.options.rounds}`);
+    reportProgress(`lock, round ${round + 1} of ${world.options.rounds}`);
     without.push(await measure(world, service, dataset, turn));
-    // Another one every time: a cancel that waited may come through once the lock is gone.
-    beside.push(await measureBeside(world, { service, dataset }, dataset.cancelable - 1 - round, turn));
+    // Each round locks another item, because a waiting cancel may succeed when the lock is released.
+    beside.push(await measureBesideLock(world, { service, dataset }, dataset.cancelable - 1 - round, turn));
   }
   const rows = [
     { what: 'nothing is locked', samples: without },
-    { what: `one item is locked, ${WAITING_CONNECTIONS} callers want it`, samples: beside },
+    { what: `one item is locked, ${WAITING_CONNECTIONS} callers wait`, samples: beside },
   ].map(({ what, samples }) => ({
     what,
-    perSecond: spreadOf(samples.map(({ perSecond }) => perSecond)),
-    p50: spreadOf(samples.map(({ p50 }) => p50)),
-    p99: spreadOf(samples.map(({ p99 }) => p99)),
+    perSecond: calculateSpread(samples.map(({ perSecond }) => perSecond)),
+    p50: calculateSpread(samples.map(({ p50 }) => p50)),
+    p99: calculateSpread(samples.map(({ p99 }) => p99)),
   }));
-  const text = tableOf(
+  const text = formatTable(
     ['cancels of other items, service', 'per second', 'p50 ms', 'p99 ms'],
-    rows.map(({ what, perSecond, p50, p99 }) => [what, spreadText(perSecond), spreadText(p50, 1), spreadText(p99, 1)]),
+    rows.map(({ what, perSecond, p50, p99 }) => [
+      what,
+      formatSpread(perSecond),
+      formatSpread(p50, 1),
+      formatSpread(p99, 1),
+    ]),
   );
   return { text: `\n${text}`, data: rows };
 }
 
-async function measureBeside(
+async function measureBesideLock(
   world: World,
-  { service, dataset }: Served,
+  { service, dataset }: RunningService,
   locked: number,
   turn: { readonly workload: 'cancel'; readonly connections: number; readonly seconds: number },
 ): Promise<Sample> {
@@ -108,7 +121,7 @@ async function measureBeside(
     const waiting = world.load.run({
       workload: 'cancel',
       connections: WAITING_CONNECTIONS,
-      // From before the others' turn until after it.
+      // The callers wait from before the measured turn until after it.
       seconds: turn.seconds + 2,
       url: service.urls.graphql,
       token: world.issuer.token,
@@ -123,10 +136,10 @@ async function measureBeside(
   }
 }
 
-async function startService(world: World, running: AsyncDisposableStack): Promise<Served> {
-  progress(`making ${world.options.items} items`);
+async function startService(world: World, running: AsyncDisposableStack): Promise<RunningService> {
+  reportProgress(`making ${world.options.items} items`);
   const longest = Math.max(RATE_SECONDS, LOCK_SECONDS, world.options.seconds);
-  const dataset = await createDatasetFor(world, world.options.items, longest);
+  const dataset = await createDatasetForTurn(world, world.options.items, longest);
   running.defer(() => dataset.drop());
   const service = await startContender('service', { ...world, databaseUrl: dataset.url });
   running.defer(() => service.stop());

@@ -1,38 +1,38 @@
 import type { Findings } from './findings.ts';
 import {
-  createDatasetFor,
+  createDatasetForTurn,
   measure,
-  progress,
+  reportProgress,
   type Sample,
   type Spread,
-  spreadOf,
+  calculateSpread,
   warmUp,
   type World,
 } from './measure.ts';
 import { startContender, startSink } from './processes.ts';
-import { numberText, spreadText, tableOf } from './table.ts';
+import { formatNumber, formatSpread, formatTable } from './table.ts';
 
 const CONNECTIONS = 32;
 const MEASURED = ['entity', 'cancel'] as const;
 
 interface Row {
   readonly workload: string;
-  /** Which requests are. */
+  /** The share of requests that is traced. */
   readonly traced: string;
   readonly perSecond: Spread;
-  /** The throughput as a multiple of that without tracing, round by round. */
+  /** The throughput divided by that without tracing, per round. */
   readonly ratio: Spread;
-  /** Of the service's processor time, in milliseconds a request: it notices less of what else the machine does. */
+  /** The service's processor time per request. Other load on the machine disturbs it less than the throughput. */
   readonly cpuMs: Spread;
   readonly p99: Spread;
   readonly megabytes: number;
 }
 
-/** What tracing costs: the same service without it, with every request traced, and with one in ten, in turn. */
+/** Measures the cost of tracing: the same service without it, with all requests traced, and with one in ten. */
 export async function measureTraces(world: World): Promise<Findings> {
   await using running = new AsyncDisposableStack();
-  progress(`making ${world.options.items} items`);
-  const dataset = await createDatasetFor(world);
+  reportProgress(`making ${world.options.items} items`);
+  const dataset = await createDatasetForTurn(world);
   running.defer(() => dataset.drop());
   const sink = await startSink();
   running.defer(() => sink.stop());
@@ -53,9 +53,9 @@ export async function measureTraces(world: World): Promise<Findings> {
   for (const workload of MEASURED) {
     const samples = services.map((): Sample[] => []);
     for (let round = 0; round < world.options.rounds; round += 1) {
-      progress(`traces, ${workload}, round ${round + 1} of ${world.options.rounds}`);
+      reportProgress(`traces, ${workload}, round ${round + 1} of ${world.options.rounds}`);
       for (let turn = 0; turn < services.length; turn += 1) {
-        // Each goes first in turn.
+        // Each round starts with another service, so none profits from its position.
         const position = (turn + round) % services.length;
         const service = services[position]?.service;
         if (service === undefined) continue;
@@ -73,24 +73,24 @@ export async function measureTraces(world: World): Promise<Findings> {
       rows.push({
         workload,
         traced: name,
-        perSecond: spreadOf(own.map(({ perSecond }) => perSecond)),
-        ratio: spreadOf(own.map(({ perSecond }, round) => perSecond / (without[round]?.perSecond ?? 0))),
-        cpuMs: spreadOf(own.map(({ cores, perSecond }) => (cores * 1_000) / perSecond)),
-        p99: spreadOf(own.map(({ p99 }) => p99)),
-        megabytes: spreadOf(own.map(({ megabytes }) => megabytes)).median,
+        perSecond: calculateSpread(own.map(({ perSecond }) => perSecond)),
+        ratio: calculateSpread(own.map(({ perSecond }, round) => perSecond / (without[round]?.perSecond ?? 0))),
+        cpuMs: calculateSpread(own.map(({ cores, perSecond }) => (cores * 1_000) / perSecond)),
+        p99: calculateSpread(own.map(({ p99 }) => p99)),
+        megabytes: calculateSpread(own.map(({ megabytes }) => megabytes)).median,
       });
     });
   }
-  const text = tableOf(
+  const text = formatTable(
     ['service', 'traced', 'req/s', 'as fast as without', 'CPU ms', 'p99 ms', 'MB'],
     rows.map((row) => [
       row.workload,
       row.traced,
-      spreadText(row.perSecond),
-      spreadText(row.ratio, 2),
-      spreadText(row.cpuMs, 3),
-      spreadText(row.p99, 1),
-      numberText(row.megabytes),
+      formatSpread(row.perSecond),
+      formatSpread(row.ratio, 2),
+      formatSpread(row.cpuMs, 3),
+      formatSpread(row.p99, 1),
+      formatNumber(row.megabytes),
     ]),
   );
   return { text: `\n${text}`, data: rows };

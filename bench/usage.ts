@@ -2,35 +2,35 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import pg from 'pg';
 
-/** Of Linux, for every process. */
+/** The unit of processor times in `/proc` on Linux, see proc(5). */
 const TICKS_PER_SECOND = 100;
 
-/** The processor time that a process has used so far, in seconds; 0 where the system does not tell (macOS). */
-export function cpuSecondsOf(pid: number): number {
-  const fields = statOf(pid);
+/** Reads the processor time of a process, in seconds. Returns 0 on systems without `/proc`, such as macOS. */
+export function readCpuSeconds(pid: number): number {
+  const fields = readStat(pid);
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / TICKS_PER_SECOND;
 }
 
-/** The same of all of a process's children, those that have ended and were waited for included. */
-export function childrenCpuSecondsOf(pid: number): number {
-  const fields = statOf(pid);
+/** Reads the processor time of all children of a process, including those that have ended. */
+export function readChildrenCpuSeconds(pid: number): number {
+  const fields = readStat(pid);
   const ended = (Number(fields[13] ?? 0) + Number(fields[14] ?? 0)) / TICKS_PER_SECOND;
   try {
     const pids = readdirSync('/proc').map(Number).filter(Number.isInteger);
-    const children = pids.filter((child) => Number(statOf(child)[1]) === pid);
-    return children.reduce((sum, child) => sum + cpuSecondsOf(child), ended);
+    const children = pids.filter((child) => Number(readStat(child)[1]) === pid);
+    return children.reduce((sum, child) => sum + readCpuSeconds(child), ended);
   } catch {
     return 0;
   }
 }
 
-/** The memory of a process, in MB. */
-export function megabytesOf(pid: number): number {
+/** Reads the resident memory of a process, in MB. */
+export function readMegabytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) / 1_024;
 }
 
-/** What stands behind the name of the process, which may hold spaces: state, parent, ... */
-function statOf(pid: number): string[] {
+/** Reads the fields of `/proc/PID/stat` after the process name, which may contain spaces: state, parent, and so on. */
+function readStat(pid: number): string[] {
   const stat = read(`/proc/${pid}/stat`);
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
@@ -43,7 +43,7 @@ function read(file: string): string {
   }
 }
 
-/** Where the numbers come from. */
+/** The machine and the versions behind the results. */
 export interface Machine {
   readonly date: string;
   readonly cpu: string;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** What one request asks for. */
+/** A request of the benchmark, without its headers. */
 export interface BenchRequest {
   readonly door: 'graphql' | 'rest';
   readonly path: string;
@@ -9,11 +9,11 @@ export interface BenchRequest {
 
 export interface Workload {
   readonly title: string;
-  /** Whether a request uses up the items that it names. */
+  /** Whether a request cancels the items that it names, so each can be used once. */
   readonly cancels: boolean;
-  /** How many items a request names. */
+  /** How many items a request names. 0 if it names an order. */
   readonly size: number;
-  /** @param ids of items; where the workload asks for an order, the name of one. */
+  /** @param ids are the ids of the items, or the id of an order if `size` is 0. */
   readonly request: (ids: readonly string[]) => BenchRequest;
 }
 
@@ -34,7 +34,7 @@ const BULK = `mutation Bulk($input: CancelOrderItemsInput!) { cancelOrderItems(i
 
 const REASON = 'Delivered too late';
 
-/** Every order of the data has this many items: a page and a bit. */
+/** Every order has this many items, which is more than one page. */
 export const ITEMS_PER_ORDER = 24;
 
 function entities(size: number, title: string): Workload {
@@ -56,7 +56,7 @@ function bulk(size: number): Workload {
   };
 }
 
-/** What the contenders are compared in. */
+/** The workloads of the comparison. */
 export const COMPARED = {
   entity: entities(1, '1 entity'),
   entities: entities(50, '50 entities'),
@@ -90,21 +90,21 @@ export const WORKLOADS = { ...COMPARED, bulk1: bulk(1), bulk10: bulk(10), bulk10
 
 export type WorkloadName = keyof typeof WORKLOADS;
 
-/** The id of the nth item that only reads ask for. PostgreSQL makes the same of `md5('item-' || n)::uuid`. */
+/** Returns the id of the nth item for reads. It equals `md5('item-' || n)::uuid` in PostgreSQL. */
 export function itemId(n: number): string {
-  return uuidOf(`item-${n}`);
+  return hashToUuid(`item-${n}`);
 }
 
-/** The id of the nth item that is there to be cancelled. */
+/** Returns the id of the nth item to cancel. */
 export function cancelableId(n: number): string {
-  return uuidOf(`cancel-${n}`);
+  return hashToUuid(`cancel-${n}`);
 }
 
 export function orderId(n: number): string {
   return `order-${n}`;
 }
 
-/** A request about items, or an order, that are chosen at random. */
+/** Creates a request for random items, or for a random order. */
 export function randomRequest({ size, request }: Workload, items: number): BenchRequest {
   const below = (count: number): number => Math.floor(Math.random() * count);
   if (size === 0) return request([orderId(below(Math.ceil(items / ITEMS_PER_ORDER)))]);
@@ -119,7 +119,7 @@ function graphql(operationName: string, query: string, variables: object): Bench
   };
 }
 
-function uuidOf(name: string): string {
+function hashToUuid(name: string): string {
   return createHash('md5')
     .update(name)
     .digest('hex')

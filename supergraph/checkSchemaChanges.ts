@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { changesBetween, currentSdl, isBreaking, RELEASED_FILE } from './schemaChanges.ts';
+import { findChanges, readCurrentSdl, isBreaking, RELEASED_FILE } from './schemaChanges.ts';
 
 /**
- * Names what has changed since the last release, and fails if a client could break. `--release` makes this the release, and
- * wants `--breaking` for one that breaks.
+ * Lists the schema changes since the last release and fails if one could break a client. `--release` records this schema as
+ * the release. A breaking release also needs `--breaking`.
  */
-const current = currentSdl();
-const changes = await changesBetween(readFileSync(RELEASED_FILE, 'utf8'), current);
+const current = readCurrentSdl();
+const changes = await findChanges(readFileSync(RELEASED_FILE, 'utf8'), current);
 for (const change of changes) {
   console.log(`${isBreaking(change) ? 'BREAKING' : change.criticality.level}: ${change.message}`);
 }

@@ -1,20 +1,20 @@
 import { writeFileSync } from 'node:fs';
 import { buildSubgraphSchema, printSubgraphSchema } from '@apollo/subgraph';
 import { parse } from 'graphql';
-import { compose, withoutAccessDirectives } from './composeSubgraphs.ts';
-import { ORDERS, PRODUCTS } from './neighbours.ts';
-import { currentSdl } from './schemaChanges.ts';
+import { compose, removeAccessDirectives } from './composeSubgraphs.ts';
+import { ORDERS, PRODUCTS } from './neighbors.ts';
+import { readCurrentSdl } from './schemaChanges.ts';
 
-/** What the Router of docker-compose.yml reads. */
+/** The supergraph schema for the Router of docker-compose.yml. */
 export const ROUTER_SUPERGRAPH_FILE = new URL('supergraph.graphql', import.meta.url);
 
-/** The supergraph with the addresses that the containers have. The Router would want a plan for the access directives. */
+/** Composes the supergraph with the URLs of the containers. Access directives need a paid plan of the Router. */
 export function composeForRouter(): string {
-  const sdl = printSubgraphSchema(buildSubgraphSchema([{ typeDefs: parse(currentSdl()) }]));
+  const sdl = printSubgraphSchema(buildSubgraphSchema([{ typeDefs: parse(readCurrentSdl()) }]));
   return compose([
-    { name: 'order-items', url: 'http://order-items:4001/graphql', sdl: withoutAccessDirectives(sdl) },
-    { name: 'orders', url: 'http://neighbours:4002/', sdl: ORDERS },
-    { name: 'products', url: 'http://neighbours:4003/', sdl: PRODUCTS },
+    { name: 'order-items', url: 'http://order-items:4001/graphql', sdl: removeAccessDirectives(sdl) },
+    { name: 'orders', url: 'http://neighbors:4002/', sdl: ORDERS },
+    { name: 'products', url: 'http://neighbors:4003/', sdl: PRODUCTS },
   ]);
 }
 

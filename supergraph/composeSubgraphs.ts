@@ -1,14 +1,18 @@
 import { composeServices } from '@apollo/composition';
 import { Kind, parse, print, visit } from 'graphql';
 
-/** A subgraph as a composer sees it. */
+/** The input of a composition. */
 export interface ComposedSubgraph {
   readonly name: string;
   readonly url: string;
   readonly sdl: string;
 }
 
-/** Asks a subgraph for its schema, as a platform's composer does. @param token of a caller, where it wants one. */
+/**
+ * Fetches the schema of a subgraph by the query that federation specifies (`_service`).
+ *
+ * @param token the bearer token of a caller.
+ */
 export async function fetchSdl(url: string, token: string): Promise<string> {
   const response = await fetch(url, {
     method: 'POST',
@@ -19,7 +23,11 @@ export async function fetchSdl(url: string, token: string): Promise<string> {
   return data._service.sdl;
 }
 
-/** Composes a supergraph. @throws with every error and hint of the composer: a hint is a mistake that still runs. */
+/**
+ * Composes a supergraph.
+ *
+ * @throws Error with every error and hint of the composer. A hint is a mistake that still runs.
+ */
 export function compose(subgraphs: readonly ComposedSubgraph[]): string {
   const {
     errors = [],
@@ -34,15 +42,14 @@ export function compose(subgraphs: readonly ComposedSubgraph[]): string {
 const ACCESS_DIRECTIVES: readonly string[] = ['authenticated', 'requiresScopes'];
 
 /**
- * A schema as a gateway can take it that does not know the access directives, and refuses a supergraph that has them.
- * The subgraph enforces them all the same.
+ * Removes the access directives, for gateways that refuse a supergraph with them. The subgraph still enforces them.
  */
-export function withoutAccessDirectives(sdl: string): string {
+export function removeAccessDirectives(sdl: string): string {
   return print(
     visit(parse(sdl), {
       Directive: ({ name }) => (ACCESS_DIRECTIVES.includes(name.value) ? null : undefined),
       DirectiveDefinition: ({ name }) => (ACCESS_DIRECTIVES.includes(name.value) ? null : undefined),
-      // What the schema imports of the federation specification.
+      // The imports of the `@link` directive.
       ListValue: (list) => ({
         ...list,
         values: list.values.filter(

@@ -16,16 +16,16 @@ export interface Gateway {
 
 export interface GatewayOptions {
   readonly supergraphSdl: string;
-  /** 0 takes a free one. */
+  /** 0 lets the operating system choose a free port. */
   readonly port: number;
-  /** What the gateway shows the subgraphs to identify itself; null for nothing. */
+  /** The secret by which the gateway identifies itself to subgraphs. */
   readonly routerSecret?: string;
-  /** What the playground of a gateway that has one opens with. */
+  /** The token and the query with which the playground opens. Without it, there is no playground. */
   readonly playground?: { readonly token: string; readonly query: string };
 }
 
-/** What a subgraph hears of the client: who it is, and which trace its request belongs to. */
-const FORWARDED: readonly string[] = [
+/** The client headers that subgraphs receive: who the caller is, and its trace. */
+const FORWARDED_HEADERS: readonly string[] = [
   'authorization',
   'traceparent',
   'tracestate',
@@ -33,19 +33,19 @@ const FORWARDED: readonly string[] = [
   'apollographql-client-version',
 ];
 
-function forwardedHeaders(
-  headerOf: (name: string) => string | null | undefined,
+function selectHeaders(
+  readHeader: (name: string) => string | null | undefined,
   { routerSecret }: GatewayOptions,
 ): Record<string, string> {
   const headers: Record<string, string> = {};
-  for (const name of FORWARDED) {
-    const value = headerOf(name);
+  for (const name of FORWARDED_HEADERS) {
+    const value = readHeader(name);
     if (value != null) headers[name] = value;
   }
   return routerSecret === undefined ? headers : { ...headers, 'router-authorization': routerSecret };
 }
 
-/** Apollo's gateway of Node.js. It does not know the access directives. */
+/** Starts Apollo Gateway, the one for Node.js. It refuses the access directives. */
 export async function startApolloGateway(options: GatewayOptions): Promise<Gateway> {
   interface Context {
     readonly headers?: Record<string, string>;
@@ -57,7 +57,7 @@ export async function startApolloGateway(options: GatewayOptions): Promise<Gatew
         new RemoteGraphQLDataSource<Context>({
           ...(url === undefined ? {} : { url }),
           willSendRequest: ({ request, context }) => {
-            // Without a client there is no context: the gateway asks by itself.
+            // The gateway's own requests have no client, so their context is empty.
             const { headers = {} }: Partial<Context> = context;
             for (const [name, value] of Object.entries(headers)) request.http?.headers.set(name, value);
           },
@@ -67,23 +67,23 @@ export async function startApolloGateway(options: GatewayOptions): Promise<Gatew
   });
   const { url } = await startStandaloneServer(apollo, {
     listen: { port: options.port, host: '127.0.0.1' },
-    context: async ({ req }) => ({ headers: forwardedHeaders((name) => req.headers[name]?.toString(), options) }),
+    context: async ({ req }) => ({ headers: selectHeaders((name) => req.headers[name]?.toString(), options) }),
   });
   return { url, stop: () => apollo.stop() };
 }
 
-/** The Guild's gateway, with a playground that brings its assets along. */
+/** Starts the Hive Gateway of The Guild. Its playground loads nothing from other origins. */
 export async function startHiveGateway(options: GatewayOptions): Promise<Gateway> {
   const { playground } = options;
   const gateway = createGatewayRuntime({
     supergraph: options.supergraphSdl,
     propagateHeaders: {
-      fromClientToSubgraphs: ({ request }) => forwardedHeaders((name) => request.headers.get(name), options),
+      fromClientToSubgraphs: ({ request }) => selectHeaders((name) => request.headers.get(name), options),
     },
     logging: false,
-    // The playground has a token in it, which no other page must read.
+    // The playground contains a token, which pages of other origins must not read.
     cors: false,
-    // Runs on a developer's machine only: what a subgraph says is for the developer to see.
+    // This gateway runs on a developer's machine, so it shows the errors of subgraphs.
     maskedErrors: false,
     landingPage: false,
     renderGraphiQL,
@@ -97,7 +97,7 @@ export async function startHiveGateway(options: GatewayOptions): Promise<Gateway
           },
   });
   const server = createServer((request, response) => {
-    // Or a name that is made to lead here would be one of our own pages to a browser.
+    // DNS rebinding: another site could resolve its name to this address and read the token.
     if (!/^(?:127\.0\.0\.1|localhost)(?::\d+)?$/.test(request.headers.host ?? '')) response.writeHead(421).end();
     else void gateway(request, response);
   });

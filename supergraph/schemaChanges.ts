@@ -6,31 +6,31 @@ import { parse } from 'graphql';
 
 const SCHEMA_DIR = path.join(import.meta.dirname, '../schema');
 
-/** The schema as it was last released: what clients have been promised. */
+/** The schema of the last release, which clients rely on. */
 export const RELEASED_FILE = path.join(SCHEMA_DIR, 'released/orderItems.graphql');
 
-/** The schema as the files have it now. */
-export function currentSdl(): string {
+/** Reads the current schema files as one document. */
+export function readCurrentSdl(): string {
   const files = globSync(path.join(SCHEMA_DIR, '*.graphql')).sort();
   return files.map((file) => readFileSync(file, 'utf8')).join('\n');
 }
 
-/** What has changed between two versions of the schema. */
-export async function changesBetween(released: string, current: string): Promise<Change[]> {
-  return diff(schemaOf(released), schemaOf(current), [DiffRule.suppressRemovalOfDeprecatedField]);
+/** Lists the changes between two versions of the schema. */
+export async function findChanges(released: string, current: string): Promise<Change[]> {
+  return diff(parseSchema(released), parseSchema(current), [DiffRule.suppressRemovalOfDeprecatedField]);
 }
 
-/** What gateways and composers go by. The inspector does not know what these directives mean. */
+/** Directives that gateways and composers rely on. The inspector treats their changes as harmless. */
 const DIRECTIVES =
   /'(?:@?key|@?requiresScopes|@?authenticated|@?shareable|@?link)'|requireOneSlicingArgument|resolvable/;
 
 const DEFAULT_CHANGED: string = ChangeType.FieldArgumentDefaultChanged;
 
-/** Whether a client, or a supergraph, that works with the released schema could fail with this one. */
+/** Whether a change could break a client or a supergraph that works with the released schema. */
 export function isBreaking({ criticality, message, type }: Change): boolean {
   return criticality.level === CriticalityLevel.Breaking || type === DEFAULT_CHANGED || DIRECTIVES.test(message);
 }
 
-function schemaOf(sdl: string): ReturnType<typeof buildSubgraphSchema> {
+function parseSchema(sdl: string): ReturnType<typeof buildSubgraphSchema> {
   return buildSubgraphSchema([{ typeDefs: parse(sdl) }]);
 }

@@ -3,9 +3,9 @@ import { startService } from '../src/service.ts';
 import { createLogger } from '../src/telemetry/logger.ts';
 import { compose, fetchSdl } from './composeSubgraphs.ts';
 import { startHiveGateway } from './gateways.ts';
-import { startNeighbours } from './neighbours.ts';
+import { startNeighbors } from './neighbors.ts';
 
-/** One question that needs all three subgraphs. */
+/** A query that needs all three subgraphs. */
 const QUERY = `query ItemsOfAnOrder {
   order(id: "536370") {
     placedOn
@@ -21,14 +21,15 @@ async function main(signal: AbortSignal): Promise<void> {
   await using running = new AsyncDisposableStack();
   const config = readConfig(process.env);
   const logger = createLogger(config.logLevel);
-  // Beside the service's own port; all of them free ones where that is.
+  // Ports next to the service's port. If that is 0, all of them are free ports.
   const port = (offset: number): number => (config.port === 0 ? 0 : config.port + offset);
-  if (config.auth !== null) throw new Error('The supergraph is for development: AUTH_ISSUER must not be set.');
+  if (config.auth !== null)
+    throw new Error('The supergraph is for development and needs the development issuer. Unset AUTH_ISSUER.');
   const service = await startService(config, { logger, signal });
   running.defer(() => service.stop());
   const token = (await service.developmentIssuer?.issueToken()) ?? '';
 
-  const { orders, products } = await startNeighbours({ orders: port(1), products: port(2) });
+  const { orders, products } = await startNeighbors({ orders: port(1), products: port(2) });
   running.defer(() => orders.stop());
   running.defer(() => products.stop());
   const url = `${service.url}/graphql`;
@@ -37,7 +38,7 @@ async function main(signal: AbortSignal): Promise<void> {
   running.defer(() => gateway.stop());
 
   process.stdout.write(`
-  Supergraph   ${gateway.url}   (in a browser: a playground with a token in it)
+  Supergraph   ${gateway.url}   (in a browser, a playground with a token)
   order-items  ${url}
   orders       ${orders.url}
   products     ${products.url}
@@ -46,7 +47,7 @@ async function main(signal: AbortSignal): Promise<void> {
 
 ${token}
 
-  Ask all three at once:
+  Query all three subgraphs at once:
 
 curl -sS ${gateway.url} -H 'authorization: Bearer ${token}' -H 'content-type: application/json' -d '${JSON.stringify({ query: QUERY.replaceAll(/\s+/g, ' ') })}'
 

@@ -1,9 +1,9 @@
-import { cancelItem, openPool, pageOf, readItems, readOrder, shownItem, shownOutcome } from './orderItems.ts';
+import { cancelItem, openPool, toPage, readItems, readOrder, formatItem, formatOutcome } from './orderItems.ts';
 import { announce, answerRest, listen, readJson, sendJson } from './serve.ts';
 
 /*
- * The least that could answer: node:http and one prepared statement a request. It reads no GraphQL, only the name of
- * the operation and the variables; it checks neither tokens nor input.
+ * The minimum: node:http and one prepared statement per request. It does not parse GraphQL, and reads only the operation
+ * name and the variables. It checks neither tokens nor input.
  */
 
 interface Operation {
@@ -17,22 +17,22 @@ interface Operation {
 
 const pool = openPool();
 
-async function dataOf({ operationName, variables }: Operation): Promise<object> {
+async function execute({ operationName, variables }: Operation): Promise<object> {
   switch (operationName) {
     case 'Entities': {
       const items = await readItems(
         pool,
         variables.representations.map(({ id }) => id),
       );
-      return { _entities: items.map((item) => item && shownItem(item)) };
+      return { _entities: items.map((item) => item && formatItem(item)) };
     }
     case 'Page': {
-      const { edges, pageInfo } = pageOf(await readOrder(pool, variables.orderId, 20), 20);
-      return { orderItems: { edges: edges.map(({ node }) => ({ node: shownItem(node) })), pageInfo } };
+      const { edges, pageInfo } = toPage(await readOrder(pool, variables.orderId, 20), 20);
+      return { orderItems: { edges: edges.map(({ node }) => ({ node: formatItem(node) })), pageInfo } };
     }
     default: {
       const outcome = await cancelItem(pool, { ...variables.input, channel: 'graphql' });
-      return { cancelOrderItem: shownOutcome(outcome) };
+      return { cancelOrderItem: formatOutcome(outcome) };
     }
   }
 }
@@ -40,7 +40,7 @@ async function dataOf({ operationName, variables }: Operation): Promise<object> 
 const url = await listen((request, response) => {
   if (request.url === '/graphql') {
     void readJson<Operation>(request).then(async (operation) => {
-      sendJson(response, { data: await dataOf(operation) });
+      sendJson(response, { data: await execute(operation) });
     });
   } else {
     void answerRest(request, response, (input) => cancelItem(pool, input));

@@ -1,8 +1,8 @@
 import Fastify from 'fastify';
 import { loadPackage } from '../packages.ts';
 import { cancelItem, openPool, readItems } from './orderItems.ts';
-import { itemFields, rootFields, SDL } from './schema.ts';
-import { announce, restAnswer } from './serve.ts';
+import { itemFields, createRootFields, SDL } from './schema.ts';
+import { announce, toRestAnswer } from './serve.ts';
 
 /* Fastify and Mercurius with its federation, compiled queries, a loader for references, and pg. */
 
@@ -14,7 +14,7 @@ const server = Fastify();
 await server.register(mercuriusFederationPlugin, {
   schema: SDL,
   jit: 1,
-  resolvers: { ...rootFields(pool), OrderItem: itemFields },
+  resolvers: { ...createRootFields(pool), OrderItem: itemFields },
   loaders: {
     OrderItem: {
       __resolveReference: (queries: readonly { readonly obj: { readonly id: string } }[]) =>
@@ -31,7 +31,7 @@ server.post<{ Params: { id: string }; Body: { reason: string } | undefined }>(
   async (request, reply) => {
     const reason = request.body?.reason ?? null;
     const outcome = await cancelItem(pool, { id: request.params.id, reason, channel: 'rest' });
-    const { status, answer } = restAnswer(outcome);
+    const { status, answer } = toRestAnswer(outcome);
     return reply.code(status).send(answer);
   },
 );

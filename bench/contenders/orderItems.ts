@@ -4,7 +4,7 @@ import { encodeCursor } from '../../src/order-items/cursors.ts';
 import { findBlockers } from '../../src/order-items/eligibility.ts';
 import type { CancellationChannel, OrderItem } from '../../src/order-items/orderItem.ts';
 
-/** What the answers need of an item. */
+/** The columns of an item that the answers need. */
 export type Item = Pick<
   OrderItem,
   'id' | 'status' | 'isPreOrder' | 'quantity' | 'priceAmount' | 'priceCurrency' | 'createdAt'
@@ -16,7 +16,7 @@ export interface CancelInput {
   readonly channel: CancellationChannel;
 }
 
-/** An item was cancelled, or why it was not. */
+/** The outcome of a cancel: done, or refused with a message. */
 export type Outcome =
   | { readonly code: 'CANCELLED'; readonly id: string; readonly cancelledAt: Date; readonly requestId: string }
   | { readonly code: 'NOT_CANCELABLE'; readonly message: string }
@@ -24,16 +24,15 @@ export type Outcome =
 
 export type CancelItem = (input: CancelInput) => Promise<Outcome>;
 
-/** Connections to the database; the same for every contender, the service among them. */
+/** The number of database connections of every contender and the service. */
 export const POOL_SIZE = 10;
 
 const COLUMNS = `id, status, is_pre_order AS "isPreOrder", quantity, price_amount AS "priceAmount",
   price_currency AS "priceCurrency", created_at AS "createdAt"`;
 
 /**
- * A whole cancel as one statement: it locks the item, judges it, and writes status, cancellation and event.
- *
- * @param id an SQL expression for the item's id; `reason`, `channel` and `requestId` likewise.
+ * Builds a whole cancel as one statement. It locks the item, judges it, and writes status, cancellation and event. All
+ * parameters are SQL expressions.
  */
 export function cancelStatement(id: string, reason: string, channel: string, requestId: string): string {
   return `WITH locked AS (
@@ -64,11 +63,11 @@ const CANCEL = cancelStatement('$1::uuid', '$2::text', '$3::text', '$4::text').r
 
 export function openPool(): pg.Pool {
   const pool = new pg.Pool({ connectionString: process.env['DATABASE_URL'], max: POOL_SIZE });
-  // The server may go first, at the end of the benchmark.
+  // At the end of the benchmark, the database server may stop before the contender.
   return pool.on('error', () => undefined);
 }
 
-/** The items with these ids in their order, in one prepared statement. */
+/** Reads items in the order of their ids, with one prepared statement. */
 export async function readItems(pool: pg.Pool, ids: readonly string[]): Promise<(Item | null)[]> {
   const { rows } = await pool.query<Item>({
     name: 'items',
@@ -79,7 +78,7 @@ export async function readItems(pool: pg.Pool, ids: readonly string[]): Promise<
   return ids.map((id) => byId.get(id) ?? null);
 }
 
-/** The newest items of an order, one more than asked for where there are more. */
+/** Reads the newest items of an order, and one more if there is a next page. */
 export async function readOrder(pool: pg.Pool, orderId: string, first: number): Promise<Item[]> {
   const { rows } = await pool.query<Item>({
     name: 'order',
@@ -97,19 +96,19 @@ export async function cancelItem(pool: pg.Pool, { id, reason, channel }: CancelI
     values: [id, reason, channel, requestId],
   });
   const [row] = rows;
-  if (row?.cancelledAt == null) return refusalOf(row ?? null);
+  if (row?.cancelledAt == null) return toRefusal(row ?? null);
   return { code: 'CANCELLED', id, cancelledAt: row.cancelledAt, requestId };
 }
 
-/** Why an item was not cancelled, in the documented words. */
-export function refusalOf(item: Pick<Item, 'status' | 'isPreOrder'> | null): Outcome {
+/** Explains why an item was not cancelled, with the messages of the contract. */
+export function toRefusal(item: Pick<Item, 'status' | 'isPreOrder'> | null): Outcome {
   return item === null
     ? { code: 'NOT_FOUND', message: 'Order item with provided UUID was not found.' }
     : { code: 'NOT_CANCELABLE', message: findBlockers(item)[0]?.message ?? '' };
 }
 
-/** An item as the answers show it. */
-export function shownItem(item: Item): object {
+/** Formats an item for GraphQL. */
+export function formatItem(item: Item): object {
   const blockers = findBlockers(item);
   return {
     id: item.id,
@@ -121,8 +120,12 @@ export function shownItem(item: Item): object {
   };
 }
 
-/** A page as GraphQL shows it, with whole items in it. @param items one more than asked for where there are more. */
-export function pageOf(
+/**
+ * Makes a page of a connection.
+ *
+ * @param items are those of the page, and one more if there is a next page.
+ */
+export function toPage(
   items: readonly Item[],
   first: number,
 ): { edges: { node: Item }[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } {
@@ -140,8 +143,8 @@ export function pageOf(
   };
 }
 
-/** The answer of `cancelOrderItem`. */
-export function shownOutcome(outcome: Outcome): Record<string, unknown> {
+/** Formats the outcome of `cancelOrderItem` for GraphQL. */
+export function formatOutcome(outcome: Outcome): Record<string, unknown> {
   if (outcome.code === 'CANCELLED') {
     return {
       __typename: 'CancelOrderItemSuccess',

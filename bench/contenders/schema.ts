@@ -2,9 +2,9 @@ import DataLoader from 'dataloader';
 import type { GraphQLFieldResolver } from 'graphql';
 import type pg from 'pg';
 import { findBlockers } from '../../src/order-items/eligibility.ts';
-import { cancelItem, type Item, pageOf, readItems, readOrder, shownOutcome } from './orderItems.ts';
+import { cancelItem, type Item, toPage, readItems, readOrder, formatOutcome } from './orderItems.ts';
 
-/** What the workloads ask for of the service's schema, without descriptions and directives. */
+/** The part of the service's schema that the workloads use, without descriptions and directives. */
 export const SDL = `
 type OrderItem @key(fields: "id") {
   id: ID!
@@ -36,7 +36,7 @@ type OrderItemNotFound implements CancelOrderItemRefusal { message: String! }
 type OrderItemNotCancelable implements CancelOrderItemRefusal { message: String! }
 `;
 
-/** Says that the schema is of Federation 2. */
+/** Marks the schema as Federation 2. */
 export const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])`;
 
 export interface Loaders {
@@ -56,7 +56,7 @@ export function createLoaders(pool: pg.Pool): Loaders {
   return { orderItem: new DataLoader((ids) => readItems(pool, ids)) };
 }
 
-/** The fields of an item that are not columns. */
+/** The resolvers of the item's fields that are not columns. */
 export const itemFields = {
   status: ({ status }: Item): string => status.toUpperCase(),
   price: ({ priceAmount, priceCurrency }: Item): object => ({ amount: priceAmount, currency: priceCurrency }),
@@ -66,21 +66,21 @@ export const itemFields = {
   },
 };
 
-/** The root fields over pg. */
-export function rootFields(
+/** Creates the resolvers of the root fields, which use pg. */
+export function createRootFields(
   pool: pg.Pool,
 ): Record<'Query' | 'Mutation', Record<string, GraphQLFieldResolver<unknown, unknown>>> {
   return {
     Query: {
       orderItems: async (_, args) => {
         const { filter, first } = args as PageArguments;
-        return pageOf(await readOrder(pool, filter.orderId, first), first);
+        return toPage(await readOrder(pool, filter.orderId, first), first);
       },
     },
     Mutation: {
       cancelOrderItem: async (_, args) => {
         const { input } = args as CancelArguments;
-        return shownOutcome(await cancelItem(pool, { ...input, channel: 'graphql' }));
+        return formatOutcome(await cancelItem(pool, { ...input, channel: 'graphql' }));
       },
     },
   };

@@ -2,19 +2,19 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import type { AddressInfo } from 'node:net';
 import type { CancelItem, Outcome } from './orderItems.ts';
 
-/** Where a contender serves, without a path. */
-export interface Served {
+/** The origins of a contender's doors. */
+export interface DoorUrls {
   readonly graphql: string;
   readonly rest: string;
 }
 
-/** Tells the benchmark where this contender serves, and ends it with the benchmark. */
-export function announce(served: Served): void {
+/** Reports the contender's URLs to the benchmark, and ends the contender together with the benchmark. */
+export function announce(urls: DoorUrls): void {
   process.on('disconnect', () => process.exit());
-  process.send?.(served);
+  process.send?.(urls);
 }
 
-/** Serves both doors, or one, and says where. */
+/** Starts an HTTP server on a free port and returns its URL. */
 export async function listen(handle: RequestListener): Promise<string> {
   const server = createServer(handle);
   await new Promise<void>((resolve) => {
@@ -23,7 +23,7 @@ export async function listen(handle: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** The REST door of those that have no routes. */
+/** The REST door for contenders without a router. */
 export async function answerRest(
   request: IncomingMessage,
   response: ServerResponse,
@@ -31,11 +31,11 @@ export async function answerRest(
 ): Promise<void> {
   const id = /^\/v0\/line_item\/([0-9a-f-]{36})\/cancel$/.exec(request.url ?? '')?.[1] ?? '';
   const body = await readJson<{ reason?: string }>(request);
-  const { status, answer } = restAnswer(await cancel({ id, reason: body.reason ?? null, channel: 'rest' }));
+  const { status, answer } = toRestAnswer(await cancel({ id, reason: body.reason ?? null, channel: 'rest' }));
   sendJson(response, answer, status);
 }
 
-export function restAnswer(outcome: Outcome): { status: number; answer: object } {
+export function toRestAnswer(outcome: Outcome): { status: number; answer: object } {
   if (outcome.code === 'CANCELLED') {
     const { id, cancelledAt, requestId } = outcome;
     return {

@@ -12,11 +12,11 @@ import {
   orderItemEntity,
   orderItemEventEntity,
 } from '../../src/order-items/orderItemTables.ts';
-import { type CancelInput, type Outcome, pageOf, POOL_SIZE, refusalOf, shownOutcome } from './orderItems.ts';
+import { type CancelInput, type Outcome, toPage, POOL_SIZE, toRefusal, formatOutcome } from './orderItems.ts';
 import { type CancelArguments, itemFields, LINK, type Loaders, type PageArguments, SDL } from './schema.ts';
 import { announce, answerRest, listen } from './serve.ts';
 
-/* As tutorials write it: Apollo Server's standalone server, TypeORM's repositories, a loader for each request. */
+/* A server as tutorials teach it: Apollo Server's standalone server, TypeORM's repositories, and a loader per request. */
 
 const dataSource = await new DataSource({
   type: 'postgres',
@@ -40,7 +40,7 @@ function createLoaders(): Loaders {
 function cancelItem({ id, reason, channel }: CancelInput): Promise<Outcome> {
   return dataSource.transaction(async (manager): Promise<Outcome> => {
     const item = await manager.findOne(orderItemEntity, { where: { id }, lock: { mode: 'pessimistic_write' } });
-    if (item === null || findBlockers(item).length > 0) return refusalOf(item);
+    if (item === null || findBlockers(item).length > 0) return toRefusal(item);
     const cancelledAt = new Date();
     const requestId = randomBytes(16).toString('hex');
     const cancellationId = uuidv7();
@@ -80,12 +80,12 @@ const schema = buildSubgraphSchema([
             order: { createdAt: 'DESC', id: 'DESC' },
             take: first + 1,
           });
-          return pageOf(found, first);
+          return toPage(found, first);
         },
       },
       Mutation: {
         cancelOrderItem: async (_: unknown, { input }: CancelArguments) =>
-          shownOutcome(await cancelItem({ ...input, channel: 'graphql' })),
+          formatOutcome(await cancelItem({ ...input, channel: 'graphql' })),
       },
       OrderItem: {
         ...itemFields,
@@ -100,6 +100,6 @@ const { url } = await startStandaloneServer(apollo, {
   context: async () => createLoaders(),
 });
 
-// The standalone server has no other routes.
+// The standalone server cannot serve further routes, so REST has a second server.
 const rest = await listen((request, response) => void answerRest(request, response, cancelItem));
 announce({ graphql: new URL(url).origin, rest });

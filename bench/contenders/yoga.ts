@@ -2,10 +2,10 @@ import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse } from 'graphql';
 import { createYoga } from 'graphql-yoga';
 import { cancelItem, openPool } from './orderItems.ts';
-import { createLoaders, itemFields, LINK, type Loaders, rootFields, SDL } from './schema.ts';
+import { createLoaders, itemFields, LINK, type Loaders, createRootFields, SDL } from './schema.ts';
 import { announce, answerRest, listen } from './serve.ts';
 
-/* GraphQL Yoga with a subgraph schema, a loader and pg. */
+/* GraphQL Yoga with a subgraph schema, a loader per request, and pg. */
 
 const pool = openPool();
 
@@ -13,7 +13,7 @@ const schema = buildSubgraphSchema([
   {
     typeDefs: parse(LINK + SDL),
     resolvers: {
-      ...rootFields(pool),
+      ...createRootFields(pool),
       OrderItem: {
         ...itemFields,
         __resolveReference: ({ id }: { id: string }, { orderItem }: Loaders) => orderItem.load(id),

@@ -1,18 +1,13 @@
 import { composeServices } from '@theguild/federation-composition';
 import { parse } from 'graphql';
-import {
-  compose,
-  type ComposedSubgraph,
-  fetchSdl,
-  withoutAccessDirectives,
-} from '../../supergraph/composeSubgraphs.ts';
-import { startNeighbours } from '../../supergraph/neighbours.ts';
+import { compose, type ComposedSubgraph, fetchSdl, removeAccessDirectives } from '../../supergraph/composeSubgraphs.ts';
+import { startNeighbors } from '../../supergraph/neighbors.ts';
 import { startTestService } from '../support/testService.ts';
 
 const service = await startTestService();
 const url = `${service.url}/graphql`;
 const sdl = await fetchSdl(url, await service.token());
-const { orders, products } = await startNeighbours();
+const { orders, products } = await startNeighbors();
 afterAll(async () => {
   await Promise.all([orders.stop(), products.stop()]);
 });
@@ -36,7 +31,7 @@ describe.each([
   });
 
   test('composes the schema without access directives, for a gateway that does not support them', () => {
-    const supergraph = composeWith([{ name: 'order-items', url, sdl: withoutAccessDirectives(sdl) }, orders, products]);
+    const supergraph = composeWith([{ name: 'order-items', url, sdl: removeAccessDirectives(sdl) }, orders, products]);
     expect(supergraph).toContain('type OrderItem');
     expect(supergraph).not.toMatch(/@requiresScopes|@authenticated|specs\.apollo\.dev\/requiresScopes/);
   });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { compose, fetchSdl, withoutAccessDirectives } from '../../supergraph/composeSubgraphs.ts';
+import { compose, fetchSdl, removeAccessDirectives } from '../../supergraph/composeSubgraphs.ts';
 import { type GatewayOptions, startApolloGateway, startHiveGateway } from '../../supergraph/gateways.ts';
-import { startNeighbours, startSubgraph } from '../../supergraph/neighbours.ts';
+import { startNeighbors, startSubgraph } from '../../supergraph/neighbors.ts';
 import { listStatementsDuring } from '../support/countStatements.ts';
 import { findCancellations, insertOrderItems } from '../support/orderItems.ts';
 import { type GraphQLAnswer, startTestService } from '../support/testService.ts';
@@ -13,7 +13,7 @@ const url = `${service.url}/graphql`;
 // A composer has no secret, so the schema is read from a service without one. Both have the same schema.
 const open = await startTestService();
 const sdl = await fetchSdl(`${open.url}/graphql`, await open.token());
-const { orders, products } = await startNeighbours();
+const { orders, products } = await startNeighbors();
 
 /** A subgraph that refers to items by id alone, as a basket or a shipment would. */
 const picks = await startSubgraph(
@@ -36,7 +36,7 @@ const buildOptions = (supergraphSdl: string): GatewayOptions => ({
 });
 // Nothing listens on port 1.
 const NOWHERE = 'http://127.0.0.1:1/graphql';
-const plainSdl = withoutAccessDirectives(sdl);
+const plainSdl = removeAccessDirectives(sdl);
 const gateways = {
   apollo: await startApolloGateway(buildOptions(composeSupergraph(url, plainSdl))),
   hive: await startHiveGateway(buildOptions(composeSupergraph(url, sdl))),

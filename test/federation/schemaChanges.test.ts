@@ -1,10 +1,10 @@
-import { changesBetween, currentSdl, isBreaking } from '../../supergraph/schemaChanges.ts';
+import { findChanges, readCurrentSdl, isBreaking } from '../../supergraph/schemaChanges.ts';
 
 async function findBreaks(from: string, to: string): Promise<string[]> {
-  const sdl = currentSdl();
+  const sdl = readCurrentSdl();
   const changed = sdl.replace(from, to);
   expect(changed).not.toBe(sdl);
-  return (await changesBetween(sdl, changed)).filter(isBreaking).map(({ message }) => message);
+  return (await findChanges(sdl, changed)).filter(isBreaking).map(({ message }) => message);
 }
 
 describe('the comparison of two schemas', () => {

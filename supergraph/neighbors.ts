@@ -5,7 +5,7 @@ import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse } from 'graphql';
 import { readRetailLines, type RetailLine } from '../src/demonstration/retailLines.ts';
 
-/** A subgraph that is serving. */
+/** A running subgraph. */
 export interface Subgraph {
   readonly name: string;
   readonly url: string;
@@ -15,7 +15,7 @@ export interface Subgraph {
 
 const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])`;
 
-// What order-items describes, too, has no description here: two that differ make composers wonder which to take.
+// Types that order-items also describes have no description here. Composers warn about descriptions that differ.
 export const ORDERS = `${LINK}
 type Order @key(fields: "id") {
   id: ID!
@@ -46,16 +46,16 @@ type Query {
   product("Its stock code." id: ID!): Product
 }`;
 
-/** The owners of `Order` and `Product`, with the data of the demonstration's orders. */
-export async function startNeighbours({
+/** Starts the owners of `Order` and `Product`, with the orders and products of the demonstration data. */
+export async function startNeighbors({
   orders: ordersPort = 0,
   products: productsPort = 0,
   host = '127.0.0.1',
 } = {}): Promise<{ orders: Subgraph; products: Subgraph }> {
   const lines = await readRetailLines();
   const [orders, products] = await Promise.all([
-    startSubgraph('orders', ORDERS, ordersResolvers(lines), { port: ordersPort, host }),
-    startSubgraph('products', PRODUCTS, productsResolvers(lines), { port: productsPort, host }),
+    startSubgraph('orders', ORDERS, createOrdersResolvers(lines), { port: ordersPort, host }),
+    startSubgraph('products', PRODUCTS, createProductsResolvers(lines), { port: productsPort, host }),
   ]);
   return { orders, products };
 }
@@ -64,7 +64,7 @@ interface ById {
   readonly id: string;
 }
 
-function ordersResolvers(lines: readonly RetailLine[]): object {
+function createOrdersResolvers(lines: readonly RetailLine[]): object {
   const orders = new Map(
     lines.map(({ invoice, customer, country, date }) => [
       invoice,
@@ -80,7 +80,7 @@ function ordersResolvers(lines: readonly RetailLine[]): object {
   };
 }
 
-function productsResolvers(lines: readonly RetailLine[]): object {
+function createProductsResolvers(lines: readonly RetailLine[]): object {
   const products = new Map(
     lines.map(({ product, description }) => [
       product,
@@ -93,7 +93,7 @@ function productsResolvers(lines: readonly RetailLine[]): object {
   };
 }
 
-/** Starts a subgraph, on the loopback interface unless told otherwise. Port 0 takes a free one. */
+/** Starts a subgraph. By default, it listens on the loopback interface, on a free port. */
 export async function startSubgraph(
   name: string,
   sdl: string,

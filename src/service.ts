@@ -1,4 +1,3 @@
-import type { AddressInfo } from 'node:net';
 import { ApolloServer } from '@apollo/server';
 import {
   ApolloServerPluginCacheControlDisabled,
@@ -17,6 +16,7 @@ import { type Database, openDatabase } from './database/openDatabase.ts';
 import { createReader, type Reader } from './database/reader.ts';
 import { openStandbys } from './database/standbys.ts';
 import { loadDemonstration } from './demonstration/loadDemonstration.ts';
+import { createLifecycle } from './lifecycle.ts';
 import { addAccess, getCaller } from './http/access.ts';
 import { compiledExecution } from './graphql/compiledExecution.ts';
 import { createDocumentRules, limitCost } from './graphql/documentLimits.ts';
@@ -65,9 +65,6 @@ export interface ServiceDependencies {
   readonly signal?: AbortSignal;
 }
 
-/** The life of a started service. */
-type Phase = { readonly name: 'serving' } | { readonly name: 'draining'; readonly stopped: Promise<void> };
-
 /**
  * Starts the whole service: database, migrations, both doors.
  *
@@ -95,7 +92,7 @@ export async function startService(config: Config, dependencies: ServiceDependen
   const developmentIssuer = config.auth === null ? await openDevelopmentIssuer(config.dataDir) : null;
   const apollo = await startApollo(config, logger);
   opened.defer(() => apollo.stop());
-  let phase: Phase = { name: 'serving' };
+  const lifecycle = createLifecycle();
   const metrics = createMetrics();
   const server = await createServer({
     ...config,
@@ -103,27 +100,23 @@ export async function startService(config: Config, dependencies: ServiceDependen
     logger,
     metrics,
     tracing,
-    isDraining: () => phase.name === 'draining',
+    isDraining: lifecycle.isDraining,
   });
   opened.defer(() => drain(server));
   addMetricsRoute(server, metrics);
   metrics.watchPool(() => readPoolState(dataSource));
   const reader = createReader(dataSource, standbys.dataSources, metrics.observeRead);
   await addRoutes(server, { config, dataSource, reader, developmentIssuer, apollo, metrics });
-  await listen(server, config);
+  const url = await listen(server, config);
   signal?.throwIfAborted();
 
-  const { port } = server.server.address() as AddressInfo;
-  const running = opened.move();
+  lifecycle.serve(opened.move());
   return {
-    url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
+    url,
     dataSource,
     developmentIssuer,
     hasPages: config.playground,
-    stop: () => {
-      if (phase.name === 'serving') phase = { name: 'draining', stopped: running.disposeAsync() };
-      return phase.stopped;
-    },
+    stop: lifecycle.stop,
     stopWithoutWaiting: () => {
       database.stopWithoutWaiting();
     },

@@ -1,35 +1,53 @@
+import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { type Clock, systemClock } from '../work/clock.ts';
 
 /** How long requests in flight can take after the service begins to stop. */
 const DRAIN_TIMEOUT_MS = 10_000;
 
-/** What to do about an address on which the service cannot listen. */
-const LISTEN_ADVICE: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'the port is in use. Set PORT.',
-  EACCES: 'the process lacks the permission for this port. Set PORT.',
-  EADDRNOTAVAIL: 'the machine does not have this address. Set HOST.',
-  ENOTFOUND: 'the host name is unknown. Set HOST.',
-};
+export interface ListenAddress {
+  readonly host: string;
+  /** 0 lets the operating system choose a free port. */
+  readonly port: number;
+}
 
 /**
- * Starts listening.
+ * Opens the port of a server.
  *
- * @throws an error that says which variable to set.
+ * @returns the URL of the server, such as `http://127.0.0.1:4001`.
+ * @throws Error that names the address, the reason and the variable to change.
  */
-export async function listen(
-  server: FastifyInstance,
-  { host, port }: { readonly host: string; readonly port: number },
-): Promise<void> {
-  try {
-    await server.listen({ port, host });
-  } catch (error) {
-    const code = Error.isError(error) && 'code' in error ? String(error.code) : '';
-    const advice = LISTEN_ADVICE[code] ?? 'the system refuses it. Set HOST and PORT.';
-    throw new Error(`Cannot listen on ${host}:${port}: ${advice}`, { cause: error });
+export async function listen(server: FastifyInstance, { host, port }: ListenAddress): Promise<string> {
+  await server.listen({ host, port }).catch((error: unknown) => {
+    throw explainListenError(error, { host, port });
+  });
+  return `http://${formatAddress({ host, port: (server.server.address() as AddressInfo).port })}`;
+}
+
+/** Turns an error of `listen(2)` or of the name lookup into one that tells an operator what to do. */
+export function explainListenError(error: unknown, address: ListenAddress): Error {
+  const failure = `Cannot listen on ${formatAddress(address)}`;
+  const code = Error.isError(error) && 'code' in error ? error.code : null;
+  const withCause = { cause: error };
+  switch (code) {
+    case 'EADDRINUSE':
+      return new Error(`${failure}: the port is in use. Set PORT.`, withCause);
+    case 'EACCES':
+      return new Error(`${failure}: this user cannot open the port. Set PORT to 1024 or higher.`, withCause);
+    case 'EADDRNOTAVAIL':
+      return new Error(`${failure}: this machine does not have the address. Set HOST.`, withCause);
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new Error(`${failure}: the host name does not resolve. Set HOST.`, withCause);
+    default:
+      return new Error(`${failure}. Check HOST and PORT.`, withCause);
   }
 }
 
+/** Formats host and port as URLs have them: an IPv6 address stands in brackets (RFC 3986, section 3.2.2). */
+function formatAddress({ host, port }: ListenAddress): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
 /** Waits for the requests in flight, then closes the connections of those that take too long. */
 export async function drain(server: FastifyInstance, clock: Clock = systemClock): Promise<void> {
   const cancelTimer = clock.setTimer(() => {

@@ -119,8 +119,9 @@ describe('a cancel', () => {
 
   test('of an item that stays locked fails after the lock timeout and writes nothing of its request', async () => {
     const [locked = '', free = ''] = await insertOrderItems(dataSource, [{}, {}]);
+    const hasty = cancellingIn(dataSource, 200);
     await whileLocked([locked], async () => {
-      await expect(cancel(aRequest([free, locked]))).rejects.toMatchObject({ code: '55P03' });
+      await expect(hasty.cancel(aRequest([free, locked]))).rejects.toMatchObject({ code: '55P03' });
     });
     expect(await findCancellations(dataSource, [locked, free])).toEqual([]);
     expect(await findOrderItem(dataSource, free)).toMatchObject({ status: 'pending', version: 1 });

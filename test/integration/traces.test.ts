@@ -131,19 +131,19 @@ test('links connect a batch with each of its requests', async () => {
   );
   const requestIds: string[] = [];
   const { spans } = await trace(async (service) => {
-    const waiting = async (): Promise<number> => {
-      const text = await (await fetch(`${service.url}/metrics`)).text();
-      return Number(/^order_items_queue_waiting\{queue="read_order_items"\} (\d+)$/m.exec(text)?.[1]);
+    const untilMetric = async (name: string, expected: number): Promise<void> => {
+      const line = `${name}{queue="read_order_items"} ${expected}\n`;
+      while (!(await (await fetch(`${service.url}/metrics`)).text()).includes(line)) await sleep(20);
     };
     const answers = await dataSource.transaction(async (manager) => {
       await manager.query('LOCK TABLE order_item IN ACCESS EXCLUSIVE MODE');
       const sent = [service.read(ids[0] ?? '')];
-      await sleep(100);
+      await untilMetric('order_items_batches_under_way', 1);
       sent.push(service.read(ids[1] ?? ''));
-      await sleep(100);
-      // Both batches are under way, so that what comes now gathers.
+      await untilMetric('order_items_batches_under_way', 2);
+      // Both slots are taken, so the other reads gather in one batch.
       sent.push(...ids.slice(2).map((id) => service.read(id)));
-      for (let look = 0; look < 100 && (await waiting()) < count; look += 1) await sleep(20);
+      await untilMetric('order_items_queue_waiting', count);
       return sent;
     });
     requestIds.push(...(await Promise.all(answers)));

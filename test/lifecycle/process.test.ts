@@ -63,15 +63,22 @@ describe('with DATABASE_URL', () => {
 });
 
 describe('a start without a reachable database', () => {
-  const until = async (service: ServiceProcess, text: string): Promise<void> => {
-    while (!service.output().includes(text)) await sleep(20);
+  const untilPrinted = async (service: ServiceProcess, text: string): Promise<void> => {
+    let hasEnded = false;
+    void service.exit.then(() => {
+      hasEnded = true;
+    });
+    while (!service.output().includes(text)) {
+      if (hasEnded) throw new Error(`The process ended without "${text}": ${service.output()}`);
+      await sleep(20);
+    }
   };
 
   test('waits for the database, then serves', async () => {
     const network = await openDatabaseProxy(database.url);
     await network.cut();
     const service = start({ DATABASE_URL: network.url });
-    await until(service, 'the database is not reachable yet');
+    await untilPrinted(service, 'the database is not reachable yet');
     await network.mend();
     expect((await fetch(`${await service.url}/health/ready`)).status).toBe(200);
     service.child.kill('SIGTERM');
@@ -81,7 +88,7 @@ describe('a start without a reachable database', () => {
 
   test('ends at once on SIGTERM', async () => {
     const service = start({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' });
-    await until(service, 'the database is not reachable yet');
+    await untilPrinted(service, 'the database is not reachable yet');
     service.child.kill('SIGTERM');
     expect(await service.exit).toBe(0);
     expect(service.output()).not.toContain('did not start');

@@ -145,7 +145,7 @@ describe('failover', () => {
     await cluster.promote();
     await expect(untilServed(one, id)).resolves.toBe(200);
     await expect(untilServed(other, id)).resolves.toBe(400);
-    // What was a standby is none any more.
+    // The promoted server is no longer a standby.
     expect(await read(other, id)).toEqual({ status: 'CANCELLED', from: 'primary' });
   });
 

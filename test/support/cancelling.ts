@@ -4,7 +4,8 @@ import type { CancelOutcome, CancelRequest } from '../../src/order-items/judgeCa
 import { unwatchedQueue } from '../../src/work/coalesce.ts';
 import { unwatchedLockQueue } from './unwatchedLockQueue.ts';
 
-const LOCK_TIMEOUT_MS = 1_500;
+/** Far above what a slow machine needs to release a lock. */
+const LOCK_TIMEOUT_MS = 60_000;
 
 type Outcomes = readonly CancelOutcome[];
 
@@ -32,8 +33,8 @@ interface Cancelling {
 }
 
 /** Creates cancels in one database, with the function that both doors call. */
-export function cancellingIn(dataSource: DataSource): Cancelling {
-  const cancelOne = createCancelOrderItems(dataSource, LOCK_TIMEOUT_MS, {
+export function cancellingIn(dataSource: DataSource, lockTimeoutMs = LOCK_TIMEOUT_MS): Cancelling {
+  const cancelOne = createCancelOrderItems(dataSource, lockTimeoutMs, {
     queue: unwatchedQueue('cancel_order_items'),
     lockQueue: unwatchedLockQueue(),
     observe: () => undefined,

@@ -1,37 +1,54 @@
 import pg from 'pg';
+import { migrateDatabase } from '../../src/database/migrateDatabase.ts';
 import { findCodeBlocks, readDocument } from '../support/documents.ts';
 import { findCancellations } from '../support/orderItems.ts';
 import { createTestDatabase, queryServer } from '../support/testDatabase.ts';
 import { startTestService } from '../support/testService.ts';
 
-/* The service as a role that has the documented rights and settings, and no others. */
+/* The owner migrates an empty database. The service runs as a role with the documented rights and settings, and no others. */
 
-const database = await createTestDatabase();
-const owner = new pg.Client(database.url);
-await owner.connect();
-for (const file of ['docs/operations.md', 'docs/scaling.md']) {
-  for (const { language, code } of findCodeBlocks(readDocument(file))) if (language === 'sql') await owner.query(code);
-}
-const url = new URL(database.url);
-[url.username, url.password] = ['order_items', 'change-me'];
+const database = await createTestDatabase({ migrated: false });
+const admin = new pg.Client(database.url);
+await admin.connect();
+const [createOwner = '', ...rights] = ['docs/operations.md', 'docs/scaling.md'].flatMap((file) =>
+  findCodeBlocks(readDocument(file)).flatMap(({ language, code }) => (language === 'sql' ? [code] : [])),
+);
+await admin.query(createOwner);
+await migrateDatabase(asRole('order_items_owner').href);
+for (const code of rights) await admin.query(code);
+const url = asRole('order_items');
 const role = new pg.Client(url.href);
 await role.connect();
 const service = await startTestService({ DATABASE_URL: url.href });
 afterAll(async () => {
   await role.end();
-  await owner.end();
+  await admin.end();
   await database.drop();
-  await queryServer('DROP ROLE order_items');
+  await queryServer('DROP ROLE order_items, order_items_owner');
 });
+
+/** Returns the URL of the database for a documented role. */
+function asRole(name: string): URL {
+  const url = new URL(database.url);
+  [url.username, url.password] = [name, 'change-me'];
+  return url;
+}
 
 /** Inserts an item as another service does. */
 async function insertItem(): Promise<string> {
-  const { rows } = await owner.query<{ id: string }>(
+  const { rows } = await admin.query<{ id: string }>(
     `INSERT INTO order_item (id, order_id, product_id, is_pre_order, price_amount, price_currency)
      VALUES (gen_random_uuid(), 'order', 'product', true, 1, 'EUR') RETURNING id`,
   );
   return rows[0]?.id ?? '';
 }
+
+test('migrates an empty database as the documented owner', async () => {
+  const { rows } = await admin.query<{ tableowner: string }>(
+    "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'",
+  );
+  expect(rows).toEqual([{ tableowner: 'order_items_owner' }]);
+});
 
 test('cancels through both doors, and repeats a key', async () => {
   const [one, other] = [await insertItem(), await insertItem()];

@@ -1,13 +1,13 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Marks a table that this migration made, on its key, so that `down` never drops one that somebody brought along. */
+/** A mark on the key of a table that this migration created, so that `down` never drops a table that was brought along. */
 const OWNED = 'Made by the order-items service.';
 
 const COLUMNS = `id::uuid, order_id::text, product_id::text, external_id::text, status::text, is_pre_order::boolean,
   release_date::date, quantity::int, price_amount::numeric(19,4), price_currency::char(3), version::int,
   created_at::timestamptz, updated_at::timestamptz`;
 
-/** `order_item`, or the checks and the guard on the table or view of that name that is there already. */
+/** Creates `order_item`. If a table or view of that name exists, adds the checks and the trigger to it. */
 export class OrderItem1764000000000 implements MigrationInterface {
   readonly name = 'OrderItem1764000000000';
 
@@ -16,7 +16,7 @@ export class OrderItem1764000000000 implements MigrationInterface {
     if (kind === null) {
       await createTable(queryRunner);
     } else {
-      // Fails with the name of the first column that is missing or of another type.
+      // Fails with the name of the first column that is missing or has another type.
       await queryRunner.query(`SELECT ${COLUMNS} FROM order_item LIMIT 0`);
     }
     await queryRunner.query(`
@@ -26,7 +26,7 @@ export class OrderItem1764000000000 implements MigrationInterface {
           USING ERRCODE = 'check_violation', CONSTRAINT = 'order_item_stays_cancelled', TABLE = 'order_item';
       END $$`);
     if (kind !== 'view') {
-      // After the row is written, so that no other trigger can change the status behind this one.
+      // An AFTER trigger, so that no other trigger can change the status later.
       await queryRunner.query(`
         CREATE TRIGGER order_item_stays_cancelled AFTER UPDATE ON order_item FOR EACH ROW
         WHEN (OLD.status = 'cancelled' AND NEW.status IS DISTINCT FROM 'cancelled')
@@ -85,8 +85,8 @@ async function createTable(queryRunner: QueryRunner): Promise<void> {
         CHECK (updated_at >= '0001-01-01 00:00:00+00' AND updated_at < '9999-12-31 00:00:00+00')
     )`);
   await queryRunner.query(`COMMENT ON CONSTRAINT order_item_pkey ON order_item IS '${OWNED}'`);
-  // Lists are newest first: each index is read backwards. The two partial ones are `filter.cancelable`, true and false;
-  // their conditions are those of the policy in src/order-items/eligibility.ts, as the planner wants them, to the letter.
+  // Lists are newest first, so each index is read backward. The two partial indexes serve `filter.cancelable`. The planner
+  // uses them only if their conditions equal those of src/order-items/eligibility.ts.
   await queryRunner.query('CREATE INDEX order_item_newest ON order_item (created_at, id)');
   await queryRunner.query('CREATE INDEX order_item_order ON order_item (order_id, created_at, id)');
   await queryRunner.query('CREATE INDEX order_item_status ON order_item (status, created_at, id)');

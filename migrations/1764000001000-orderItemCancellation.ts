@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** `order_item_cancellation`: one row for each item cancelled here, written once. */
+/** Creates `order_item_cancellation`: one row per item that this service cancelled, written once. */
 export class OrderItemCancellation1764000001000 implements MigrationInterface {
   readonly name = 'OrderItemCancellation1764000001000';
 
@@ -58,7 +58,7 @@ export class OrderItemCancellation1764000001000 implements MigrationInterface {
   }
 }
 
-/** False where `order_item` is a view, or a table that its owner keys in another way: nothing could be referenced. */
+/** Whether a foreign key can reference `order_item(id)`. It cannot if `order_item` is a view or has another primary key. */
 async function orderItemHasIdAsPrimaryKey(queryRunner: QueryRunner): Promise<boolean> {
   const rows = (await queryRunner.query(`
     SELECT 1 FROM pg_constraint c

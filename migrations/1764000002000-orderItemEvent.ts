@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** `order_item_event`: what happened to an item, written in the transaction in which it happened, for others to read. */
+/** Creates `order_item_event`, a transactional outbox: events of items, written in the transaction of the change. */
 export class OrderItemEvent1764000002000 implements MigrationInterface {
   readonly name = 'OrderItemEvent1764000002000';
 

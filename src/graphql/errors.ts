@@ -103,7 +103,7 @@ export function createErrorFormatter({ introspection }: { readonly introspection
   };
 }
 
-/** Returns a message without names of the schema. It tells whether a guess fits, but suggests no other names. */
+/** Returns a message without names of the schema. It shows whether a guess fits, but suggests no other names. */
 function writeClosedMessage(error: GraphQLError): string {
   if (error instanceof LimitExceeded || error.originalError instanceof LimitExceeded) return error.message;
   if (error.message === VALIDATION_ABORTED) return writeMessage(error);
@@ -195,12 +195,12 @@ function findRootField(
   return first?.kind === Kind.FIELD && others.length === 0 ? first.name.value : 'several';
 }
 
-/** What Apollo Server and graphql-js themselves have against a request; an error in a resolver has a path. */
+/** Whether Apollo Server or graphql-js rejected the request itself. An error of a resolver has a path. */
 function isDocumentError(error: unknown): error is GraphQLError {
   return error instanceof GraphQLError && unwrapResolverError(error) === error && error.path === undefined;
 }
 
-/** graphql-js refuses some things, such as a subscription or a null, only when it is to carry them out, without a code. */
+/** Returns the error's code. graphql-js sets none if it rejects a subscription or a null during execution. */
 function readDocumentCode({ extensions: { code }, nodes: [node] = [] }: GraphQLError): string {
   if (typeof code === 'string' && code !== NO_CODE) return code;
   return node === undefined || node.kind === Kind.OPERATION_DEFINITION

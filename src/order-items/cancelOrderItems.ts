@@ -54,7 +54,7 @@ export function createCancelOrderItems(
   };
 }
 
-/** Cancels a batch in one transaction. If that fails, each request gets a transaction of its own. */
+/** Cancels a batch in one transaction. If that fails, each request gets a separate transaction. */
 async function attemptBatch(
   dataSource: DataSource,
   requests: readonly CancelRequest[],

@@ -14,7 +14,7 @@ export interface OrderItemFilter {
 
 export interface PageRequest {
   readonly filter: OrderItemFilter;
-  /** How many items, 1 to 100. */
+  /** The number of items on the page, from 1. */
   readonly first: number;
   /** The page starts after this place. Null starts with the newest item. */
   readonly after: Place | null;

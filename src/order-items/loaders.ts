@@ -82,7 +82,7 @@ export class Loaders {
   readonly orderItem: RequestCache<OrderItem>;
   readonly cancellation: RequestCache<Cancellation>;
   private readonly reader: Reader;
-  private readonly lanes: Promise<unknown>[] = [];
+  private readonly listChains: Promise<unknown>[] = [];
   private lists = 0;
   private orderLoader: DataLoader<ItemsOfOrder, OrderItemPage, string> | null = null;
 
@@ -100,21 +100,21 @@ export class Loaders {
 
   get itemsOfOrder(): DataLoader<ItemsOfOrder, OrderItemPage, string> {
     return (this.orderLoader ??= new DataLoader(
-      (keys) => loadItemsOfOrders(this.reader, keys, (act) => this.limited(act)),
+      (keys) => loadItemsOfOrders(this.reader, keys, (act) => this.limitLists(act)),
       { cacheKeyFn: (key) => JSON.stringify([key.orderId, key.request]) },
     ));
   }
 
   /** Reads a page of all items. */
   page(request: PageRequest): Promise<OrderItemPage> {
-    return this.limited(() => listOrderItems(this.reader, request));
+    return this.limitLists(() => listOrderItems(this.reader, request));
   }
 
   /** Runs at most {@link MAX_LISTS_AT_A_TIME} reads at a time. */
-  private limited<T>(act: () => Promise<T>): Promise<T> {
-    const lane = this.lists++ % MAX_LISTS_AT_A_TIME;
-    const result = this.lanes[lane]?.then(act, act) ?? act();
-    this.lanes[lane] = result;
+  private limitLists<T>(act: () => Promise<T>): Promise<T> {
+    const chain = this.lists++ % MAX_LISTS_AT_A_TIME;
+    const result = this.listChains[chain]?.then(act, act) ?? act();
+    this.listChains[chain] = result;
     return result;
   }
 }
@@ -165,12 +165,12 @@ export class RequestCache<Value> {
 async function loadItemsOfOrders(
   reader: Reader,
   keys: readonly ItemsOfOrder[],
-  limited: <T>(act: () => Promise<T>) => Promise<T>,
+  limitLists: <T>(act: () => Promise<T>) => Promise<T>,
 ): Promise<(OrderItemPage | Error)[]> {
   const pages = new Map<ItemsOfOrder, OrderItemPage>();
   const loadGroup = async (group: readonly ItemsOfOrder[], request: PageRequest): Promise<void> => {
     const orderIds = group.map((key) => key.orderId);
-    const read = await limited(() => listItemsOfOrders(reader, orderIds, request));
+    const read = await limitLists(() => listItemsOfOrders(reader, orderIds, request));
     read.forEach((page, position) => {
       const key = group[position];
       if (key !== undefined) pages.set(key, page);

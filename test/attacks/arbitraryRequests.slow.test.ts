@@ -13,7 +13,7 @@ import {
   requestsForRest,
 } from '../support/arbitraryRequests.ts';
 import { GRAPHQL_CODES } from '../support/arbitraryGraphQL.ts';
-import { CancelModel, type Step, type Told } from '../support/cancelModel.ts';
+import { CancelModel, type Step, type ModelOutcome } from '../support/cancelModel.ts';
 import { cancelSteps } from '../support/cancelSteps.ts';
 import { exchange } from '../support/exchange.ts';
 import { expectDocumented, expectErrorForm } from '../support/openApi.ts';
@@ -183,9 +183,9 @@ test.each([
 );
 
 describe('a sequence of cancels', () => {
-  const CANCEL_ONE = `mutation($input: CancelOrderItemInput!) { result: cancelOrderItem(input: $input) { ...Told } }`;
-  const CANCEL_ALL = `mutation($input: CancelOrderItemsInput!) { result: cancelOrderItems(input: $input) { ...Told } }`;
-  const TOLD = `fragment Told on CancelOrderItemResult {
+  const CANCEL_ONE = `mutation($input: CancelOrderItemInput!) { result: cancelOrderItem(input: $input) { ...ModelOutcome } }`;
+  const CANCEL_ALL = `mutation($input: CancelOrderItemsInput!) { result: cancelOrderItems(input: $input) { ...ModelOutcome } }`;
+  const TOLD = `fragment ModelOutcome on CancelOrderItemResult {
     __typename
     ... on CancelOrderItemRefusal { message }
     ... on CancelOrderItemSuccess { orderItem { id status } cancellation { requestId } }
@@ -201,7 +201,7 @@ describe('a sequence of cancels', () => {
   });
 
   /** Takes a step through its door. @returns what is told of each id; null: it was no valid GraphQL. */
-  async function take(step: Step, authorization: string): Promise<{ told: Told[] | null; requestId: string }> {
+  async function take(step: Step, authorization: string): Promise<{ told: ModelOutcome[] | null; requestId: string }> {
     const isRest = step.door === 'rest';
     const { ids, stated, idempotencyKey } = step;
     const input = { ...stated, ...(idempotencyKey === null ? {} : { idempotencyKey }) };
@@ -227,7 +227,7 @@ describe('a sequence of cancels', () => {
     if (isRest) {
       expectDocumented('POST', CANCEL, { status, headers, body });
       const type = expect.any(String);
-      const told: Told =
+      const told: ModelOutcome =
         status === 200
           ? { id: body.id, cancelledBy: body.request_id }
           : { refused: { status, type, message: body.message } };
@@ -239,7 +239,7 @@ describe('a sequence of cancels', () => {
       expect(new Set(codes)).toEqual(new Set(['BAD_USER_INPUT']));
       return { told: null, requestId };
     }
-    const told = [body.data.result].flat().map((result): Told => {
+    const told = [body.data.result].flat().map((result): ModelOutcome => {
       if (result.__typename !== 'CancelOrderItemSuccess') {
         return { refused: { status: expect.any(Number), type: result.__typename, message: result.message } };
       }

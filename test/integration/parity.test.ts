@@ -25,7 +25,7 @@ interface Attempt {
 type Door = 'graphql' | 'rest';
 
 /** What a caller is told, without the words that belong to one door alone. */
-interface Told {
+interface ModelOutcome {
   readonly outcome: string;
   readonly message: string | null;
 }
@@ -42,7 +42,7 @@ const NAMES: Record<string, string> = {
   SERVICE_UNAVAILABLE: 'service_unavailable',
 };
 
-async function cancel(id: string, door: Door, attempt: Attempt): Promise<Told> {
+async function cancel(id: string, door: Door, attempt: Attempt): Promise<ModelOutcome> {
   const token = await service.token(attempt.scope === undefined ? {} : { scope: attempt.scope });
   const { reason = 'Changed my mind', note, idempotencyKey } = attempt;
   if (door === 'rest') {
@@ -78,7 +78,7 @@ async function stateOf(id: string): Promise<unknown> {
   };
 }
 
-async function through(door: Door, attempt: Attempt): Promise<{ told: Told; state: unknown }> {
+async function through(door: Door, attempt: Attempt): Promise<{ told: ModelOutcome; state: unknown }> {
   const id = attempt.id ?? (await anOrderItem(dataSource, attempt.item));
   if (attempt.keyUsedFor === 'the same request') await cancel(id, door, attempt);
   if (attempt.keyUsedFor === 'another item') await cancel(await anOrderItem(dataSource), door, attempt);

@@ -64,13 +64,10 @@ describe('with DATABASE_URL', () => {
 
 describe('a start without a reachable database', () => {
   const untilPrinted = async (service: ServiceProcess, text: string): Promise<void> => {
-    let hasEnded = false;
-    void service.exit.then(() => {
-      hasEnded = true;
-    });
+    const ended = service.exit.then(() => 'ended');
     while (!service.output().includes(text)) {
-      if (hasEnded) throw new Error(`The process ended without "${text}": ${service.output()}`);
-      await sleep(20);
+      if ((await Promise.race([ended, sleep(20)])) === 'ended')
+        throw new Error(`"${text}" is not in ${service.output()}`);
     }
   };
 

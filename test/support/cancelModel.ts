@@ -14,7 +14,7 @@ export interface Step {
 }
 
 /** The outcome of one id: the request that cancelled it, or the refusal. */
-export type Told = { readonly id: string; readonly cancelledBy: string } | { readonly refused: Refusal };
+export type ModelOutcome = { readonly id: string; readonly cancelledBy: string } | { readonly refused: Refusal };
 
 /** A refusal, named as its example in the published contract. */
 export interface Refusal {
@@ -23,12 +23,12 @@ export interface Refusal {
   readonly message: string;
 }
 
-function refusal(status: number, type: string, example: string): Told {
+function refusal(status: number, type: string, example: string): ModelOutcome {
   const { message } = documentedExample('POST', CANCEL, status, example) as { message: string };
   return { refused: { status, type, message } };
 }
 
-const invalid = (example: string): Told => refusal(400, 'InvalidCancelRequest', example);
+const invalid = (example: string): ModelOutcome => refusal(400, 'InvalidCancelRequest', example);
 const notFound = refusal(404, 'OrderItemNotFound', 'lineItemNotFound');
 const keyReused = refusal(422, 'IdempotencyKeyReused', 'idempotencyKeyReused');
 const notPreOrdered = refusal(400, 'OrderItemNotCancelable', 'notPreOrdered');
@@ -48,7 +48,7 @@ export class CancelModel {
   }
 
   /** Takes a step. @returns the outcome of each id, in order. Null if the step is invalid GraphQL. */
-  take(step: Step, requestId: string): Told[] | null {
+  take(step: Step, requestId: string): ModelOutcome[] | null {
     const { ids, stated, idempotencyKey } = step;
     if (step.door !== 'rest' && !(isText(stated?.reason) && isText(stated.note ?? ''))) return null;
     const defect = findDefect(step);

@@ -9,7 +9,7 @@ import {
   nameKey,
 } from '../../src/order-items/judgeCancels.ts';
 import type { Cancellation, OrderItem } from '../../src/order-items/orderItem.ts';
-import { CancelModel, type Step, type Told } from '../support/cancelModel.ts';
+import { CancelModel, type Step, type ModelOutcome } from '../support/cancelModel.ts';
 import { cancelSteps } from '../support/cancelSteps.ts';
 
 const REQUEST_ID = '0af7651916cd43dd8448eb211c80319c';
@@ -194,22 +194,22 @@ const ITEMS = [
   anItem({ id: SECOND.replace(/2$/, '4'), isPreOrder: false }),
 ];
 
-/** What the doors tell of an outcome, in the words of the model. */
-function tell(outcome: CancelOutcome): Told | string {
+/** Converts an outcome to the form of the model. */
+function toModelOutcome(outcome: CancelOutcome): ModelOutcome | string {
   return outcome.code === 'CANCELLED'
     ? { id: outcome.orderItem.id, cancelledBy: outcome.cancellation.requestId }
     : outcome.message;
 }
 
-/** Judges requests one after another, and keeps what a database would keep. */
-class Memory {
+/** Judges requests one after another, and keeps the rows that a database would keep. */
+class MemoryDatabase {
   readonly #items = new Map(ITEMS.map((item) => [item.id, item]));
   readonly #uses = new Map<
     string,
     { readonly fingerprint: string; readonly cancellations: Map<string, Cancellation> }
   >();
 
-  take(request: CancelRequest): (Told | string)[] {
+  take(request: CancelRequest): (ModelOutcome | string)[] {
     const { verdicts, planned } = judgeCancels([request], facts({ locked: this.#items, keyUses: this.#uses }));
     for (const { orderItemId, requestFingerprint } of planned) {
       const item = this.#items.get(orderItemId) ?? anItem();
@@ -223,12 +223,14 @@ class Memory {
     const [verdict] = verdicts;
     if (verdict?.code !== 'DECIDED') throw new Error('Nothing is locked, so every request is decided.');
     return verdict.decisions.map((decision) =>
-      decision.code === 'CANCEL_NOW' ? { id: decision.orderItemId, cancelledBy: request.requestId } : tell(decision),
+      decision.code === 'CANCEL_NOW'
+        ? { id: decision.orderItemId, cancelledBy: request.requestId }
+        : toModelOutcome(decision),
     );
   }
 }
 
-/** The parser's part is left out: the doors hand over only reasons, notes and keys that it has accepted. */
+/** Whether the parser accepts the texts of a step. The doors pass only accepted texts to the judge. */
 function isAccepted({ stated, idempotencyKey }: Pick<Step, 'stated' | 'idempotencyKey'>): boolean {
   const model = new CancelModel([]);
   const [told] = model.take({ door: 'rest', caller: '', ids: [FIRST], stated, idempotencyKey }, REQUEST_ID) ?? [];
@@ -239,7 +241,7 @@ test('judgeCancels decides any sequence of requests as the model of the contract
   fc.assert(
     fc.property(cancelSteps(ITEMS.length), (steps) => {
       const model = new CancelModel(ITEMS.map(({ id, status, isPreOrder }) => [id, { status, isPreOrder }]));
-      const memory = new Memory();
+      const memory = new MemoryDatabase();
       for (const [position, { places, caller, ...step }] of steps.filter(isAccepted).entries()) {
         const ids = places.map(({ position: place, inUpperCase }) => {
           const id = ITEMS[place]?.id ?? (place === ITEMS.length ? FIRST.replace(/1$/, '9') : 'none');

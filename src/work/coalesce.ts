@@ -19,7 +19,7 @@ export interface CoalesceOptions {
   /** How many keys wait before load shedding begins. */
   readonly maxWaiting: number;
   /**
-   * The deadline of a batch. `earliest` is for writes: a caller that hears 503 must not have been served. `latest` is for
+   * The deadline of a batch. `earliest` is for writes: a caller that gets a 503 should not have been served. `latest` is for
    * reads, which may go on for the caller with the most time left.
    */
   readonly deadline: 'earliest' | 'latest';

@@ -83,7 +83,7 @@ export function createLockQueue<Key, Value>(
         settle(waiter, { state: 'failed', error: new DeadlineExceeded() });
       }
       const tried = [...waiters];
-      // The earliest deadline ends the try for all: a caller that hears 503 must not have been served.
+      // The earliest deadline ends the try for all: a caller that gets a 503 should not have been served.
       const deadline = Math.min(...tried.map(({ work }) => work.deadline));
       const attempts = await runForAll(
         tried.map(({ work }) => work),

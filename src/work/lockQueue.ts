@@ -57,6 +57,7 @@ export function createLockQueue<Key, Value>(
   clock: Clock = systemClock,
 ): (key: Key, lockDeadline: number) => Promise<Value> {
   const waiters = new Set<Waiter<Key, Value>>();
+  let phase: 'idle' | 'trying' = 'idle';
 
   const settle = (waiter: Waiter<Key, Value>, attempt: Attempt<Value>): void => {
     if (attempt.state === 'locked' && clock.now() < waiter.lockDeadline) return;
@@ -76,6 +77,7 @@ export function createLockQueue<Key, Value>(
   };
 
   const run = async (): Promise<void> => {
+    phase = 'trying';
     while (waiters.size > 0) {
       await sleep(clock, RETRY_PAUSE_MS);
       for (const waiter of waiters) {
@@ -83,6 +85,7 @@ export function createLockQueue<Key, Value>(
         settle(waiter, { state: 'failed', error: new DeadlineExceeded() });
       }
       const tried = [...waiters];
+      if (tried.length === 0) break;
       // The earliest deadline ends the try for all: a caller that gets a 503 should not have been served.
       const deadline = Math.min(...tried.map(({ work }) => work.deadline));
       const attempts = await runForAll(
@@ -94,6 +97,7 @@ export function createLockQueue<Key, Value>(
         settle(waiter, attempts[position] ?? { state: 'locked' });
       });
     }
+    phase = 'idle';
   };
 
   return (key, lockDeadline) => {
@@ -107,7 +111,7 @@ export function createLockQueue<Key, Value>(
       waiters.add({ key, lockDeadline: Math.min(lockDeadline, work.deadline), work, since, resolve, reject });
     });
     state.waiting = waiters.size;
-    if (waiters.size === 1) void run();
+    if (phase === 'idle') void run();
     return withinDeadline(waiting, clock);
   };
 }

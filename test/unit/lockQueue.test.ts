@@ -76,6 +76,26 @@ describe('the lock queue', () => {
     expect(waits).toEqual([40, 100]);
   });
 
+  test('tries a waiter once per round that joins when the last waiter gives up', async () => {
+    const clock = createManualClock();
+    const tries: string[] = [];
+    const wait = createLockQueue<string, string>(
+      async (keys) => {
+        tries.push(...keys.map((key) => `${clock.now()} ${key}`));
+        return keys.map(() => LOCKED);
+      },
+      unwatchedLockQueue(),
+      clock,
+    );
+    // The work of the first waiter ends before its first try, so no try runs when the second one joins.
+    const first = withDeadline(30, () => wait('a', 1_000));
+    const second = first.catch(() => wait('b', 90)).catch((error: unknown) => error);
+    await clock.advance(200);
+    expect(await second).toBeInstanceOf(LockTimeout);
+    expect(tries).toEqual([...new Set(tries)]);
+    expect(tries).toContain('60 b');
+  });
+
   test('sheds and counts the waiters beyond its bound', async () => {
     const clock = createManualClock();
     let sheds = 0;

@@ -23,7 +23,7 @@ const STANDBY = 'standby';
 export interface Cluster extends AsyncDisposable {
   /** The URLs of both servers, running or not. */
   readonly urls: readonly [string, string];
-  /** Stops the primary with SIGKILL, SIGQUIT (immediate) or SIGINT (fast), and waits for its end. */
+  /** Stops the primary with SIGKILL, SIGQUIT (immediate) or SIGINT (fast), and waits until all its processes have ended. */
   readonly kill: (signal: NodeJS.Signals) => Promise<void>;
   /** Starts the primary if it does not run, and waits until it accepts writes. */
   readonly start: () => Promise<void>;
@@ -82,8 +82,11 @@ export async function openCluster(folder: string, settings: Readonly<Record<stri
   const kill = async (server: Server, signal: NodeJS.Signals): Promise<void> => {
     const pid = await findPostmaster(server);
     if (pid === null) return;
+    // A backend outlives a killed postmaster for a moment, and can still commit.
+    const family = (await listProcesses()).filter((process) => process.pid === pid || process.parent === pid);
+    const pids = new Set(family.map((process) => process.pid));
     process.kill(pid, signal);
-    while (isAlive(pid)) await sleep(POLL_MS);
+    while ((await listProcesses()).some((process) => pids.has(process.pid))) await sleep(POLL_MS);
   };
   const connect = (): Promise<pg.Client> => connectTo(role.primary);
   const query = async <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> => {
@@ -198,4 +201,13 @@ async function findPostmaster({ folder }: Server): Promise<number | null> {
   const file = await readFile(path.join(folder, 'postmaster.pid'), 'utf8').catch(() => '');
   const pid = Number(file.split('\n')[0]);
   return pid > 0 && isAlive(pid) ? pid : null;
+}
+
+/** Lists the running processes of the machine. A zombie no longer runs. */
+async function listProcesses(): Promise<{ readonly pid: number; readonly parent: number }[]> {
+  const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid=,stat=']);
+  return [...stdout.matchAll(/^ *(\d+) +(\d+) +[^Z]/gm)].map(([, pid, parent]) => ({
+    pid: Number(pid),
+    parent: Number(parent),
+  }));
 }

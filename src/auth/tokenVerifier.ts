@@ -191,12 +191,11 @@ function readSubject({ sub }: JWTPayload): string {
   return sub;
 }
 
-/** Reads the scopes. `scope` is space-separated (RFC 9068 section 2.2.3). Some issuers send the array `scp` instead. */
-function readScopes(payload: JWTPayload): ReadonlySet<string> {
-  const scope = payload['scope'];
-  const scp = payload['scp'];
-  return new Set([
-    ...(typeof scope === 'string' ? scope.split(' ') : []),
-    ...(Array.isArray(scp) ? scp.filter((value) => typeof value === 'string') : []),
-  ]);
+/**
+ * Reads the scopes of `scope` (RFC 9068, section 2.2.3) and of `scp`, each a space-separated string or an array. Entra ID sends
+ * `scp` as a string, Okta as an array.
+ */
+function readScopes({ scope, scp }: JWTPayload): ReadonlySet<string> {
+  const values = [scope, scp].flat().filter((value) => typeof value === 'string');
+  return new Set(values.flatMap((value) => value.split(' ')));
 }

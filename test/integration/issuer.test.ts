@@ -116,7 +116,10 @@ describe('a token of the configured issuer', () => {
   });
 
   test.each([
-    ['scope as an array in scp', { scope: undefined, scp: ['order-items:read'] }],
+    ['scp as an array, as Okta sends it', { scope: undefined, scp: ['order-items:read'] }],
+    ['scp as a string, as Entra ID sends it', { scope: undefined, scp: 'openid order-items:read' }],
+    ['scope as an array', { scope: ['openid', 'order-items:read'] }],
+    ['the scope in scp beside others in scope', { scope: 'openid', scp: 'order-items:read' }],
     ['several audiences', { aud: ['other', AUDIENCE] }],
     ['expired within the clock tolerance', { exp: now() + 2 }],
     ['not valid before a moment within the clock tolerance', { nbf: now() + 3 }],

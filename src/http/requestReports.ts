@@ -48,7 +48,8 @@ export function reportRequest({ logger, metrics }: RequestReports, request: Fast
   const client = readClient(request.headers);
   const durationMs = Math.round(reply.elapsedTime * 100) / 100;
   const outcome = [...outcomes].sort().join(',');
-  logger.info(
+  // Orchestrators probe every few seconds, so probes would drown the other lines.
+  logger[isProbe(route) ? 'debug' : 'info'](
     {
       requestId: request.id,
       // OpenTelemetry's names, with which collectors connect log lines and traces.
@@ -85,6 +86,10 @@ export function reportRequest({ logger, metrics }: RequestReports, request: Fast
 /** Returns the route's pattern. A path can hold anything, so it is not logged. */
 function readRoute(request: FastifyRequest): string | null {
   return request.routeOptions.url ?? null;
+}
+
+function isProbe(route: string | null): boolean {
+  return route?.startsWith('/health/') === true;
 }
 
 function findFault(status: number, outcomes: ReadonlySet<string>): string | null {

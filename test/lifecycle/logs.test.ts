@@ -240,3 +240,18 @@ describe('in production', () => {
     expect(await logOf(service)).not.toContain('planted');
   });
 });
+
+test('logs probes at debug, and other requests at info', async () => {
+  const service = start({ LOG_LEVEL: 'debug' });
+  const url = await service.url;
+  for (const route of ['/health/live', '/health/ready', '/metrics'])
+    expect((await fetch(url + route)).status).toBe(200);
+  const lines = linesOf(await logOf(service)).filter(({ msg }) => msg === 'request');
+  expect(lines.map(({ level, route }) => [level, route])).toEqual(
+    expect.arrayContaining([
+      ['debug', '/health/live'],
+      ['debug', '/health/ready'],
+      ['info', '/metrics'],
+    ]),
+  );
+});

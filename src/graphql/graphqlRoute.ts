@@ -18,6 +18,7 @@ import type { FormattedExecutionResult } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import Negotiator from 'negotiator';
 import { Unauthenticated } from '../auth/caller.ts';
+import { requirePlainUtf8 } from '../http/bodyEncoding.ts';
 import { Failure, logFailure } from '../http/failures.ts';
 import { correctCode, toGraphQLResponse } from './errors.ts';
 import { toRequestFailure, reportOutcome } from '../http/server.ts';
@@ -68,6 +69,12 @@ function requireUtf8Json(scope: FastifyInstance): void {
   const parseJson = scope.getDefaultJsonParser('error', 'error');
   scope.removeContentTypeParser('application/json');
   scope.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    try {
+      requirePlainUtf8(request.headers);
+    } catch (error) {
+      done(error as Error);
+      return;
+    }
     if (!isUtf8(body)) done(new Failure('bad_request', 'The body of the request is not UTF-8.'));
     else void parseJson(request, body.toString('utf8'), done);
   });

@@ -70,6 +70,7 @@ describe('CSRF: a request that a page can send without a CORS preflight is refus
     ['application/x-www-form-urlencoded', 415, 'UNSUPPORTED_MEDIA_TYPE', /must be JSON/],
     ['multipart/form-data; boundary=x', 415, 'UNSUPPORTED_MEDIA_TYPE', /must be JSON/],
     ['', 415, 'UNSUPPORTED_MEDIA_TYPE', /must be JSON/],
+    ['application/json; charset=utf-16', 415, 'UNSUPPORTED_MEDIA_TYPE', /^The charset utf-16 is not supported/],
   ])('POST of %j', async (type, status, code, message) => {
     const id = await anOrderItem(dataSource);
     const body = new TextEncoder().encode(JSON.stringify({ query: MUTATION.replace('ID', id) }));

@@ -97,6 +97,55 @@ describe('415: a body that is not declared as JSON', () => {
     const answer = await expectNothingWritten(dataSource, () => post(id, { body: Buffer.from('{"reason":"Late"}') }));
     expectError(answer, 415, 'unsupported_media_type');
   });
+
+  test.each([
+    ['Content-Encoding: gzip', 'The content encoding gzip is not supported. Send none.'],
+    ['Content-Encoding: gzip, br', 'The content encoding gzip,?br is not supported. Send none.'],
+    ['Content-Type: application/json; charset=utf-16', 'The charset utf-16 is not supported. Send UTF-8.'],
+    ['Content-Type: application/json;Charset="ISO-8859-1"', 'The charset iso-8859-1 is not supported. Send UTF-8.'],
+  ])('refuses a body with %s and names the encoding', async (line, message) => {
+    const id = await anOrderItem(dataSource);
+    const answer = await expectNothingWritten(dataSource, () => sendLines(id, [line], '{"reason":"Late"}'));
+    expectError(answer, 415, 'unsupported_media_type', message);
+    expectDocumented('POST', CANCEL, answer);
+    expect(answer.headers.get('accept-encoding')).toBe(line.startsWith('Content-Encoding') ? 'identity' : null);
+    expect(documentedExample('POST', CANCEL, 415, 'unsupportedEncoding')).toMatchObject({
+      message: 'The content encoding gzip is not supported. Send none.',
+    });
+  });
+
+  test.each([
+    ['Content-Encoding: identity'],
+    ['Content-Encoding:'],
+    ['Content-Type: application/json; charset=UTF-8'],
+    ['Content-Type: application/json; charset="utf8"'],
+    ['Content-Type: application/json; charset=us-ascii'],
+  ])('accepts a body with %s', async (line) => {
+    const answer = await sendLines(await anOrderItem(dataSource), [line], '{"reason":"Late"}');
+    expect(answer.status).toBe(200);
+  });
+
+  test.each([
+    ['an empty Content-Type', ['Content-Type:']],
+    ['an empty Content-Type and a length of 0', ['Content-Type:', 'Content-Length: 0']],
+    ['an encoding', ['Content-Type: application/json; charset=utf-16', 'Content-Encoding: gzip']],
+  ])('a request without a body but with %s is a cancel without a reason', async (_, lines) => {
+    const id = await anOrderItem(dataSource);
+    expect((await sendLines(id, lines)).status).toBe(200);
+    expect(await findCancellations(dataSource, [id])).toMatchObject([{ reason: null }]);
+  });
+
+  async function sendLines(id: string, lines: string[], body?: string): Promise<RestAnswer> {
+    const type = lines.some((line) => line.startsWith('Content-Type')) ? [] : ['Content-Type: application/json'];
+    const head = [
+      `POST /v0/line_item/${id}/cancel HTTP/1.1`,
+      'Host: x',
+      `Authorization: Bearer ${await service.token()}`,
+      ...(body === undefined ? [] : [`Content-Length: ${body.length}`, ...type]),
+      ...lines,
+    ];
+    return sendRaw(url, `${head.join('\r\n')}\r\n\r\n${body ?? ''}`);
+  }
 });
 
 describe('404: an unknown route', () => {

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { requireScope } from '../../auth/caller.ts';
 import { type AccessHooks, getCaller } from '../../http/access.ts';
+import { requirePlainUtf8 } from '../../http/bodyEncoding.ts';
 import { Failure, toFailure } from '../../http/failures.ts';
 import { reportOutcome } from '../../http/server.ts';
 import type { CancelOrderItems } from '../cancelOrderItems.ts';
@@ -41,6 +42,10 @@ export async function addLineItemRoutes(
       method: 'POST',
       url: CANCEL_PATH,
       onRequest: [
+        // Fastify refuses an empty content type even without a body.
+        async ({ headers }) => {
+          if (headers['content-type'] === '') delete headers['content-type'];
+        },
         ...access.admit,
         access.requireCaller,
         async (request) => {
@@ -103,6 +108,7 @@ function readBody({ body, headers }: FastifyRequest): { reason?: unknown; note?:
   if (!Buffer.isBuffer(body) || body.length === 0) return null;
   const mediaType = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
   if (mediaType !== 'application/json') throw toFailure({ statusCode: 415 });
+  requirePlainUtf8(headers);
   const parsed = parseJson(body);
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw new Failure('bad_request', validationFailure('the body is not a JSON object'));

@@ -1,0 +1,35 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { Failure } from './failures.ts';
+
+/** Names of UTF-8, and of ASCII, which is a part of it. */
+const READABLE_CHARSETS: readonly string[] = ['utf-8', 'utf8', 'us-ascii'];
+
+const MAX_NAME_LENGTH = 40;
+
+/**
+ * Requires a body that is neither compressed nor in another charset than UTF-8.
+ *
+ * @throws Failure `unsupported_media_type`, which names the encoding.
+ */
+export function requirePlainUtf8(headers: IncomingHttpHeaders): void {
+  const coding = headers['content-encoding']?.trim().toLowerCase();
+  if (coding !== undefined && coding !== '' && coding !== 'identity') {
+    throw new Failure(
+      'unsupported_media_type',
+      `The content encoding ${sanitize(coding)} is not supported. Send none.`,
+      {
+        // RFC 9110, section 15.5.16.
+        headers: { 'accept-encoding': 'identity' },
+      },
+    );
+  }
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(headers['content-type'] ?? '')?.[1]?.toLowerCase();
+  if (charset !== undefined && !READABLE_CHARSETS.includes(charset)) {
+    throw new Failure('unsupported_media_type', `The charset ${sanitize(charset)} is not supported. Send UTF-8.`);
+  }
+}
+
+/** Makes a name safe for an answer, because the caller chooses it. */
+function sanitize(name: string): string {
+  return name.slice(0, MAX_NAME_LENGTH).replaceAll(/[^\w.+,-]/g, '?');
+}

@@ -206,7 +206,7 @@ test('both doors use the last of two claims with the same name (RFC 7519)', asyn
 });
 
 test('a manipulated scope text grants no scope', async () => {
-  for (const scope of ['order-items:cancel\u00a0', 'order-items:cancel\tx', ['order-items:cancel'], { a: 1 }, true]) {
+  for (const scope of ['order-items:cancel\u00a0', 'order-items:cancel\tx', [['order-items:cancel']], { a: 1 }, true]) {
     const id = await anOrderItem(dataSource);
     const answer = await expectNothingWritten(dataSource, () =>
       sendRaw(url, rawCancel('rest', id, bearer(issuer.token({ scope })))),

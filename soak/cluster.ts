@@ -83,10 +83,10 @@ export async function openCluster(folder: string, settings: Readonly<Record<stri
     const pid = await findPostmaster(server);
     if (pid === null) return;
     // A backend outlives a killed postmaster for a moment, and can still commit.
-    const family = (await listProcesses()).filter((process) => process.pid === pid || process.parent === pid);
-    const pids = new Set(family.map((process) => process.pid));
+    const family = new Set<number>();
+    for (const one of await listProcesses()) if (one.pid === pid || one.parent === pid) family.add(one.pid);
     process.kill(pid, signal);
-    while ((await listProcesses()).some((process) => pids.has(process.pid))) await sleep(POLL_MS);
+    while ((await listProcesses()).some((one) => family.has(one.pid))) await sleep(POLL_MS);
   };
   const connect = (): Promise<pg.Client> => connectTo(role.primary);
   const query = async <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> => {

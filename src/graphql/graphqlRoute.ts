@@ -18,7 +18,7 @@ import type { FormattedExecutionResult } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import Negotiator from 'negotiator';
 import { Unauthenticated } from '../auth/caller.ts';
-import { requirePlainUtf8 } from '../http/bodyEncoding.ts';
+import { findUnsupportedEncoding } from '../http/bodyEncoding.ts';
 import { Failure, logFailure } from '../http/failures.ts';
 import { correctCode, toGraphQLResponse } from './errors.ts';
 import { toRequestFailure, reportOutcome } from '../http/server.ts';
@@ -69,13 +69,9 @@ function requireUtf8Json(scope: FastifyInstance): void {
   const parseJson = scope.getDefaultJsonParser('error', 'error');
   scope.removeContentTypeParser('application/json');
   scope.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    try {
-      requirePlainUtf8(request.headers);
-    } catch (error) {
-      done(error as Error);
-      return;
-    }
-    if (!isUtf8(body)) done(new Failure('bad_request', 'The body of the request is not UTF-8.'));
+    const unsupported = findUnsupportedEncoding(request.headers);
+    if (unsupported !== null) done(unsupported);
+    else if (!isUtf8(body)) done(new Failure('bad_request', 'The body of the request is not UTF-8.'));
     else void parseJson(request, body.toString('utf8'), done);
   });
 }

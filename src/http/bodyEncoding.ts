@@ -7,26 +7,20 @@ const READABLE_CHARSETS: readonly string[] = ['utf-8', 'utf8', 'us-ascii'];
 const MAX_NAME_LENGTH = 40;
 
 /**
- * Requires a body that is neither compressed nor in another charset than UTF-8.
+ * Looks for an encoding that the service does not read: a compressed body, or a charset other than UTF-8.
  *
- * @throws Failure `unsupported_media_type`, which names the encoding.
+ * @returns the failure `unsupported_media_type`, which names the encoding, or null if there is none.
  */
-export function requirePlainUtf8(headers: IncomingHttpHeaders): void {
+export function findUnsupportedEncoding(headers: IncomingHttpHeaders): Failure | null {
   const coding = headers['content-encoding']?.trim().toLowerCase();
   if (coding !== undefined && coding !== '' && coding !== 'identity') {
-    throw new Failure(
-      'unsupported_media_type',
-      `The content encoding ${sanitize(coding)} is not supported. Send none.`,
-      {
-        // RFC 9110, section 15.5.16.
-        headers: { 'accept-encoding': 'identity' },
-      },
-    );
+    const message = `The content encoding ${sanitize(coding)} is not supported. Send none.`;
+    // RFC 9110, section 15.5.16, asks for Accept-Encoding.
+    return new Failure('unsupported_media_type', message, { headers: { 'accept-encoding': 'identity' } });
   }
   const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(headers['content-type'] ?? '')?.[1]?.toLowerCase();
-  if (charset !== undefined && !READABLE_CHARSETS.includes(charset)) {
-    throw new Failure('unsupported_media_type', `The charset ${sanitize(charset)} is not supported. Send UTF-8.`);
-  }
+  if (charset === undefined || READABLE_CHARSETS.includes(charset)) return null;
+  return new Failure('unsupported_media_type', `The charset ${sanitize(charset)} is not supported. Send UTF-8.`);
 }
 
 /** Makes a name safe for an answer, because the caller chooses it. */

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { serviceUnavailable } from './failures.ts';
 
 /**
@@ -20,4 +20,9 @@ export function addHealthRoutes(server: FastifyInstance, isReady: () => Promise<
     if (!ready) throw serviceUnavailable('The database lacks migrations.');
     return { status: 'ok' };
   });
+}
+
+/** Whether a request asks for a path of {@link addHealthRoutes}. */
+export function isProbe({ routeOptions: { url } }: FastifyRequest): boolean {
+  return url?.startsWith('/health/') === true;
 }

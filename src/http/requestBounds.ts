@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../work/clock.ts';
 import { doWork, type Work } from '../work/deadline.ts';
 import type { LoadState } from '../telemetry/loadMetrics.ts';
 import { badInput, serviceUnavailable } from './failures.ts';
+import { isProbe } from './health.ts';
 
 export interface RequestBounds {
   /** How long a request can take, from its headers to the end of its last statement. */
@@ -72,6 +73,6 @@ function shedLoad(server: FastifyInstance, { maxConcurrentRequests }: RequestBou
   });
 }
 
-function isProbeOrScrape({ routeOptions: { url } }: FastifyRequest): boolean {
-  return url === '/metrics' || url?.startsWith('/health/') === true;
+function isProbeOrScrape(request: FastifyRequest): boolean {
+  return isProbe(request) || request.routeOptions.url === '/metrics';
 }

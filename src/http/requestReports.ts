@@ -3,6 +3,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { RequestSpan, Tracing } from '../work/span.ts';
 import { readClient } from './client.ts';
+import { isProbe } from './health.ts';
 import { readRemoteSpan } from './requestId.ts';
 
 /** The receivers of reports about requests. */
@@ -49,7 +50,7 @@ export function reportRequest({ logger, metrics }: RequestReports, request: Fast
   const durationMs = Math.round(reply.elapsedTime * 100) / 100;
   const outcome = [...outcomes].sort().join(',');
   // Orchestrators probe every few seconds, so probes would drown the other lines.
-  logger[isProbe(route) ? 'debug' : 'info'](
+  logger[isProbe(request) ? 'debug' : 'info'](
     {
       requestId: request.id,
       // OpenTelemetry's names, with which collectors connect log lines and traces.
@@ -86,10 +87,6 @@ export function reportRequest({ logger, metrics }: RequestReports, request: Fast
 /** Returns the route's pattern. A path can hold anything, so it is not logged. */
 function readRoute(request: FastifyRequest): string | null {
   return request.routeOptions.url ?? null;
-}
-
-function isProbe(route: string | null): boolean {
-  return route?.startsWith('/health/') === true;
 }
 
 function findFault(status: number, outcomes: ReadonlySet<string>): string | null {

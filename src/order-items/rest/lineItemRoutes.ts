@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { requireScope } from '../../auth/caller.ts';
 import { type AccessHooks, getCaller } from '../../http/access.ts';
-import { requirePlainUtf8 } from '../../http/bodyEncoding.ts';
+import { findUnsupportedEncoding } from '../../http/bodyEncoding.ts';
 import { Failure, toFailure } from '../../http/failures.ts';
 import { reportOutcome } from '../../http/server.ts';
 import type { CancelOrderItems } from '../cancelOrderItems.ts';
@@ -108,7 +108,8 @@ function readBody({ body, headers }: FastifyRequest): { reason?: unknown; note?:
   if (!Buffer.isBuffer(body) || body.length === 0) return null;
   const mediaType = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
   if (mediaType !== 'application/json') throw toFailure({ statusCode: 415 });
-  requirePlainUtf8(headers);
+  const unsupported = findUnsupportedEncoding(headers);
+  if (unsupported !== null) throw unsupported;
   const parsed = parseJson(body);
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw new Failure('bad_request', validationFailure('the body is not a JSON object'));

@@ -3,8 +3,10 @@ import type { AuthConfig } from './auth/issuerKeys.ts';
 import { parseDatabaseUrl } from './database/databaseUrl.ts';
 import type { DocumentLimits } from './graphql/documentLimits.ts';
 import type { CacheScope } from './order-items/graphql/cacheTags.ts';
+import { findMisspelledVariables } from './misspelledVariables.ts';
 import type { LogLevel } from './telemetry/logger.ts';
-import { readTracing, type TracingConfig } from './telemetry/tracingConfig.ts';
+import { readTracing, type TracingConfig, TRACING_VARIABLES } from './telemetry/tracingConfig.ts';
+import { OperatorError } from './work/operatorError.ts';
 
 /** The configuration. docs/configuration.md describes each variable with its default. */
 export interface Config {
@@ -18,6 +20,8 @@ export interface Config {
   readonly databaseReadUrls: readonly string[];
   /** Whether a pooler assigns a session of the database to each transaction. */
   readonly pooled: boolean;
+  /** Whether a start runs pending migrations. If not, it refuses a database that lacks one. */
+  readonly migrateOnStart: boolean;
   /** Null: the service issues its own tokens, for development. */
   readonly auth: AuthConfig | null;
   readonly routerSecret: string | null;
@@ -61,7 +65,7 @@ const ENVIRONMENTS: readonly string[] = ['development', 'test', 'production'];
 const LOOPBACK_HOSTS: readonly string[] = ['127.0.0.1', '::1', 'localhost'];
 
 /** Lists all defects of the environment, so that an operator can fix them in one go. */
-export class InvalidConfig extends Error {
+export class InvalidConfig extends OperatorError {
   readonly defects: readonly string[];
 
   constructor(defects: readonly string[]) {
@@ -143,6 +147,7 @@ const environment = z.object({
   HOST: z.string().default('127.0.0.1'),
   DATABASE_URL: databaseUrl.nullable().default(null),
   DATA_DIR: z.string().default('.data'),
+  MIGRATE_ON_START: flag.default(true),
   DATABASE_POOL_SIZE: wholeNumber(1, 1_000).default(10),
   DATABASE_READ_URLS: databaseUrls.default([]),
   DATABASE_POOLING: z.custom<DatabasePooling>(isPooling, `must be one of ${POOLINGS.join(', ')}`).default('session'),
@@ -184,6 +189,10 @@ const environment = z.object({
 function defectsBetween(given: Readonly<Record<string, string>>): string[] {
   const { AUTH_ISSUER, AUTH_AUDIENCE, AUTH_JWKS_URL, NODE_ENV, HOST, DATABASE_URL, DATABASE_READ_URLS } = given;
   const defects: string[] = [];
+  // A secret that was not set must not end in an empty database of its own.
+  if (NODE_ENV === 'production' && DATABASE_URL === undefined && given['DATA_DIR'] === undefined) {
+    defects.push('DATABASE_URL must be set when NODE_ENV is production, or DATA_DIR for an embedded database');
+  }
   if (DATABASE_READ_URLS !== undefined && DATABASE_URL === undefined) {
     defects.push('DATABASE_READ_URLS needs DATABASE_URL');
   }
@@ -226,6 +235,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     databasePoolSize: values.DATABASE_POOL_SIZE,
     databaseReadUrls: Object.freeze(values.DATABASE_READ_URLS),
     pooled: values.DATABASE_POOLING === 'transaction',
+    migrateOnStart: values.MIGRATE_ON_START,
     auth:
       values.AUTH_ISSUER === null || values.AUTH_AUDIENCE === null
         ? null
@@ -261,4 +271,14 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     tracing,
     production,
   });
+}
+
+/**
+ * Finds variables whose names are nearly those of this service.
+ *
+ * @param env the environment.
+ * @returns one sentence for each, with the name that was probably meant.
+ */
+export function findMisspellings(env: Readonly<Record<string, string | undefined>>): string[] {
+  return findMisspelledVariables(Object.keys(env), [...Object.keys(environment.shape), ...TRACING_VARIABLES]);
 }

@@ -1,8 +1,9 @@
-import { InvalidConfig, readConfig } from './config.ts';
+import { findMisspellings, readConfig } from './config.ts';
 import { writeGreeting } from './greeting.ts';
 import { startService, type Service } from './service.ts';
 import { createLogger } from './telemetry/logger.ts';
 import { systemClock } from './work/clock.ts';
+import { OperatorError } from './work/operatorError.ts';
 
 /** npm forwards a terminal's Ctrl-C, which the service has already received. A repeat this soon is the same signal. */
 const SAME_SIGNAL_MS = 1_000;
@@ -16,6 +17,7 @@ type Phase =
 async function main(clock = systemClock): Promise<void> {
   const config = readConfig(process.env);
   const logger = createLogger(config.logLevel);
+  for (const misspelling of findMisspellings(process.env)) logger.warn(misspelling);
   const abort = new AbortController();
   let phase = { name: 'starting' } as Phase;
 
@@ -60,7 +62,11 @@ async function main(clock = systemClock): Promise<void> {
     logger.info({ url: service.url }, 'serving');
   } catch (error) {
     const code = abort.signal.aborted ? 0 : 1;
-    if (code === 1) logger.fatal({ err: error }, 'the service did not start');
+    if (code === 1) {
+      const isExplained = error instanceof OperatorError;
+      if (!isExplained || logger.isLevelEnabled('debug')) logger.fatal({ err: error }, 'the service did not start');
+      if (isExplained) process.stderr.write(`The service did not start. ${error.message}\n`);
+    }
     if (phase.name === 'serving') await stop(phase.service, code);
     // A service that is stopping exits when it has stopped.
     if (phase.name !== 'stopping' || phase.service === null) process.exit(code);
@@ -71,6 +77,6 @@ async function main(clock = systemClock): Promise<void> {
 process.stdout.on('error', () => undefined);
 
 await main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof InvalidConfig ? error.message : String(error)}\n`);
+  process.stderr.write(`${error instanceof OperatorError ? error.message : String(error)}\n`);
   process.exit(1);
 });

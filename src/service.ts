@@ -8,14 +8,13 @@ import type { DataSource } from 'typeorm';
 import { type DevelopmentIssuer, openDevelopmentIssuer } from './auth/developmentIssuer.ts';
 import { createDevelopmentTokenVerifier, createTokenVerifier, type TokenVerifier } from './auth/tokenVerifier.ts';
 import type { Config } from './config.ts';
-import { createDataSource, type DataSourceOptions, readPoolState } from './database/dataSource.ts';
-import { retryAbsence } from './database/errors.ts';
-import { migrateDatabase } from './database/migrateDatabase.ts';
+import { connectDatabase, fillEmptyDatabase, readConnectionOptions } from './connectDatabase.ts';
+import { readPoolState } from './database/dataSource.ts';
+import { nameDatabase } from './database/databaseFailures.ts';
 import { isMigrated } from './database/migrations.ts';
-import { type Database, openDatabase } from './database/openDatabase.ts';
+import { openDatabase } from './database/openDatabase.ts';
 import { createReader, type Reader } from './database/reader.ts';
 import { openStandbys } from './database/standbys.ts';
-import { loadDemonstration } from './demonstration/loadDemonstration.ts';
 import { createLifecycle } from './lifecycle.ts';
 import { addAccess, getCaller } from './http/access.ts';
 import { compiledExecution } from './graphql/compiledExecution.ts';
@@ -34,7 +33,6 @@ import { addLineItemRoutes } from './order-items/rest/lineItemRoutes.ts';
 import { createReads, Loaders } from './order-items/loaders.ts';
 import { addOpenApiRoute } from './order-items/rest/openApiRoute.ts';
 import { addOverviewRoute } from './order-items/rest/overviewRoute.ts';
-import * as entities from './order-items/orderItemTables.ts';
 import { buildSchema } from './order-items/graphql/subgraphSchema.ts';
 import type { PagesOptions } from './pages/pages.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -68,7 +66,7 @@ export interface ServiceDependencies {
 /**
  * Starts the whole service: database, migrations, both doors.
  *
- * @throws if it cannot start. It releases everything that it has opened.
+ * @throws OperatorError or another error if it cannot start. It releases everything that it has opened.
  */
 export async function startService(config: Config, dependencies: ServiceDependencies): Promise<Service> {
   const { logger, signal } = dependencies;
@@ -76,11 +74,13 @@ export async function startService(config: Config, dependencies: ServiceDependen
   const database = await openDatabase(config);
   opened.defer(() => database.stop());
   signal?.throwIfAborted();
+  const { servers, database: name } = nameDatabase(database.url);
+  logger.info({ servers, database: name, embedded: database.embedded }, 'using the database');
 
   const tracing = await loadTracing(config, logger);
   opened.defer(() => tracing?.stop());
   const connections = readConnectionOptions(config);
-  const dataSource = await connect({ ...connections, url: database.url }, dependencies);
+  const dataSource = await connectDatabase({ ...connections, url: database.url }, config, dependencies);
   opened.defer(() => dataSource.destroy());
   const standbys = openStandbys(config.databaseReadUrls, connections, (error) => {
     logger.warn({ err: error }, 'a standby is unreachable');
@@ -106,7 +106,7 @@ export async function startService(config: Config, dependencies: ServiceDependen
   addMetricsRoute(server, metrics);
   metrics.watchPool(() => readPoolState(dataSource));
   const reader = createReader(dataSource, standbys.dataSources, metrics.observeRead);
-  await addRoutes(server, { config, dataSource, reader, developmentIssuer, apollo, metrics });
+  await addRoutes(server, { config, dataSource, reader, developmentIssuer, apollo, logger, metrics });
   const url = await listen(server, config);
   signal?.throwIfAborted();
 
@@ -121,44 +121,6 @@ export async function startService(config: Config, dependencies: ServiceDependen
       database.stopWithoutWaiting();
     },
   };
-}
-
-function readConnectionOptions(config: Config): Omit<DataSourceOptions, 'url'> {
-  return {
-    entities: Object.values(entities),
-    poolSize: config.databasePoolSize,
-    lockTimeoutMs: config.lockTimeoutMs,
-    statementTimeoutMs: config.requestTimeoutMs,
-    pooled: config.pooled,
-  };
-}
-
-/** Migrates the database and connects to it. Waits for a database that is not reachable yet. */
-function connect(options: DataSourceOptions, { logger, signal }: ServiceDependencies): Promise<DataSource> {
-  const attempt = async (): Promise<DataSource> => {
-    const migrations = await migrateDatabase(options.url, options);
-    if (migrations.length > 0) logger.info({ migrations }, 'database migrated');
-    signal?.throwIfAborted();
-    const dataSource = createDataSource(options);
-    await dataSource.initialize();
-    return dataSource;
-  };
-  const onAbsent = (error: unknown): void => {
-    logger.warn({ err: error }, 'the database is not reachable yet');
-  };
-  return retryAbsence(attempt, onAbsent, signal);
-}
-
-/** Loads the demonstration data into an embedded database without items. */
-async function fillEmptyDatabase(
-  dataSource: DataSource,
-  { url, embedded }: Database,
-  config: Config,
-  logger: Logger,
-): Promise<void> {
-  if (!embedded || config.production) return;
-  const [row] = await dataSource.query<{ empty: boolean }[]>('SELECT NOT EXISTS (SELECT FROM order_item) AS empty');
-  if (row?.empty === true) logger.info(await loadDemonstration(url), 'demonstration data loaded');
 }
 
 async function startApollo(config: Config, logger: Logger): Promise<ApolloServer<GraphQLContext>> {
@@ -197,6 +159,7 @@ async function addRoutes(
     reader,
     developmentIssuer,
     apollo,
+    logger,
     metrics,
   }: {
     readonly config: Config;
@@ -204,11 +167,12 @@ async function addRoutes(
     readonly reader: Reader;
     readonly developmentIssuer: DevelopmentIssuer | null;
     readonly apollo: ApolloServer<GraphQLContext>;
+    readonly logger: Logger;
     readonly metrics: Metrics;
   },
 ): Promise<void> {
   const access = await addAccess(server, {
-    verifyToken: createVerifier(config, developmentIssuer, metrics),
+    verifyToken: createVerifier(config, developmentIssuer, logger, metrics),
     rateLimitPerMinute: config.rateLimitPerMinute,
   });
   addHealthRoutes(server, () => isMigrated(dataSource));
@@ -270,9 +234,15 @@ async function loadTracing({ tracing }: Config, logger: Logger): Promise<Tracing
 function createVerifier(
   { auth }: Config,
   developmentIssuer: DevelopmentIssuer | null,
+  logger: Logger,
   metrics: Metrics,
 ): TokenVerifier {
-  if (auth !== null) return createTokenVerifier(auth, metrics);
+  if (auth !== null) {
+    const warn = (sentence: string): void => {
+      logger.warn({ issuer: auth.issuer }, sentence);
+    };
+    return createTokenVerifier(auth, warn, metrics);
+  }
   if (developmentIssuer !== null) return createDevelopmentTokenVerifier(developmentIssuer, metrics);
   throw new Error('No issuer of tokens is configured.');
 }

@@ -26,9 +26,22 @@ const ISSUER_PAUSE_MS = 30_000;
 /** The same pause before the first key is known, when no request can be served. */
 const FIRST_ISSUER_PAUSE_MS = 1_000;
 
-/** Fetches an issuer's keys on first use, follows their rotation, and keeps known keys while the issuer is unreachable. */
-export function followKeys(auth: AuthConfig, clock: Clock): JWTVerifyGetKey {
-  let published: Promise<ReturnType<typeof createRemoteJWKSet>> | null = null;
+/** Finds the public keys of an issuer. */
+type IssuerKeys = ReturnType<typeof createRemoteJWKSet>;
+
+/**
+ * Finds an issuer's keys at once and fetches them on first use. Follows their rotation, and keeps known keys while the issuer
+ * is unreachable.
+ *
+ * @param warn receives a sentence if the service can accept no token of the issuer at the start.
+ */
+export function followKeys(auth: AuthConfig, warn: (sentence: string) => void, clock: Clock): JWTVerifyGetKey {
+  const first = openKeys(auth, warn);
+  let published: Promise<IssuerKeys> | null = first;
+  first.catch((error: unknown) => {
+    warn(describeAbsence(auth, error));
+    if (published === first) published = null;
+  });
   let known: JSONWebKeySet | undefined;
   let askAgainAt = 0;
   return async (header, token) => {
@@ -52,8 +65,8 @@ export function followKeys(auth: AuthConfig, clock: Clock): JWTVerifyGetKey {
   };
 }
 
-async function openKeys(auth: AuthConfig): Promise<ReturnType<typeof createRemoteJWKSet>> {
-  const jwksUrl = auth.jwksUrl === null ? await discoverJwksUrl(auth.issuer) : new URL(auth.jwksUrl);
+async function openKeys(auth: AuthConfig, warn: (sentence: string) => void = () => undefined): Promise<IssuerKeys> {
+  const jwksUrl = auth.jwksUrl === null ? await discoverJwksUrl(auth.issuer, warn) : new URL(auth.jwksUrl);
   return createRemoteJWKSet(jwksUrl, { timeoutDuration: ISSUER_TIMEOUT_MS, [customFetch]: fetchFromIssuer });
 }
 
@@ -83,18 +96,33 @@ function isAboutToken(error: unknown): boolean {
   );
 }
 
+function describeAbsence({ issuer }: AuthConfig, error: unknown): string {
+  const reasons: string[] = [];
+  for (let cause = error; Error.isError(cause); cause = cause.cause) reasons.push(cause.message);
+  return `The issuer cannot be reached at ${configurationUrl(issuer)}: ${reasons.join(' ')} Correct AUTH_ISSUER if the issuer is up.`;
+}
+
 /** @see https://openid.net/specs/openid-connect-discovery-1_0.html section 4 */
-async function discoverJwksUrl(issuer: string): Promise<URL> {
+function configurationUrl(issuer: string): string {
+  return `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+}
+
+async function discoverJwksUrl(issuer: string, warn: (sentence: string) => void): Promise<URL> {
   try {
-    const response = await fetchFromIssuer(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, {
+    const response = await fetchFromIssuer(configurationUrl(issuer), {
       signal: AbortSignal.timeout(ISSUER_TIMEOUT_MS),
     });
     if (!response.ok) throw new Error(`The issuer answers ${response.status}.`);
     const configuration: unknown = await response.json();
-    const jwksUrl =
-      typeof configuration === 'object' && configuration !== null && 'jwks_uri' in configuration
-        ? configuration.jwks_uri
-        : null;
+    const readMember = (name: string): unknown =>
+      typeof configuration === 'object' && configuration !== null
+        ? (configuration as Record<string, unknown>)[name]
+        : undefined;
+    const name = readMember('issuer');
+    if (name !== issuer) {
+      warn(`The issuer names itself ${JSON.stringify(name)}, so its tokens will be refused. Set AUTH_ISSUER to that.`);
+    }
+    const jwksUrl = readMember('jwks_uri');
     const url = typeof jwksUrl === 'string' ? URL.parse(jwksUrl) : null;
     if (url === null || !/^https?:$/.test(url.protocol)) throw new Error('The OpenID configuration names no jwks_uri.');
     return url;

@@ -66,13 +66,18 @@ const CACHED_MS = 10 * 60_000;
 /** RFC 6750 section 2.1, without padding. A JWT has none, and padded variants of a token would multiply cache entries. */
 const BEARER = /^Bearer +([\w.~+/-]+)$/i;
 
-/** Creates a verifier for an external issuer. It fetches the keys on first use and follows their rotation. */
+/**
+ * Creates a verifier for an external issuer. It fetches the keys on first use and follows their rotation.
+ *
+ * @param warn receives a sentence if the issuer is unreachable at the start or has another name than configured.
+ */
 export function createTokenVerifier(
   auth: AuthConfig,
+  warn: (sentence: string) => void,
   observer?: TokenObserver,
   clock: Clock = systemClock,
 ): TokenVerifier {
-  return createVerifier(auth, followKeys(auth, clock), observer, clock);
+  return createVerifier(auth, followKeys(auth, warn, clock), observer, clock);
 }
 
 /** Creates a verifier for the tokens of the development issuer. */

@@ -1,10 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { readConfig } from '../config.ts';
 import { migrateDatabase } from '../database/migrateDatabase.ts';
+import { explainDatabaseFailure } from '../database/databaseFailures.ts';
 import { openDatabase } from '../database/openDatabase.ts';
 import { type ImportCounts, importOrderItems } from '../import/importOrderItems.ts';
 import { readRows } from '../import/readRows.ts';
+import { readCommandConfig } from './commandConfig.ts';
 import { showImportProgress } from './importProgress.ts';
 
 const USAGE = `Imports order items into the database of DATABASE_URL, or the embedded one.
@@ -52,7 +53,7 @@ async function importFile(file: string, dryRun: boolean): Promise<ImportCounts> 
   opened.defer(progress.stop);
   // Opening the file first reports an unusable file before a database starts for it.
   const rows = await readRows(file, progress.onRead);
-  const config = readConfig(process.env);
+  const config = readCommandConfig();
   const database = await openDatabase(config);
   opened.defer(() => database.stop());
   for (const [signal, exitCode] of Object.entries(SIGNAL_EXIT_CODES)) {
@@ -63,8 +64,12 @@ async function importFile(file: string, dryRun: boolean): Promise<ImportCounts> 
       process.exit(exitCode);
     });
   }
-  await migrateDatabase(database.url, config);
-  return await importOrderItems(database.url, rows, { dryRun, onRejected: progress.onRejected });
+  try {
+    await migrateDatabase(database.url, config);
+    return await importOrderItems(database.url, rows, { dryRun, onRejected: progress.onRejected });
+  } catch (error) {
+    throw explainDatabaseFailure(error, database.url);
+  }
 }
 
 /** Reads the size for the progress bar. An unreadable file fails later, with a message. */

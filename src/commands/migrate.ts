@@ -1,6 +1,7 @@
-import { readConfig } from '../config.ts';
 import { migrateDatabase } from '../database/migrateDatabase.ts';
+import { explainDatabaseFailure } from '../database/databaseFailures.ts';
 import { openDatabase } from '../database/openDatabase.ts';
+import { readCommandConfig } from './commandConfig.ts';
 
 const USAGE = `Migrates the database of DATABASE_URL, or the embedded one.
 
@@ -20,12 +21,14 @@ if ((direction === 'up' || direction === 'down') && rest.length === 0) {
 }
 
 async function migrate(direction: 'up' | 'down'): Promise<void> {
-  const config = readConfig(process.env);
+  const config = readCommandConfig();
   const database = await openDatabase(config);
   try {
     const names = await migrateDatabase(database.url, { direction, pooled: config.pooled });
     const done = direction === 'up' ? 'Ran' : 'Took back';
     process.stdout.write(names.length === 0 ? 'Nothing to do.\n' : `${done} ${names.join(', ')}.\n`);
+  } catch (error) {
+    throw explainDatabaseFailure(error, database.url);
   } finally {
     await database.stop();
   }

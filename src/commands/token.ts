@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { openDevelopmentIssuer } from '../auth/developmentIssuer.ts';
-import { readConfig } from '../config.ts';
+import { readCommandConfig } from './commandConfig.ts';
 
 const USAGE = `Prints a bearer token of the development issuer.
 
@@ -18,7 +18,7 @@ try {
   });
   const expiresIn = values['expires-in'];
   if (expiresIn !== undefined && !/^-?\d{1,10}$/.test(expiresIn)) throw new Error('--expires-in takes whole seconds.');
-  const config = readConfig(process.env);
+  const config = readCommandConfig();
   if (config.auth !== null) throw new Error(`Tokens come from ${config.auth.issuer}, because AUTH_ISSUER is set.`);
   if (values.help === true) {
     process.stdout.write(USAGE);

@@ -163,6 +163,6 @@ function isConflict(error: unknown): boolean {
 }
 
 /** Reads the code, which TypeORM copies from the driver's error onto its own. */
-function readCode(error: unknown): string | null {
+export function readCode(error: unknown): string | null {
   return Error.isError(error) && 'code' in error && typeof error.code === 'string' ? error.code : null;
 }

@@ -1,3 +1,5 @@
+import { OperatorError } from '../work/operatorError.ts';
+import { requireSupportedServer } from './checkServer.ts';
 import { createDataSource } from './dataSource.ts';
 import { migrateDown, migrateUp } from './migrations.ts';
 
@@ -7,7 +9,7 @@ import { migrateDown, migrateUp } from './migrations.ts';
  * @param pooled whether a pooler answers. The role's time limits then apply.
  * @param direction `up` runs pending migrations, `down` reverts the newest one.
  * @returns the names of the migrations that ran or were reverted.
- * @throws an error that names DATABASE_POOLING if it is wrong for a pooler.
+ * @throws OperatorError that names DATABASE_POOLING if it is wrong for a pooler, or an unsupported server.
  */
 export async function migrateDatabase(
   url: string,
@@ -19,10 +21,11 @@ export async function migrateDatabase(
     // PgBouncer's message.
     const isPooler = Error.isError(error) && error.message.startsWith('unsupported startup parameter');
     throw isPooler
-      ? new Error('DATABASE_URL points to a pooler. Set DATABASE_POOLING=transaction.', { cause: error })
+      ? new OperatorError('DATABASE_URL points to a pooler. Set DATABASE_POOLING=transaction.', { cause: error })
       : error;
   });
   try {
+    await requireSupportedServer(dataSource);
     return await (direction === 'up' ? migrateUp(dataSource) : migrateDown(dataSource));
   } finally {
     await dataSource.destroy();

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
+import { OperatorError } from '../work/operatorError.ts';
 import { OrderItem1764000000000 } from '../../migrations/1764000000000-orderItem.ts';
 import { OrderItemCancellation1764000001000 } from '../../migrations/1764000001000-orderItemCancellation.ts';
 import { OrderItemEvent1764000002000 } from '../../migrations/1764000002000-orderItemEvent.ts';
@@ -60,6 +61,26 @@ export async function isMigrated(dataSource: DataSource): Promise<boolean> {
     [migrations.map(({ name }) => name)],
   );
   return row?.missing === 0;
+}
+
+/**
+ * Requires that every migration has run.
+ *
+ * @throws OperatorError that names the pending migrations, or a database error.
+ */
+export async function requireMigrated(dataSource: DataSource): Promise<void> {
+  const completed = await findCompleted(dataSource);
+  const pending = migrations.map(({ name }) => name).filter((name) => !completed.includes(name));
+  if (pending.length === 0) return;
+  throw new OperatorError(
+    `The database lacks the migrations ${pending.join(', ')}. Run npm run migrate, or set MIGRATE_ON_START=true.`,
+  );
+}
+
+/** Finds migrations in the database that this version does not know. A newer version ran them. */
+export async function findUnknownMigrations(dataSource: DataSource): Promise<string[]> {
+  const known: readonly string[] = migrations.map(({ name }) => name);
+  return (await findCompleted(dataSource)).filter((name) => !known.includes(name));
 }
 
 async function findCompleted(dataSource: DataSource): Promise<string[]> {

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { type Clock, systemClock } from '../work/clock.ts';
+import { OperatorError } from '../work/operatorError.ts';
 
 /** How long requests in flight can take after the service begins to stop. */
 const DRAIN_TIMEOUT_MS = 10_000;
@@ -15,7 +16,7 @@ export interface ListenAddress {
  * Opens the port of a server.
  *
  * @returns the URL of the server, such as `http://127.0.0.1:4001`.
- * @throws Error that names the address, the reason and the variable to change.
+ * @throws OperatorError that names the address, the reason and the variable to change.
  */
 export async function listen(server: FastifyInstance, { host, port }: ListenAddress): Promise<string> {
   await server.listen({ host, port }).catch((error: unknown) => {
@@ -25,22 +26,22 @@ export async function listen(server: FastifyInstance, { host, port }: ListenAddr
 }
 
 /** Turns an error of `listen(2)` or of the name lookup into one that tells an operator what to do. */
-export function explainListenError(error: unknown, address: ListenAddress): Error {
+export function explainListenError(error: unknown, address: ListenAddress): OperatorError {
   const failure = `Cannot listen on ${formatAddress(address)}`;
   const code = Error.isError(error) && 'code' in error ? error.code : null;
   const withCause = { cause: error };
   switch (code) {
     case 'EADDRINUSE':
-      return new Error(`${failure}: the port is in use. Set PORT.`, withCause);
+      return new OperatorError(`${failure}: the port is in use. Set PORT.`, withCause);
     case 'EACCES':
-      return new Error(`${failure}: this user cannot open the port. Set PORT to 1024 or higher.`, withCause);
+      return new OperatorError(`${failure}: this user cannot open the port. Set PORT to 1024 or higher.`, withCause);
     case 'EADDRNOTAVAIL':
-      return new Error(`${failure}: this machine does not have the address. Set HOST.`, withCause);
+      return new OperatorError(`${failure}: this machine does not have the address. Set HOST.`, withCause);
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return new Error(`${failure}: the host name does not resolve. Set HOST.`, withCause);
+      return new OperatorError(`${failure}: the host name does not resolve. Set HOST.`, withCause);
     default:
-      return new Error(`${failure}. Check HOST and PORT.`, withCause);
+      return new OperatorError(`${failure}. Check HOST and PORT.`, withCause);
   }
 }
 
@@ -48,6 +49,7 @@ export function explainListenError(error: unknown, address: ListenAddress): Erro
 function formatAddress({ host, port }: ListenAddress): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
+
 /** Waits for the requests in flight, then closes the connections of those that take too long. */
 export async function drain(server: FastifyInstance, clock: Clock = systemClock): Promise<void> {
   const cancelTimer = clock.setTimer(() => {

@@ -68,6 +68,15 @@ export async function cancelInTransaction(
   );
 }
 
+/**
+ * Runs the statement of a cancel on no item, which needs all that a cancel needs of the tables.
+ *
+ * @throws the error of the database with which every cancel would fail.
+ */
+export async function tryCancelStatement(dataSource: DataSource): Promise<void> {
+  await cancelFreeItems(dataSource, []);
+}
+
 /** A request for one item without a key depends on nothing but that item. */
 function isSimple(request: CancelRequest): boolean {
   return request.ids.length === 1 && !hasKey(request);

@@ -41,6 +41,15 @@ const environment = z.object({
     .default(1),
 });
 
+/** The variables that decide whether and where the service sends traces. */
+export const TRACING_VARIABLES: readonly string[] = [
+  ...Object.keys(environment.shape),
+  'OTEL_EXPORTER_OTLP_PROTOCOL',
+  'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL',
+  'OTEL_SDK_DISABLED',
+  'OTEL_TRACES_EXPORTER',
+];
+
 /**
  * Reads OpenTelemetry's variables. It ignores them if there is no endpoint, because a machine can have them for other
  * services.

@@ -180,8 +180,8 @@ describe('keys', () => {
   test('rotate without a restart, and stay known while the issuer is down', async () => {
     await rotating.publish('first');
     const { url } = rotatingService;
-    // Nothing is asked of the issuer before the first token comes.
-    expect(rotating.requests).toBe(0);
+    // Before the first token comes, the issuer is asked for its configuration at most.
+    expect(rotating.requests).toBeLessThanOrEqual(1);
     await rotating.publish('second', 'ES256');
     expect(await ask(await rotating.token({}, { kid: 'second', alg: 'ES256' }), url)).toMatchObject(ACCEPTED);
 

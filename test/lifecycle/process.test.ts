@@ -109,14 +109,36 @@ describe('a start that cannot succeed ends with code 1', () => {
     const service = start({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' });
     expect(await service.exit).toBe(1);
     expect(service.output()).toMatch(/ECONNREFUSED.*the database is not reachable yet/);
-    expect(service.output()).toMatch(/ECONNREFUSED.*the service did not start/);
+    expect(service.output()).toMatch(
+      /^The service did not start\. The database "nothing" on 127\.0\.0\.1:1 is not available \(.*ECONNREFUSED.*\)\. Start it, or correct DATABASE_URL\.$/m,
+    );
+    expect(service.output()).not.toContain('    at ');
   });
 
   test('at once if the database refuses the connection', async () => {
     const service = start({ DATABASE_URL: `${database.url}_of_another_name` });
     expect(await service.exit).toBe(1);
-    expect(service.output()).toMatch(/does not exist.*the service did not start/);
-    expect(service.output()).not.toContain('not reachable yet');
+    expect(service.output()).toMatch(
+      /^The service did not start\. The database ".*_of_another_name" does not exist on .*$/m,
+    );
+    expect(service.output()).not.toMatch(/not reachable yet|"stack"/);
+  });
+
+  test('with the stack at LOG_LEVEL=debug', async () => {
+    const service = start({ DATABASE_URL: `${database.url}_of_another_name`, LOG_LEVEL: 'debug' });
+    expect(await service.exit).toBe(1);
+    expect(service.output()).toMatch(/"stack":.*"code":"3D000".*"msg":"the service did not start"/);
+  });
+
+  test('in production without a database', async () => {
+    const service = start({
+      NODE_ENV: 'production',
+      DATABASE_URL: '',
+      DATA_DIR: '',
+      AUTH_ISSUER: 'https://issuer.example',
+    });
+    expect(await service.exit).toBe(1);
+    expect(service.output()).toContain('DATABASE_URL must be set when NODE_ENV is production');
   });
 
   test('if the port is in use, and names the variable to set', async () => {
@@ -125,7 +147,7 @@ describe('a start that cannot succeed ends with code 1', () => {
     expect(await second.exit).toBe(1);
     const { port } = new URL(await first.url);
     expect(second.output()).toContain(`Cannot listen on 127.0.0.1:${port}: the port is in use. Set PORT.`);
-    expect(second.output()).toContain('EADDRINUSE');
+    expect(second.output()).not.toContain('    at ');
   });
 });
 

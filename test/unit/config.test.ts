@@ -20,6 +20,7 @@ describe('readConfig', () => {
       databasePoolSize: 10,
       databaseReadUrls: [],
       pooled: false,
+      migrateOnStart: true,
       auth: null,
       routerSecret: null,
       introspection: true,
@@ -101,8 +102,12 @@ describe('readConfig', () => {
     },
   );
 
-  test('refuses production without an issuer', () => {
-    expect(readDefects({ NODE_ENV: 'production' })).toEqual(['AUTH_ISSUER must be set when NODE_ENV is production']);
+  test('refuses production without an issuer and without a database', () => {
+    expect(readDefects({ NODE_ENV: 'production', DATABASE_URL: '' })).toEqual([
+      'DATABASE_URL must be set when NODE_ENV is production, or DATA_DIR for an embedded database',
+      'AUTH_ISSUER must be set when NODE_ENV is production',
+    ]);
+    expect(readDefects({ NODE_ENV: 'production', DATA_DIR: 'data' })).toHaveLength(1);
   });
 
   test('refuses a public HOST with the development issuer', () => {
@@ -120,6 +125,7 @@ describe('readConfig', () => {
   test('turns introspection and the pages off in production unless the variables turn them on', () => {
     const production = {
       NODE_ENV: 'production',
+      DATABASE_URL: 'postgres://database/order_items',
       AUTH_ISSUER: 'https://issuer.example',
       AUTH_AUDIENCE: 'order-items',
       HOST: '0.0.0.0',

@@ -1,0 +1,133 @@
+import type { DataSource } from 'typeorm';
+import { isDatabaseUnavailable, isReadOnly } from '../database/errors.ts';
+import { OperatorError } from '../work/operatorError.ts';
+import { tryCancelStatement } from './cancelTransaction.ts';
+
+/** A column that the service uses, and what it does with it. */
+interface Need {
+  readonly table: string;
+  readonly privilege: 'SELECT' | 'INSERT' | 'UPDATE';
+  readonly columns: readonly string[];
+}
+
+const CANCELLATION_COLUMNS = [
+  'id',
+  'order_item_id',
+  'previous_status',
+  'reason',
+  'note',
+  'cancelled_at',
+  'cancelled_by',
+  'channel',
+  'request_id',
+  'idempotency_key',
+  'request_fingerprint',
+];
+
+/** docs/operations.md grants the same rights. */
+const NEEDS: readonly Need[] = [
+  {
+    table: 'order_item',
+    privilege: 'SELECT',
+    columns: [
+      'id',
+      'order_id',
+      'product_id',
+      'external_id',
+      'status',
+      'is_pre_order',
+      'release_date',
+      'quantity',
+      'price_amount',
+      'price_currency',
+      'version',
+      'created_at',
+      'updated_at',
+    ],
+  },
+  { table: 'order_item', privilege: 'UPDATE', columns: ['status', 'version', 'updated_at'] },
+  { table: 'order_item_cancellation', privilege: 'SELECT', columns: CANCELLATION_COLUMNS },
+  { table: 'order_item_cancellation', privilege: 'INSERT', columns: CANCELLATION_COLUMNS },
+  {
+    table: 'order_item_event',
+    privilege: 'INSERT',
+    columns: ['id', 'order_item_id', 'type', 'occurred_at', 'payload'],
+  },
+];
+
+/** What the database says about the columns of one need. */
+interface Finding {
+  readonly table: string;
+  readonly privilege: string;
+  readonly isThere: boolean;
+  readonly role: string;
+  /** The number of columns. */
+  readonly needed: number;
+  /** Null instead of an empty list, as in the next two. */
+  readonly missing: string[] | null;
+  readonly refused: string[] | null;
+  /** Columns of a view that cannot be written through it. */
+  readonly fixed: string[] | null;
+}
+
+/**
+ * A trigger INSTEAD OF UPDATE or an unconditional rule writes every column. Otherwise PostgreSQL decides for each column of
+ * a view whether it is updatable. `tgtype`: bit 4 is UPDATE, bit 6 INSTEAD OF. `ev_type` 2 is UPDATE.
+ */
+const FINDINGS = `
+  SELECT need."table", need.privilege, relation.oid IS NOT NULL AS "isThere", current_user AS role,
+    count(*)::int AS needed,
+    array_agg(name ORDER BY place) FILTER (WHERE attnum IS NULL) AS missing,
+    array_agg(name ORDER BY place) FILTER (WHERE NOT has_column_privilege(relation.oid, attnum, need.privilege)) AS refused,
+    array_agg(name ORDER BY place) FILTER (
+      WHERE need.privilege = 'UPDATE' AND relkind = 'v' AND NOT pg_column_is_updatable(relation.oid, attnum, false)
+        AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = relation.oid AND tgtype & 80 = 80)
+        AND NOT EXISTS (SELECT FROM pg_rewrite
+          WHERE ev_class = relation.oid AND ev_type = '2' AND is_instead AND ev_qual = '<>')
+    ) AS fixed
+  FROM jsonb_to_recordset($1::jsonb) AS need(number int, "table" text, privilege text, columns text[])
+    CROSS JOIN unnest(columns) WITH ORDINALITY AS named(name, place)
+    LEFT JOIN pg_class AS relation ON relation.oid = to_regclass(need."table")
+    LEFT JOIN pg_attribute ON attrelid = relation.oid AND attname = name AND attnum > 0 AND NOT attisdropped
+  GROUP BY number, need."table", need.privilege, relation.oid ORDER BY number`;
+
+/**
+ * Requires everything that the service uses of its tables: columns, privileges, and a view that takes updates.
+ *
+ * @throws OperatorError that names all that is missing, or a database error.
+ */
+export async function requireUsableTables(dataSource: DataSource): Promise<void> {
+  const needs = NEEDS.map((need, number) => ({ number, ...need }));
+  const findings = await dataSource.query<Finding[]>(FINDINGS, [JSON.stringify(needs)]);
+  const defects = new Set(findings.flatMap(describeDefects));
+  if (defects.size > 0) throw new OperatorError(`The service cannot cancel here: ${[...defects].join('; ')}.`);
+  try {
+    await tryCancelStatement(dataSource);
+  } catch (error) {
+    // A server that accepts no writes for now can still answer reads.
+    if (isReadOnly(error)) return;
+    if (isDatabaseUnavailable(error)) throw error;
+    const reason = Error.isError(error) ? error.message : String(error);
+    throw new OperatorError(`The service cannot cancel here: ${reason}.`, { cause: error });
+  }
+}
+
+function describeDefects({ table, privilege, isThere, role, needed, missing, refused, fixed }: Finding): string[] {
+  if (!isThere) return [`there is no table ${table}`];
+  return [
+    ...describeColumns(missing, (columns) => `${table} has no column ${columns}`),
+    ...describeColumns(refused, (columns) => {
+      const granted = refused?.length === needed && privilege !== 'UPDATE' ? privilege : `${privilege} (${columns})`;
+      return `the role ${role} lacks GRANT ${granted} ON ${table}`;
+    }),
+    ...describeColumns(
+      fixed,
+      (columns) =>
+        `the view ${table} does not let ${columns} be updated, so write a trigger INSTEAD OF UPDATE ON ${table}`,
+    ),
+  ];
+}
+
+function describeColumns(columns: readonly string[] | null, describe: (list: string) => string): string[] {
+  return columns === null || columns.length === 0 ? [] : [describe(columns.join(', '))];
+}

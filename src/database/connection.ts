@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { Span } from '../work/span.ts';
 import { beginStatement, currentSpan } from '../work/deadline.ts';
-import { isOutOfConnections, isReadOnly, isSilence, isStalePlan } from './errors.ts';
+import { isOutdatedStatement, isOutOfConnections, isReadOnly, isSilence } from './errors.ts';
 import { NoServer, READ_ONLY, type Server, type Servers, readSocket } from './servers.ts';
 import type { SilenceWatch } from './silenceWatch.ts';
 
@@ -11,6 +11,32 @@ export interface SharedState {
   readonly watch: SilenceWatch;
   /** Whether each transaction can use another session. Such a session knows no prepared statement. */
   readonly pooled: boolean;
+  /** Counts how often prepared statements went out of date. Each connection then prepares all of them again. */
+  preparations: number;
+}
+
+/**
+ * What values look like, whatever the database or the role sets. Poolers track these two settings, and refuse others at the
+ * start of a session.
+ */
+const FORMATS = { DateStyle: 'ISO', TimeZone: 'UTC' };
+
+/** What the role or the database cannot change. Parameters of a session's start have precedence over their settings. */
+const SESSION_SETTINGS = {
+  ...FORMATS,
+  default_transaction_isolation: 'read committed',
+  standard_conforming_strings: 'on',
+  row_security: 'on',
+  exit_on_error: 'off',
+  idle_session_timeout: '0',
+};
+
+/** What pg has but does not declare. */
+interface Undeclared {
+  /** Returns the parameters of the session's start. */
+  getStartupConf: () => Record<string, string>;
+  /** The prepared statements of the session, by name. */
+  readonly connection: { parsedStatements: Record<string, string> };
 }
 
 /** Lets the server cancel a statement first, by its own limit, which saves the connection. */
@@ -24,6 +50,9 @@ export class Connection extends pg.Client {
   constructor(shared: SharedState, config?: pg.ClientConfig) {
     super(config);
     const { servers, watch, pooled } = shared;
+    const undeclared = this as unknown as Undeclared;
+    const given = undeclared.getStartupConf.bind(this);
+    undeclared.getStartupConf = () => ({ ...given(), ...(pooled ? FORMATS : SESSION_SETTINGS) });
     // Without this listener, an error between the pool's listener and TypeORM's would end the process. The statement that
     // fails reports the error.
     this.on('error', () => undefined);
@@ -65,7 +94,13 @@ export class Connection extends pg.Client {
       return undefined;
     }) as typeof this.connect;
 
-    this.query = ((...request: unknown[]) => {
+    let { preparations } = shared;
+    const forgetStatements = async (): Promise<void> => {
+      ({ preparations } = shared);
+      undeclared.connection.parsedStatements = {};
+      await query('DEALLOCATE ALL');
+    };
+    const send = (request: unknown[]): unknown => {
       const result = query(...addLimits(request, pooled, config));
       if (result instanceof Promise) {
         watch.begin(session);
@@ -80,12 +115,27 @@ export class Connection extends pg.Client {
             span?.end(error);
             const isDemoted = servers.mustTakeWrites && isReadOnly(error);
             if (isDemoted) servers.forget(server);
-            if (isDemoted || isSilence(error) || isStalePlan(error)) void this.end().catch(() => undefined);
+            if (isDemoted || isSilence(error)) void this.end().catch(() => undefined);
           },
         );
       }
       return result;
-    }) as typeof this.query;
+    };
+    const ask = (request: unknown[]): unknown => {
+      const isOwnTransaction = this.getTransactionStatus() === 'I';
+      const preparedAt = shared.preparations;
+      const isOutdated = preparations !== preparedAt && typeof request[0] === 'string' && NAME.test(request[0]);
+      const result = isOutdated ? forgetStatements().then(() => send(request)) : send(request);
+      if (!(result instanceof Promise)) return result;
+      return result.catch((error: unknown) => {
+        if (!isOutdatedStatement(error)) throw error;
+        if (preparedAt === shared.preparations) shared.preparations += 1;
+        // A statement that is its own transaction was not carried out. In a longer one, all of it must be run again.
+        if (!isOwnTransaction) throw error;
+        return ask(request);
+      });
+    };
+    this.query = ((...request: unknown[]) => ask(request)) as typeof this.query;
   }
 
   /** Throws if the server has become a standby since it was found. */

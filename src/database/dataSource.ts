@@ -44,7 +44,7 @@ const getTypeParser = ((oid, format) =>
 export function createDataSource(options: DataSourceOptions): DataSource {
   const { pooled = false } = options;
   const servers = createServers(options.url, pooled);
-  const shared = { servers, watch: watchSilence(servers.isThere), pooled };
+  const shared = { servers, watch: watchSilence(servers.isThere), pooled, preparations: 0 };
   return new DataSource({
     type: 'postgres',
     // Options in the URL replace those below, so this adds ours before them. The last value of a setting counts.

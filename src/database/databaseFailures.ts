@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { OperatorError } from '../work/operatorError.ts';
 import { parseDatabaseUrl } from './databaseUrl.ts';
-import { isDatabaseUnavailable, readCode } from './errors.ts';
+import { isDatabaseUnavailable, isPoolerRefusal, readCode } from './errors.ts';
 
 /** What a log can say about a database: no password. */
 export interface DatabaseName {
@@ -62,6 +62,9 @@ export function explainDatabaseFailure(error: unknown, url: string): unknown {
   }
   if (error.message.includes('client password must be a')) {
     return explain(`${server} asks for the password of the user "${user}". Set it in DATABASE_URL.`);
+  }
+  if (isPoolerRefusal(error)) {
+    return explain(`DATABASE_URL points to a pooler (${describeReason(error)}). Set DATABASE_POOLING=transaction.`);
   }
   if (TLS_FAILURE.test(code ?? error.message)) {
     return explain(

@@ -10,6 +10,8 @@ const READ_ONLY_SQL_TRANSACTION = '25006';
 const IDLE_IN_TRANSACTION_TIMEOUT = '25P03';
 const TRANSACTION_TIMEOUT = '25P04';
 const FEATURE_NOT_SUPPORTED = '0A000';
+const INVALID_SQL_STATEMENT_NAME = '26000';
+const DUPLICATE_PREPARED_STATEMENT = '42P05';
 const NOT_ACCEPTING_CONNECTIONS = '55000';
 const INVALID_CATALOG_NAME = '3D000';
 const CONNECTION_EXCEPTION_CLASS = '08';
@@ -68,9 +70,15 @@ export function isOutOfConnections(error: unknown): boolean {
   return readCode(error)?.startsWith(INSUFFICIENT_RESOURCES_CLASS) === true;
 }
 
-/** Whether a schema change invalidated a prepared statement. The statement fails in that session from then on. */
-export function isStalePlan(error: unknown): boolean {
-  return readCode(error) === FEATURE_NOT_SUPPORTED && Error.isError(error) && error.message.includes('cached plan');
+/**
+ * Whether a statement was not carried out because the session's prepared statement is out of date: a schema change gave its
+ * result other types, or a pooler or `DISCARD ALL` took it away. It must be prepared again.
+ */
+export function isOutdatedStatement(error: unknown): boolean {
+  const code = readCode(error);
+  // The code is that of many errors, and `lc_messages` translates the message. The place in PostgreSQL's source decides.
+  const isStalePlan = code === FEATURE_NOT_SUPPORTED && readMember(error, 'routine') === 'RevalidateCachedQuery';
+  return isStalePlan || code === INVALID_SQL_STATEMENT_NAME || code === DUPLICATE_PREPARED_STATEMENT;
 }
 
 /** Whether no pooled connection became free in time. pg throws this without a code. */
@@ -93,7 +101,7 @@ export function isDatabaseUnavailable(error: unknown): boolean {
     code === IDLE_IN_TRANSACTION_TIMEOUT ||
     code === TRANSACTION_TIMEOUT ||
     code === NOT_ACCEPTING_CONNECTIONS ||
-    isStalePlan(error) ||
+    isOutdatedStatement(error) ||
     code === INVALID_CATALOG_NAME ||
     isReadOnly(error) ||
     isConflict(error) ||
@@ -110,17 +118,17 @@ export function isDatabaseUnavailable(error: unknown): boolean {
 }
 
 /**
- * Retries a transaction after a deadlock or a serialization failure, which roll it back completely. It makes five attempts
- * with growing, random pauses.
+ * Retries a transaction after an error that rolls it back completely and is no defect of it: a deadlock, a serialization
+ * failure, or a prepared statement that is out of date. It makes five attempts with growing, random pauses.
  *
- * @throws any other error at once, and the conflict after the last attempt.
+ * @throws any other error at once, and the error of the last attempt.
  */
 export async function retryConflicts<T>(transaction: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await transaction();
     } catch (error) {
-      if (!isConflict(error) || attempt === MAX_ATTEMPTS) throw error;
+      if (!(isConflict(error) || isOutdatedStatement(error)) || attempt === MAX_ATTEMPTS) throw error;
       await sleep(Math.random() * 10 * 2 ** attempt);
     }
   }
@@ -152,9 +160,16 @@ export async function retryAbsence<T>(
   }
 }
 
+/** Whether the address is a pooler's that does not let a session have settings. The message is PgBouncer's. */
+export function isPoolerRefusal(error: unknown): boolean {
+  return Error.isError(error) && error.message.startsWith('unsupported startup parameter');
+}
+
 function isRefusal(error: unknown): boolean {
   const code = readCode(error);
-  return code === INVALID_CATALOG_NAME || code?.startsWith(INVALID_AUTHORIZATION_CLASS) === true;
+  return (
+    isPoolerRefusal(error) || code === INVALID_CATALOG_NAME || code?.startsWith(INVALID_AUTHORIZATION_CLASS) === true
+  );
 }
 
 function isConflict(error: unknown): boolean {
@@ -164,5 +179,11 @@ function isConflict(error: unknown): boolean {
 
 /** Reads the code, which TypeORM copies from the driver's error onto its own. */
 export function readCode(error: unknown): string | null {
-  return Error.isError(error) && 'code' in error && typeof error.code === 'string' ? error.code : null;
+  return readMember(error, 'code');
+}
+
+function readMember(error: unknown, name: 'code' | 'routine'): string | null {
+  if (!Error.isError(error)) return null;
+  const value = (error as Error & Partial<Record<typeof name, unknown>>)[name];
+  return typeof value === 'string' ? value : null;
 }

@@ -1,4 +1,3 @@
-import { OperatorError } from '../work/operatorError.ts';
 import { requireSupportedServer } from './checkServer.ts';
 import { createDataSource } from './dataSource.ts';
 import { migrateDown, migrateUp } from './migrations.ts';
@@ -9,7 +8,7 @@ import { migrateDown, migrateUp } from './migrations.ts';
  * @param pooled whether a pooler answers. The role's time limits then apply.
  * @param direction `up` runs pending migrations, `down` reverts the newest one.
  * @returns the names of the migrations that ran or were reverted.
- * @throws OperatorError that names DATABASE_POOLING if it is wrong for a pooler, or an unsupported server.
+ * @throws OperatorError that names an unsupported server, or an error of the database.
  */
 export async function migrateDatabase(
   url: string,
@@ -17,13 +16,7 @@ export async function migrateDatabase(
 ): Promise<string[]> {
   const limits = { lockTimeoutMs: 0, statementTimeoutMs: 0 };
   const dataSource = createDataSource({ url, entities: [], poolSize: 2, ...limits, pooled });
-  await dataSource.initialize().catch((error: unknown) => {
-    // PgBouncer's message.
-    const isPooler = Error.isError(error) && error.message.startsWith('unsupported startup parameter');
-    throw isPooler
-      ? new OperatorError('DATABASE_URL points to a pooler. Set DATABASE_POOLING=transaction.', { cause: error })
-      : error;
-  });
+  await dataSource.initialize();
   try {
     await requireSupportedServer(dataSource);
     return await (direction === 'up' ? migrateUp(dataSource) : migrateDown(dataSource));

@@ -10,8 +10,13 @@ export type Reader = Pick<DataSource, 'query'>;
 export const READ_SERVERS = ['primary', 'standby'] as const;
 export type ReadServer = (typeof READ_SERVERS)[number];
 
-/** Reads how far the primary has flushed its log. Every acknowledged cancel is before this position. */
-const FLUSHED = `/* flushed_position */ SELECT pg_current_wal_flush_lsn() AS position,
+/**
+ * Reads how far the primary has flushed its log. Every acknowledged cancel is before this position, unless the database or the
+ * role sets `synchronous_commit` to `off`: then it is somewhere in what was inserted.
+ */
+const FLUSHED = `/* flushed_position */ SELECT
+  CASE current_setting('synchronous_commit') WHEN 'off' THEN pg_current_wal_insert_lsn() ELSE pg_current_wal_flush_lsn() END
+    AS position,
   ('x' || left(pg_walfile_name(pg_current_wal_flush_lsn()), 8))::bit(32)::int AS timeline`;
 
 /**

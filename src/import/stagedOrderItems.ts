@@ -43,7 +43,8 @@ function valueAfterImport(name: ColumnName, item: string): string {
  * for.
  */
 function updated(name: ColumnName): string {
-  if (name === 'version') return 'COALESCE(staged.version, item.version + 1)';
+  // As a cancel does: after the greatest integer comes 1.
+  if (name === 'version') return 'COALESCE(staged.version, item.version % 2147483647 + 1)';
   if (name === 'updated_at') return 'COALESCE(staged.updated_at, clock_timestamp())';
   return valueAfterImport(name, 'item');
 }

@@ -4,6 +4,9 @@ import { type CallerKey, type CancelFacts, nameKey } from './judgeCancels.ts';
 import type { Cancellation, OrderItem } from './orderItem.ts';
 import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
 
+/** The version after a change. Others write the column, too, so after the greatest integer comes 1. */
+const nextVersionSql = 'order_item.version % 2147483647 + 1';
+
 type LockedItems = Pick<CancelFacts, 'locked' | 'busy'>;
 
 /** A cancellation and the idempotency key that made it. */
@@ -118,10 +121,10 @@ export async function cancelFreeItems(
        SELECT order_item.* FROM order_item WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
      ), planned AS (
        SELECT asked.*, order_id AS ordered, status AS previous_status
-       FROM asked JOIN locked ON locked.id = "orderItemId" WHERE NOT ${notCancelableSql}
+       FROM asked JOIN locked ON locked.id = asked."orderItemId" WHERE NOT ${notCancelableSql}
      ), cancelled AS (
-       UPDATE order_item SET status = 'cancelled', version = order_item.version + 1, updated_at = now()
-       FROM planned WHERE order_item.id = "orderItemId"
+       UPDATE order_item SET status = 'cancelled', version = ${nextVersionSql}, updated_at = now()
+       FROM planned WHERE order_item.id = planned."orderItemId"
        RETURNING planned.*, order_item.version AS new_version, order_item.updated_at AS cancelled_at
      ), announced AS (
        INSERT INTO order_item_event (id, order_item_id, type, occurred_at, payload)
@@ -136,9 +139,10 @@ export async function cancelFreeItems(
          "cancelledBy", channel, "requestId", "idempotencyKey", "requestFingerprint"
        FROM cancelled
      )
-     SELECT ${ORDER_ITEM_COLUMNS}, new_version AS "newVersion", cancelled_at AS "cancelledAt"
-     FROM locked AS order_item
-       LEFT JOIN (SELECT "orderItemId", new_version, cancelled_at FROM cancelled) AS cancelled ON "orderItemId" = order_item.id`,
+     SELECT ${ORDER_ITEM_COLUMNS}, written."newVersion", written."cancelledAt"
+     FROM locked AS order_item LEFT JOIN (
+       SELECT "orderItemId", new_version AS "newVersion", cancelled_at AS "cancelledAt" FROM cancelled
+     ) AS written ON written."orderItemId" = order_item.id`,
     [ids, JSON.stringify(planned)],
   );
   const locked = new Map<string, OrderItem>();

@@ -168,6 +168,14 @@ describe('a cancel', () => {
     expect(await findCancellations(dataSource, ids)).toHaveLength(20);
   });
 
+  test('of an item with the greatest version that others can write succeeds, alone and beside others', async () => {
+    const greatest = { version: 2_147_483_647 };
+    const [alone = '', ...together] = await insertOrderItems(dataSource, [greatest, greatest, {}]);
+    const outcomes = [...(await cancel(aRequest([alone]))), ...(await cancel(aRequest(together)))];
+    expect(listCodes(outcomes)).toEqual([['CANCELLED'], ['CANCELLED', 'CANCELLED']]);
+    expect(await findOrderItem(dataSource, alone)).toMatchObject({ status: 'cancelled', version: 1 });
+  });
+
   test('is retried after a deadlock without the caller noticing', async () => {
     // A cancel waits for no item, but a trigger that another service has put on the table can wait for anything.
     await dataSource.query(`

@@ -19,6 +19,13 @@ async function rawRow(id: string): Promise<unknown> {
   return found;
 }
 
+test('an item with the greatest version that others can write is changed', async () => {
+  const id = await anOrderItem(dataSource, { version: 2_147_483_647 });
+  const { updated } = await importRows(databaseUrl, [aRow({ id, product_id: 'product-2' })]);
+  expect(updated).toBe(1);
+  expect(await findOrderItem(dataSource, id)).toMatchObject({ productId: 'product-2', version: 1 });
+});
+
 describe('a file with every kind of bad line', () => {
   const [first, second, third, fourth] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
 

@@ -4,6 +4,7 @@ import { lockItem } from '../support/lockedItem.ts';
 import { anOrderItem, findCancellations, insertOrderItems } from '../support/orderItems.ts';
 import { hasPooler, SESSIONS, startPooler } from '../support/pooler.ts';
 import { killServiceProcesses, startServiceProcess } from '../support/serviceProcess.ts';
+import { queryServer } from '../support/testDatabase.ts';
 import { startTestService, type TestService } from '../support/testService.ts';
 
 /* Two instances of the service behind a real PgBouncer in transaction mode, which has fewer sessions than they have connections. */
@@ -25,6 +26,26 @@ describeWithPooler('behind PgBouncer in transaction mode', () => {
 
   test('the start migrates, and the service is ready', async () => {
     expect((await fetch(`${one.url}/health/ready`)).status).toBe(200);
+  });
+
+  test('the formats of the database change no answer', async () => {
+    const { pathname } = new URL(directUrl);
+    await queryServer(`ALTER DATABASE ${pathname.slice(1)} SET datestyle = 'German, DMY'`);
+    await queryServer(`ALTER DATABASE ${pathname.slice(1)} SET timezone = 'Asia/Kathmandu'`);
+    await pooler?.kill();
+    await pooler?.start();
+    for (const { url } of instances) while ((await fetch(`${url}/health/ready`)).status !== 200);
+    const createdAt = new Date('2026-03-04T05:06:07.123Z');
+    const id = await anOrderItem(one.dataSource, { createdAt, releaseDate: '2026-02-01' });
+    expect((await one.cancelByRest(id, { headers: { 'idempotency-key': id } })).status).toBe(200);
+    const { data } = await other.graphql('query($id: ID!) { orderItem(id: $id) { status createdAt releaseDate } }', {
+      id,
+    });
+    expect(data.orderItem).toEqual({
+      status: 'CANCELLED',
+      createdAt: createdAt.toISOString(),
+      releaseDate: '2026-02-01',
+    });
   });
 
   test('the role’s limits apply', async () => {

@@ -76,6 +76,20 @@ test('a standby that has caught up answers reads', async () => {
   expect(await read(one, id)).toEqual({ status: 'PENDING', from: 'standby' });
 });
 
+test('a schema change by another service fails no read from the standby', async () => {
+  const id = await anOrderItem(one.dataSource);
+  for (const type of ['varchar(300)', 'text']) {
+    await untilReplayed();
+    // Prepares the statement on several connections.
+    await Promise.all(Array.from({ length: 20 }, () => read(one, id)));
+    await cluster.query(`ALTER TABLE order_item ALTER external_id TYPE ${type}`);
+    await untilReplayed();
+    const reads = await Promise.all(Array.from({ length: 20 }, () => read(one, id)));
+    expect(reads.map(({ status }) => status)).toEqual(reads.map(() => 'PENDING'));
+  }
+  expect(await read(one, id)).toEqual({ status: 'PENDING', from: 'standby' });
+});
+
 test('lists and items of orders are read from the standby, too', async () => {
   await anOrderItem(one.dataSource, { orderId: 'listed' });
   await untilReplayed();

@@ -25,7 +25,8 @@ export async function insertOrderItems(dataSource: DataSource, given: readonly G
     ...item,
   }));
   await dataSource.query(
-    `INSERT INTO order_item
+    `INSERT INTO order_item (id, order_id, product_id, external_id, status, is_pre_order, release_date, quantity,
+       price_amount, price_currency, version, created_at, updated_at)
      SELECT * FROM jsonb_to_recordset($1::jsonb) AS item(
        id uuid, "orderId" text, "productId" text, "externalId" text, status text, "isPreOrder" boolean,
        "releaseDate" date, quantity int, "priceAmount" numeric, "priceCurrency" text, version int,

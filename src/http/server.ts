@@ -11,6 +11,7 @@ import Fastify, {
 import { toErrorBody, toHttpStatus } from './errorBody.ts';
 import { allowOrigins, type BrowserSafetyOptions, SAFETY_HEADERS } from './browserSafety.ts';
 import { Failure, toFailure, logFailure, serviceUnavailable } from './failures.ts';
+import { closeLingering } from './lingeringClose.ts';
 import { boundRequests, type RequestBounds } from './requestBounds.ts';
 import { createRequestId } from './requestId.ts';
 import { reportRequest, type RequestReports, traceRequests } from './requestReports.ts';
@@ -104,6 +105,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   server.server.on('checkExpectation', (request, response) => {
     server.server.emit('request', request, response);
   });
+  closeLingering(server.server, options.requestTimeoutMs);
   // A known path answers 405 for every method that Node can parse. The router knows only a few of them.
   for (const method of METHODS) {
     if (!server.supportedMethods.includes(method)) server.addHttpMethod(method);

@@ -73,8 +73,9 @@ async function main(clock = systemClock): Promise<void> {
   }
 }
 
-// The reader of the output can go away. The service keeps serving.
+// The reader of the output can go away, or its disk can be full. The service keeps serving.
 process.stdout.on('error', () => undefined);
+process.stderr.on('error', () => undefined);
 
 await main().catch((error: unknown) => {
   process.stderr.write(`${error instanceof OperatorError ? error.message : String(error)}\n`);

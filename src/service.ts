@@ -35,7 +35,7 @@ import { addOpenApiRoute } from './order-items/rest/openApiRoute.ts';
 import { addOverviewRoute } from './order-items/rest/overviewRoute.ts';
 import { buildSchema } from './order-items/graphql/subgraphSchema.ts';
 import type { PagesOptions } from './pages/pages.ts';
-import type { Logger } from './telemetry/logger.ts';
+import { countDroppedLines, type Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import type { Tracing } from './work/span.ts';
 
@@ -104,6 +104,7 @@ export async function startService(config: Config, dependencies: ServiceDependen
   });
   opened.defer(() => drain(server));
   addMetricsRoute(server, metrics);
+  metrics.watchLog(countDroppedLines);
   metrics.watchPool(() => readPoolState(dataSource));
   const reader = createReader(dataSource, standbys.dataSources, metrics.observeRead);
   await addRoutes(server, { config, dataSource, reader, developmentIssuer, apollo, logger, metrics });

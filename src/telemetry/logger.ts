@@ -1,14 +1,30 @@
 import { type LevelWithSilent, type Logger, type LoggerOptions, pino } from 'pino';
+import { type LogOutput, openLogOutput } from './logOutput.ts';
 
 export type { Logger };
 export type LogLevel = LevelWithSilent;
 
-const BUFFER_BYTES = 4_096;
-const FLUSH_MS = 100;
+const STANDARD_OUTPUT = 1;
+
+/** All loggers of the process share its standard output. */
+let shared: LogOutput | null = null;
+
+function openStandardOutput(): LogOutput {
+  if (shared === null) {
+    shared = openLogOutput(STANDARD_OUTPUT, writeToStandardError);
+    process.once('exit', shared.flushSync);
+  }
+  return shared;
+}
+
+/** Returns how many log lines of the process were dropped, because standard output could not be written. */
+export function countDroppedLines(): number {
+  return shared?.countDropped() ?? 0;
+}
 
 /**
- * Creates a logger that writes JSON lines to standard output. Callers name each value that they log: never a token, a reason
- * or a note.
+ * Creates a logger that writes JSON lines to standard output, in the background. The end of the process writes the rest.
+ * Callers name each value that they log: never a token, a reason or a note.
  */
 export function createLogger(level: LogLevel): Logger {
   const options: LoggerOptions = {
@@ -19,8 +35,17 @@ export function createLogger(level: LogLevel): Logger {
     serializers: { err: describeError },
     hooks: { streamWrite: escapeControls },
   };
-  // Writes a full buffer, or whatever it holds after 100 ms. The end of the process flushes it.
-  return pino(options, pino.destination({ sync: false, minLength: BUFFER_BYTES, periodicFlush: FLUSH_MS }));
+  // Only `write`: pino would call `flushSync` after each fatal line.
+  return pino(options, { write: openStandardOutput().write });
+}
+
+/** Standard error can be the same full disk. */
+function writeToStandardError(sentence: string): void {
+  try {
+    process.stderr.write(`${sentence}\n`);
+  } catch {
+    // Nobody can be told.
+  }
 }
 
 /**

@@ -31,6 +31,8 @@ export interface Metrics extends LoadMetrics {
   readonly observeToken: (isRemembered: boolean) => void;
   /** @param count returns the number of cached tokens. It is called for each scrape. */
   readonly watchTokens: (count: () => number) => void;
+  /** @param count returns the number of dropped log lines. It is called for each scrape. */
+  readonly watchLog: (count: () => number) => void;
   /** Returns all metrics in the text format of Prometheus. */
   readonly read: () => Promise<{ readonly contentType: string; readonly text: string }>;
 }
@@ -104,6 +106,17 @@ export function createMetrics(): Metrics {
     },
     watchTokens: (count) => {
       gauge(registry, 'order_items_tokens_remembered', 'Tokens in the token cache.', count);
+    },
+    watchLog: (count) => {
+      new Counter({
+        name: 'order_items_log_lines_dropped_total',
+        help: 'Log lines that standard output did not take.',
+        registers: [registry],
+        collect() {
+          this.reset();
+          this.inc(count());
+        },
+      });
     },
     ...createLoadMetrics(registry, DURATION_BUCKETS_S),
     read: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),

@@ -4,19 +4,28 @@ import { migrateDatabase } from '../database/migrateDatabase.ts';
 import { explainDatabaseFailure } from '../database/databaseFailures.ts';
 import { openDatabase } from '../database/openDatabase.ts';
 import { type ImportCounts, importOrderItems } from '../import/importOrderItems.ts';
+import { type NameOptions, parseColumnMap } from '../import/columns.ts';
 import { readRows } from '../import/readRows.ts';
+import { DATE_FORMATS, isDateFormat, type ValueFormats } from '../import/valueFormats.ts';
 import { readCommandConfig } from './commandConfig.ts';
 import { showImportProgress } from './importProgress.ts';
 
 const USAGE = `Imports order items into the database of DATABASE_URL, or the embedded one.
 
-  npm run import -- FILE [--dry-run]
+  npm run import -- FILE [--dry-run] [options]
 
-FILE is CSV with a header, or NDJSON; its columns are those of order_item. Of these id, order_id, product_id, price_amount
-and price_currency are needed. New items are inserted, existing ones are updated; a cancelled item stays cancelled.
-A bad line is reported on standard error as "line N: reason", and the rest goes in.
+FILE is CSV with a header, or NDJSON. - is standard input. Its columns are those of order_item. The file must have id, order_id,
+product_id, price_amount and price_currency. The import inserts new items and updates known ones. A cancelled item stays
+cancelled. It reports each bad line on standard error as "line N: reason" and imports the others.
 
-  --dry-run   does everything but write
+It recognizes gzip, UTF-16, semicolons or tabs between columns, lines that end with CR, and column names in any case, and
+reports what it recognized on standard error.
+
+  --dry-run                        reports what would change, and writes nothing
+  --map id=uuid,order_id=Order     columns with other names in the file
+  --ignore-unknown                 leaves other columns out
+  --decimal-comma                  amounts are written as 12,50
+  --date-format DD.MM.YYYY         dates are written in this form. Others: ${DATE_FORMATS.slice(2).join(', ')}
 
 Exit code: 0 if every line went in, 2 if some were rejected, 1 if nothing could be imported.
 `;
@@ -27,7 +36,14 @@ const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 try {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { 'dry-run': { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } },
+    options: {
+      'dry-run': { type: 'boolean', default: false },
+      map: { type: 'string' },
+      'ignore-unknown': { type: 'boolean', default: false },
+      'decimal-comma': { type: 'boolean', default: false },
+      'date-format': { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
   });
   const [file, ...rest] = positionals;
   if (values.help) {
@@ -38,7 +54,18 @@ try {
   } else {
     // npm consumes a flag before the `--` and passes it on in this variable.
     const dryRun = values['dry-run'] || process.env['npm_config_dry_run'] === 'true';
-    const counts = await importFile(file, dryRun);
+    const dateFormat = values['date-format'];
+    if (dateFormat !== undefined && !isDateFormat(dateFormat)) {
+      throw new Error(`--date-format takes ${DATE_FORMATS.join(', ')}.`);
+    }
+    const counts = await importFile(file, {
+      dryRun,
+      names: {
+        ...(values.map === undefined ? {} : { map: parseColumnMap(values.map) }),
+        ignoreUnknown: values['ignore-unknown'],
+      },
+      formats: { decimalComma: values['decimal-comma'], ...(dateFormat === undefined ? {} : { dateFormat }) },
+    });
     process.stdout.write(describe(counts, dryRun));
     process.exitCode = counts.rejected > 0 ? 2 : 0;
   }
@@ -47,12 +74,18 @@ try {
   process.exitCode = 1;
 }
 
-async function importFile(file: string, dryRun: boolean): Promise<ImportCounts> {
+interface FileOptions {
+  readonly dryRun: boolean;
+  readonly names: NameOptions;
+  readonly formats: ValueFormats;
+}
+
+async function importFile(file: string, { dryRun, names, formats }: FileOptions): Promise<ImportCounts> {
   await using opened = new AsyncDisposableStack();
   const progress = showImportProgress(process.stderr, await readFileSize(file));
   opened.defer(progress.stop);
   // Opening the file first reports an unusable file before a database starts for it.
-  const rows = await readRows(file, progress.onRead);
+  const rows = await readRows(file, progress.onRead, { ...names, onGuess: progress.onGuess });
   const config = readCommandConfig();
   const database = await openDatabase(config);
   opened.defer(() => database.stop());
@@ -66,13 +99,13 @@ async function importFile(file: string, dryRun: boolean): Promise<ImportCounts> 
   }
   try {
     await migrateDatabase(database.url, config);
-    return await importOrderItems(database.url, rows, { dryRun, onRejected: progress.onRejected });
+    return await importOrderItems(database.url, rows, { dryRun, formats, onRejected: progress.onRejected });
   } catch (error) {
     throw explainDatabaseFailure(error, database.url);
   }
 }
 
-/** Reads the size for the progress bar. An unreadable file fails later, with a message. */
+/** Reads the size for the progress bar. An unreadable file fails later, with a message. Standard input has none. */
 async function readFileSize(file: string): Promise<number> {
   return stat(file).then(
     ({ size }) => size,

@@ -4,6 +4,7 @@ import type { Defective } from '../import/readLines.ts';
 /** The output while an import runs. */
 export interface ImportProgress {
   readonly onRead: (bytes: number) => void;
+  readonly onGuess: (sentence: string) => void;
   readonly onRejected: (rejected: Defective) => void;
   readonly stop: () => void;
 }
@@ -24,15 +25,20 @@ export function showImportProgress(stream: NodeJS.WriteStream, totalBytes: numbe
     // The command handles signals itself.
     gracefulExit: false,
   });
-  const hasBar = stream.isTTY;
+  const hasBar = stream.isTTY && totalBytes > 0;
+  const writeAboveBar = (text: string): void => {
+    stream.write(hasBar ? `${ERASE_LINE}${text}${SAVE_CURSOR}` : text);
+  };
   if (hasBar) bar.start(totalBytes, 0, { phase: 'Reading' });
   return {
     onRead: (bytes) => {
       if (hasBar) bar.update(bytes, { phase: bytes === totalBytes ? 'Storing' : 'Reading' });
     },
+    onGuess: (sentence) => {
+      writeAboveBar(`${sentence}\n`);
+    },
     onRejected: ({ line, defect }) => {
-      const text = `line ${line}: ${defect}\n`;
-      stream.write(hasBar ? `${ERASE_LINE}${text}${SAVE_CURSOR}` : text);
+      writeAboveBar(`line ${line}: ${defect}\n`);
     },
     stop: () => {
       if (hasBar) bar.stop();

@@ -34,7 +34,7 @@ const NAMESPACE = '710a12cc-7daf-402b-b3d6-200c11547002';
 export async function readRetailLines(): Promise<RetailLine[]> {
   const retailLines: RetailLine[] = [];
   const linesOfInvoice = new Map<string, number>();
-  for await (const record of readCsv(readLines([await readFile(FILE)]))) {
+  for await (const record of readCsv(readLines([await readFile(FILE)]), ',')) {
     if ('defect' in record) throw new Error(`Line ${record.line} of the demonstration data: ${record.defect}.`);
     if (record.line === 1) continue;
     const [

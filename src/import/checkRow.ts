@@ -1,8 +1,9 @@
 import { parseOrderItemId, ORDER_ITEM_STATUSES } from '../order-items/orderItem.ts';
 import { isStorableText } from '../order-items/cancelRequest.ts';
 import { isDate, isTimestamp } from './isoTimes.ts';
-import { COLUMN_NAMES, COLUMNS, type ColumnName, type FileRow } from './orderItemTable.ts';
+import { COLUMN_NAMES, COLUMNS, type ColumnName, type FileRow, type RowValues } from './orderItemTable.ts';
 import type { Defective } from './readLines.ts';
+import { toAmount, toIsoDate, type ValueFormats } from './valueFormats.ts';
 
 /** The rule for the values of a column: the table's checks, and no value that the column's type would round or cut. */
 interface ValueRule {
@@ -17,8 +18,8 @@ const MAX_NAME_LENGTH = 255;
 const QUOTED_LENGTH = 40;
 
 const STATUSES: ReadonlySet<string> = new Set(ORDER_ITEM_STATUSES);
-/** PostgreSQL exports booleans as `t` and `f`. */
-const BOOLEANS: ReadonlySet<string> = new Set(['true', 'false', 't', 'f']);
+/** What PostgreSQL reads: unique beginnings of words, in any case. https://www.postgresql.org/docs/18/datatype-boolean.html */
+const BOOLEAN = /^\s*(?:t|tr|tru|true|y|ye|yes|on|1|f|fa|fal|fals|false|n|no|of|off|0)\s*$/i;
 
 const name: ValueRule = {
   expected: `text of 1 to ${MAX_NAME_LENGTH} valid characters`,
@@ -45,7 +46,7 @@ const RULES: Readonly<Record<ColumnName, ValueRule>> = {
   product_id: name,
   external_id: name,
   status: { expected: `one of ${ORDER_ITEM_STATUSES.join(', ')}`, accepts: (text) => STATUSES.has(text) },
-  is_pre_order: { expected: 'true or false', accepts: (text) => BOOLEANS.has(text) },
+  is_pre_order: { expected: 'true or false', accepts: (text) => BOOLEAN.test(text) },
   release_date: { expected: 'a date, such as 2025-11-30', accepts: isDate },
   quantity: countingNumber,
   price_amount: {
@@ -58,17 +59,42 @@ const RULES: Readonly<Record<ColumnName, ValueRule>> = {
   updated_at: timestamp,
 };
 
-/** Checks a row. @returns the row, whose values PostgreSQL can read, or its first defect. */
-export function checkRow(row: FileRow): FileRow | Defective {
+/** The options of the command that read other forms of a value. */
+const OTHER_FORMS: Readonly<Partial<Record<ColumnName, { readonly form: RegExp; readonly option: string }>>> = {
+  release_date: { form: /^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}$/, option: '--date-format' },
+  price_amount: { form: /^\d+,\d+$/, option: '--decimal-comma' },
+};
+
+/**
+ * Checks a row.
+ *
+ * @param formats how its values are written.
+ * @returns the row, whose values PostgreSQL can read, or its first defect.
+ */
+export function checkRow(row: FileRow, formats: ValueFormats = {}): FileRow | Defective {
+  const values = convert(row.values, formats);
   for (const column of COLUMN_NAMES) {
-    const text = row.values[column];
+    const text = values[column];
     if (text === undefined || text === null) {
       if (COLUMNS[column].defaultSql === null) return { line: row.line, defect: `${column} is missing` };
     } else if (!RULES[column].accepts(text)) {
-      return { line: row.line, defect: `${column} is not ${RULES[column].expected}: ${quote(text)}` };
+      const given = row.values[column] ?? '';
+      const other = OTHER_FORMS[column];
+      const hint = other?.form.test(given) === true ? ` (see ${other.option})` : '';
+      return { line: row.line, defect: `${column} is not ${RULES[column].expected}: ${quote(given)}${hint}` };
     }
   }
-  return row;
+  return values === row.values ? row : { line: row.line, values };
+}
+
+/** @returns the values themselves if they are written as PostgreSQL writes them. */
+function convert(values: FileRow['values'], { decimalComma = false, dateFormat }: ValueFormats): FileRow['values'] {
+  if (!decimalComma && dateFormat === undefined) return values;
+  const converted: RowValues = { ...values };
+  const { price_amount: amount, release_date: date } = values;
+  if (decimalComma && amount != null) converted.price_amount = toAmount(amount);
+  if (dateFormat !== undefined && date != null) converted.release_date = toIsoDate(date, dateFormat);
+  return converted;
 }
 
 /** Quotes a value as JSON, so that no control character reaches a terminal (terminal injection). */

@@ -16,6 +16,7 @@ import {
   toCopyLine,
   UPSERT_STAGED,
 } from './stagedOrderItems.ts';
+import type { ValueFormats } from './valueFormats.ts';
 
 /** The results of an import, in rows. */
 export interface ImportCounts {
@@ -29,6 +30,8 @@ export interface ImportCounts {
 }
 
 export interface ImportOptions {
+  /** How the values of the rows are written. */
+  readonly formats?: ValueFormats;
   /** Does everything, then rolls back. */
   readonly dryRun?: boolean;
   /** Called for each rejected row, as soon as it is rejected. */
@@ -51,7 +54,7 @@ const REPEATED_BATCH = 1_000;
 export async function importOrderItems(
   databaseUrl: string,
   rows: AsyncIterable<FileRow | Defective> | Iterable<FileRow | Defective>,
-  { dryRun = false, onRejected = () => undefined }: ImportOptions = {},
+  { dryRun = false, formats = {}, onRejected = () => undefined }: ImportOptions = {},
 ): Promise<ImportCounts> {
   const client = new pg.Client({
     connectionString: await writableUrl(databaseUrl),
@@ -73,7 +76,7 @@ export async function importOrderItems(
     await client.query("SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL work_mem = '128MB'");
     await client.query(CREATE_STAGED);
     const copy = client.query(copyFrom(COPY_STAGED));
-    await pipeline(toCopyText(rows, reject), copy);
+    await pipeline(toCopyText(rows, formats, reject), copy);
     const repeated = await rejectRepeated(client, reject);
     for (const statement of INDEX_STAGED) await client.query(statement);
     // Imports run one at a time, so that each counts correctly which rows it inserted.
@@ -94,11 +97,12 @@ export async function importOrderItems(
 
 async function* toCopyText(
   rows: AsyncIterable<FileRow | Defective> | Iterable<FileRow | Defective>,
+  formats: ValueFormats,
   reject: (defective: Defective) => void,
 ): AsyncGenerator<string, void> {
   let text = '';
   for await (const row of rows) {
-    const checked = 'defect' in row ? row : checkRow(row);
+    const checked = 'defect' in row ? row : checkRow(row, formats);
     if ('defect' in checked) {
       reject(checked);
       continue;

@@ -6,8 +6,16 @@ export interface CsvRecord {
   readonly fields: readonly string[];
 }
 
+/** What stands between fields. Where the comma is the decimal sign, spreadsheets write semicolons. */
+export const SEPARATORS = [',', ';', '\t'] as const;
+export type Separator = (typeof SEPARATORS)[number];
+
 /** A field and its separator. @see https://www.rfc-editor.org/rfc/rfc4180 */
-const FIELD = /(?:"([^"]*(?:""[^"]*)*)"|([^",]*))(,|$)/y;
+const FIELDS: Readonly<Record<Separator, RegExp>> = {
+  ',': /(?:"([^"]*(?:""[^"]*)*)"|([^",]*))(,|$)/y,
+  ';': /(?:"([^"]*(?:""[^"]*)*)"|([^";]*))(;|$)/y,
+  '\t': /(?:"([^"]*(?:""[^"]*)*)"|([^"\t]*))(\t|$)/y,
+};
 
 /**
  * Reads CSV in the form of RFC 4180. It skips blank lines.
@@ -18,31 +26,32 @@ const FIELD = /(?:"([^"]*(?:""[^"]*)*)"|([^",]*))(,|$)/y;
  */
 export async function* readCsv(
   lines: AsyncIterable<TextLine | Defective>,
+  separator: Separator,
 ): AsyncGenerator<CsvRecord | Defective, void> {
   /** The lines of a record whose last quotation mark is still open. */
   const open: TextLine[] = [];
   for await (const line of lines) {
     if ('defect' in line) {
-      yield* takeRecords(open, true);
+      yield* takeRecords(open, separator, true);
       yield line;
     } else if (open.length === 0 && !line.text.includes('"')) {
       const text = withoutCarriageReturn(line.text);
-      if (text !== '') yield { line: line.line, fields: text.split(',') };
+      if (text !== '') yield { line: line.line, fields: text.split(separator) };
     } else {
       open.push(line);
-      yield* takeRecords(open, false);
+      yield* takeRecords(open, separator, false);
     }
   }
-  yield* takeRecords(open, true);
+  yield* takeRecords(open, separator, true);
 }
 
 /** Takes complete records from the front of the lines. At the end of the file, it takes everything. */
-function* takeRecords(lines: TextLine[], ended: boolean): Generator<CsvRecord | Defective, void> {
+function* takeRecords(lines: TextLine[], separator: Separator, ended: boolean): Generator<CsvRecord | Defective, void> {
   for (let first = lines[0]; first !== undefined; first = lines[0]) {
     const length = countRecordLines(lines);
     if (length === null && !ended && !isTooLong(lines)) return;
     const record = lines.slice(0, length ?? 0).map(({ text }) => text);
-    const fields = length === null ? null : parseFields(withoutCarriageReturn(record.join('\n')));
+    const fields = length === null ? null : parseFields(withoutCarriageReturn(record.join('\n')), FIELDS[separator]);
     if (fields === null) yield { line: first.line, defect: 'a quotation mark is never closed, or out of place' };
     else if (fields.length > 1 || fields[0] !== '') yield { line: first.line, fields };
     lines.splice(0, fields === null ? 1 : record.length);
@@ -64,10 +73,10 @@ function isTooLong(lines: readonly TextLine[]): boolean {
 }
 
 /** Splits a record into fields. @returns null if a quotation mark is misplaced. */
-function parseFields(record: string): string[] | null {
+function parseFields(record: string, pattern: RegExp): string[] | null {
   const fields: string[] = [];
-  FIELD.lastIndex = 0;
-  for (let field = FIELD.exec(record); field !== null; field = FIELD.exec(record)) {
+  pattern.lastIndex = 0;
+  for (let field = pattern.exec(record); field !== null; field = pattern.exec(record)) {
     const [, quoted, plain = '', delimiter] = field;
     fields.push(quoted?.replaceAll('""', '"') ?? plain);
     if (delimiter === '') return fields;

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createDataSource } from '../../src/database/dataSource.ts';
 import { lockItem, untilSessionWaits } from '../support/lockedItem.ts';
@@ -34,15 +35,24 @@ interface Run {
   readonly errors: string;
 }
 
-function startImport(args: readonly string[], environment: Record<string, string> = {}): ChildProcess {
+function startImport(
+  args: readonly string[],
+  environment: Record<string, string> = {},
+  input: 'ignore' | 'pipe' = 'ignore',
+): ChildProcess {
   return spawn(process.execPath, [path.join(import.meta.dirname, '../../src/commands/import.ts'), ...args], {
     env: { PATH: process.env['PATH'], DATABASE_URL: database.url, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [input, 'pipe', 'pipe'],
   });
 }
 
-async function runImport(args: readonly string[], environment: Record<string, string> = {}): Promise<Run> {
-  const child = startImport(args, environment);
+async function runImport(
+  args: readonly string[],
+  environment: Record<string, string> = {},
+  input?: string | Buffer,
+): Promise<Run> {
+  const child = startImport(args, environment, input === undefined ? 'ignore' : 'pipe');
+  child.stdin?.end(input);
   if (child.stdout === null || child.stderr === null) throw new Error('The command has no output.');
   const [output, errors, [exitCode]] = await Promise.all([
     text(child.stdout),
@@ -66,6 +76,47 @@ describe('npm run import', () => {
     });
     expect(await runImport([file])).toEqual({ exitCode: 0, output: counts(1, 0, 0, 0), errors: '' });
     expect(await runImport([file])).toEqual({ exitCode: 0, output: counts(0, 0, 1, 0), errors: '' });
+  });
+
+  test('imports a file that a spreadsheet wrote, and says what it recognized', async () => {
+    const id = '2b5c3f5e-8f0a-5b0e-9d63-0123456789ab';
+    const sheet = `UUID;Order;PRODUCT_ID;Is_Pre_Order;Release_Date;Price_Amount;Price_Currency;Color\r\n${id};ä;p;TRUE;01.12.2026;12,50;EUR;red\r\n`;
+    const file = await temporaryFile('items.csv', Buffer.from(`\ufeff${sheet}`, 'utf16le'));
+    const options = [
+      '--map',
+      'id=uuid,order_id=Order',
+      '--ignore-unknown',
+      '--decimal-comma',
+      '--date-format',
+      'DD.MM.YYYY',
+    ];
+    expect(await runImport([file, ...options])).toEqual({
+      exitCode: 0,
+      output: counts(1, 0, 0, 0),
+      errors:
+        'The file was read as CSV, in UTF-16, separated by semicolons, with columns that are left out: "Color".\n',
+    });
+    expect(
+      await dataSource.query(
+        'SELECT order_id, is_pre_order, release_date::text, price_amount FROM order_item WHERE id = $1',
+        [id],
+      ),
+    ).toEqual([{ order_id: 'ä', is_pre_order: true, release_date: '2026-12-01', price_amount: '12.5000' }]);
+  });
+
+  test('imports standard input, and gzip', async () => {
+    const item = GOOD_LINE.replace(ID, '3b5c3f5e-8f0a-5b0e-9d63-0123456789ab');
+    expect(await runImport(['-'], {}, HEADER + item)).toEqual({ exitCode: 0, output: counts(1, 0, 0, 0), errors: '' });
+    expect(await runImport(['-'], {}, gzipSync(HEADER + item))).toEqual({
+      exitCode: 0,
+      output: counts(0, 0, 1, 0),
+      errors: 'The file was read as CSV, compressed with gzip.\n',
+    });
+    expect(await runImport(['-'], {}, '')).toEqual({
+      exitCode: 1,
+      output: '',
+      errors: 'Standard input cannot be imported: it is empty.\n',
+    });
   });
 
   test('names every bad line on standard error: exit code 2', async () => {
@@ -94,6 +145,13 @@ describe('npm run import', () => {
     ['no file', [], {}, 'npm run import -- FILE [--dry-run]'],
     ['two files', ['a.csv', 'b.csv'], {}, 'npm run import -- FILE [--dry-run]'],
     ['an unknown option', ['--force'], {}, "Unknown option '--force'"],
+    ['an unknown column to map', ['a.csv', '--map', 'color=Color'], {}, '--map takes COLUMN=NAME'],
+    [
+      'an unknown date format',
+      ['a.csv', '--date-format', 'YY-MM-DD'],
+      {},
+      '--date-format takes YYYY-MM-DD, DD.MM.YYYY',
+    ],
   ])('reports %s on standard error: exit code 1', async (_case, args, environment, errors) => {
     const run = await runImport(args, environment);
     expect(run).toMatchObject({ exitCode: 1, output: '', errors: expect.stringContaining(errors) });

@@ -1,4 +1,5 @@
 import type { DataSource, EntityManager } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
 import { retryConflicts } from '../database/errors.ts';
 import type { Attempt } from '../work/lockQueue.ts';
 import {
@@ -75,6 +76,37 @@ export async function cancelInTransaction(
  */
 export async function tryCancelStatement(dataSource: DataSource): Promise<void> {
   await cancelFreeItems(dataSource, []);
+}
+
+/**
+ * Cancels an item in a transaction that it rolls back.
+ *
+ * @param id of a cancelable item.
+ * @returns the status that the item then had, or null if another transaction has locked it.
+ * @throws the error with which a cancel of the item would fail.
+ */
+export async function rehearseCancel(dataSource: DataSource, id: string): Promise<string | null> {
+  const request: CancelRequest = {
+    ids: [id],
+    reason: 'Rehearsal',
+    note: null,
+    cancelledBy: 'rehearsal',
+    channel: 'rest',
+    requestId: '0'.repeat(32),
+    idempotencyKey: null,
+  };
+  const runner = dataSource.createQueryRunner();
+  try {
+    await runner.startTransaction();
+    const plan = describeCancellation({ orderItemId: id, request, requestFingerprint: null }, uuidv7);
+    const { locked } = await cancelFreeItems(runner.manager, [plan]);
+    if (locked.size === 0) return null;
+    const [item] = (await runner.query('SELECT status FROM order_item WHERE id = $1', [id])) as { status: string }[];
+    return item?.status ?? null;
+  } finally {
+    await runner.rollbackTransaction();
+    await runner.release();
+  }
 }
 
 /** A request for one item without a key depends on nothing but that item. */

@@ -180,6 +180,7 @@ async function addRoutes(
   await addOpenApiRoute(server);
   const cancel = createCancelOrderItems(dataSource, config.lockTimeoutMs, {
     queue: metrics.queue('cancel_order_items'),
+    bulkQueue: metrics.queue('cancel_order_items_bulk'),
     lockQueue: metrics.lockQueue(),
     observe: (channel, outcome) => {
       const blocker = outcome.code === 'ORDER_ITEM_NOT_CANCELABLE' ? outcome.blockers[0].code : null;

@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { isDatabaseUnavailable } from '../database/errors.ts';
 import { type Clock, systemClock } from '../work/clock.ts';
 import { coalesce, type CoalesceOptions, type QueueState } from '../work/coalesce.ts';
+import type { Share } from '../work/fairQueue.ts';
 import { type Attempt, createLockQueue, type LockQueueState } from '../work/lockQueue.ts';
 import { cancelInTransaction, type CancelOutcomes } from './cancelTransaction.ts';
 import type { CancelOutcome, CancelRequest } from './judgeCancels.ts';
@@ -19,13 +20,26 @@ export type CancelOrderItems = (request: CancelRequest) => Promise<CancelOutcome
 
 /** Receives what the metrics show. */
 export interface CancelObserver {
+  /** The queue of single cancels, and that of bulks. */
   readonly queue: QueueState;
+  readonly bulkQueue: QueueState;
   readonly lockQueue: LockQueueState;
   readonly observe: (channel: CancellationChannel, outcome: CancelOutcome) => void;
 }
 
-/** Batches run one at a time, because two at once would wait for each other's items. */
-const BATCHES: CoalesceOptions = { slots: 1, maxBatchSize: 200, maxWaiting: 10_000, deadline: 'earliest' };
+/**
+ * Batches of single cancels run one at a time, because two at once would wait for each other's items. So do batches of bulks,
+ * beside them: a bulk can take ten times as long, and no single cancel should wait for it.
+ */
+const SINGLES: CoalesceOptions = { slots: 1, maxBatchSize: 200, maxWaiting: 10_000, deadline: 'earliest' };
+
+/** The number of items bounds a batch of bulks, so that no caller waits for the bulks of all others. */
+const BULKS: CoalesceOptions = { ...SINGLES, maxBatchWeight: 1_000 };
+
+/** Callers share the batches equally. */
+function shareOf({ cancelledBy, ids }: CancelRequest): Share {
+  return { flow: cancelledBy, weight: ids.length };
+}
 
 /**
  * Creates the one way to cancel order items in a database. Requests that arrive together share a transaction.
@@ -42,11 +56,12 @@ export function createCancelOrderItems(
 ): CancelOrderItems {
   const attemptAll = (requests: readonly CancelRequest[]): Promise<Attempt<CancelOutcomes>[]> =>
     attemptBatch(dataSource, requests);
-  const attempt = coalesce(attemptAll, BATCHES, observer.queue, clock);
+  const attemptSingle = coalesce(attemptAll, SINGLES, observer.queue, clock, shareOf);
+  const attemptBulk = coalesce(attemptAll, BULKS, observer.bulkQueue, clock, shareOf);
   const waitForLocks = createLockQueue(attemptAll, observer.lockQueue, clock);
   return async (request) => {
     const lockDeadline = clock.now() + lockTimeoutMs;
-    const first = await attempt(request);
+    const first = await (request.ids.length === 1 ? attemptSingle : attemptBulk)(request);
     if (first.state === 'failed') throw first.error;
     const outcomes = first.state === 'locked' ? await waitForLocks(request, lockDeadline) : first.value;
     for (const outcome of outcomes) observer.observe(request.channel, outcome);

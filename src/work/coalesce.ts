@@ -1,6 +1,6 @@
-import DataLoader from 'dataloader';
 import { type Clock, systemClock } from './clock.ts';
 import { currentWork, DeadlineExceeded, doWork, type Work, withinDeadline } from './deadline.ts';
+import { FairQueue, type Share } from './fairQueue.ts';
 import type { Span } from './span.ts';
 
 /** The queue is at its bound, so load shedding turns the request away. */
@@ -16,6 +16,8 @@ export interface CoalesceOptions {
   readonly slots: number;
   /** How many keys one batch takes. */
   readonly maxBatchSize: number;
+  /** How much the keys of a batch weigh together. Without it, only their number counts. */
+  readonly maxBatchWeight?: number;
   /** How many keys wait before load shedding begins. */
   readonly maxWaiting: number;
   /**
@@ -56,84 +58,89 @@ export function unwatchedQueue(name: string): QueueState {
   };
 }
 
-/** A key and the work that asks for it. */
-interface Asked<Key> {
+/** A key, the work that asks for it, and whoever waits for its value. */
+interface Asked<Key, Value> {
   readonly key: Key;
   readonly work: Work;
+  readonly resolve: (value: Value) => void;
+  readonly reject: (error: unknown) => void;
 }
+
+const ONE: Share = { flow: '', weight: 1 };
 
 /**
  * Batches the keys of different requests: one statement, or one commit, serves all keys that arrived while the batch before
- * was running. A key that arrives at an idle queue starts a batch at once. The oldest keys go first. Keys whose deadline has
- * passed are not served.
+ * was running. A key that arrives at an idle queue starts a batch at once. Keys whose deadline has passed are not served.
  *
  * @param load serves a batch. It returns one value for each key, in order. If it throws, every key of the batch fails.
  * @param state is kept up to date.
+ * @param share returns the flow and the weight of a key. Flows share the batches equally. Without it, the oldest keys go first.
  * @returns a function that loads one key. It throws DeadlineExceeded, or Overloaded if the queue is at its bound.
  */
 export function coalesce<Key, Value>(
   load: (keys: readonly Key[]) => Promise<readonly Value[]>,
-  { slots, maxBatchSize, maxWaiting, deadline }: CoalesceOptions,
+  { slots, maxBatchSize, maxBatchWeight = Infinity, maxWaiting, deadline }: CoalesceOptions,
   state: QueueState = unwatchedQueue('unnamed'),
   clock: Clock = systemClock,
+  share: (key: Key) => Share = () => ONE,
 ): (key: Key) => Promise<Value> {
   Object.assign(state, { slots, maxWaiting });
-  const batches: (() => void)[] = [];
+  const queue = new FairQueue<Asked<Key, Value>>();
+  let isScheduled = false;
   const dispatch = (): void => {
-    while (state.underWay < slots && batches.length > 0) {
-      state.underWay += 1;
-      batches.shift()?.();
-    }
+    isScheduled = false;
+    while (state.underWay < slots && queue.length > 0) void serve(queue.take(maxBatchSize, maxBatchWeight));
   };
-  const loader = new DataLoader<Asked<Key>, Value>(
-    async (asked) => {
-      state.waiting -= asked.length;
-      state.observeBatch(asked.length);
-      try {
-        return await loadInTime(load, asked, { deadline, name: state.name, now: clock.now() });
-      } finally {
-        state.underWay -= 1;
-        dispatch();
-      }
-    },
-    {
-      cache: false,
-      maxBatchSize,
-      batchScheduleFn: (batch) => {
-        batches.push(batch);
-        // Wait for the other requests that arrive in this turn of the event loop.
-        setImmediate(dispatch);
-      },
-    },
-  );
+  const serve = async (asked: readonly Asked<Key, Value>[]): Promise<void> => {
+    state.underWay += 1;
+    state.waiting -= asked.length;
+    state.observeBatch(asked.length);
+    await loadInTime(load, asked, { deadline, name: state.name, now: clock.now() });
+    state.underWay -= 1;
+    dispatch();
+  };
   return (key) => {
     if (state.waiting >= maxWaiting) {
       state.observeShed();
       return Promise.reject(new Overloaded());
     }
     state.waiting += 1;
-    return withinDeadline(loader.load({ key, work: currentWork() }), clock);
+    const { promise, resolve, reject } = Promise.withResolvers<Value>();
+    queue.push({ key, work: currentWork(), resolve, reject }, share(key));
+    if (!isScheduled && state.underWay < slots) {
+      isScheduled = true;
+      // Wait for the other requests that arrive in this turn of the event loop.
+      setImmediate(dispatch);
+    }
+    return withinDeadline(promise, clock);
   };
 }
 
-/** Loads the keys whose deadline is ahead. The others get a DeadlineExceeded, in the form that DataLoader expects. */
+/** Loads the keys whose deadline is ahead, and settles all of them. */
 async function loadInTime<Key, Value>(
   load: (keys: readonly Key[]) => Promise<readonly Value[]>,
-  asked: readonly Asked<Key>[],
+  asked: readonly Asked<Key, Value>[],
   { deadline, name, now }: Pick<CoalesceOptions, 'deadline'> & { readonly name: string; readonly now: number },
-): Promise<readonly (Value | DeadlineExceeded)[]> {
-  const inTime = asked.filter(({ work }) => work.deadline > now + MIN_REMAINING_MS);
-  if (inTime.length === 0) return asked.map(() => new DeadlineExceeded());
+): Promise<void> {
+  const isInTime = ({ work }: Asked<Key, Value>): boolean => work.deadline > now + MIN_REMAINING_MS;
+  const inTime = asked.filter(isInTime);
+  for (const one of asked) if (!isInTime(one)) one.reject(new DeadlineExceeded());
+  if (inTime.length === 0) return;
   const deadlines = inTime.map(({ work }) => work.deadline);
   const end = deadline === 'earliest' ? Math.min(...deadlines) : Math.max(...deadlines);
-  const values = await runForAll(
-    inTime.map(({ work }) => work),
-    { name, deadline: end },
-    () => load(inTime.map(({ key }) => key)),
-  );
-  if (inTime.length === asked.length) return values;
-  const loaded = new Map(inTime.map((one, position) => [one, values[position] as Value]));
-  return asked.map((one) => (loaded.has(one) ? (loaded.get(one) as Value) : new DeadlineExceeded()));
+  try {
+    const values = await runForAll(
+      inTime.map(({ work }) => work),
+      { name, deadline: end },
+      () => load(inTime.map(({ key }) => key)),
+    );
+    if (values.length !== inTime.length) throw new Error('A batch has one value for each key.');
+    inTime.forEach(({ resolve }, position) => {
+      resolve(values[position] as Value);
+    });
+  } catch (error) {
+    for (const { reject } of inTime) reject(error);
+  }
 }
 
 /** Runs one action for several works until a deadline. The statements of the action count for each of them. */

@@ -176,6 +176,26 @@ describe('a cancel', () => {
     expect(await findOrderItem(dataSource, alone)).toMatchObject({ status: 'cancelled', version: 1 });
   });
 
+  test('of one item does not wait for a bulk that is running', async () => {
+    await dataSource.query(`
+      CREATE FUNCTION wait_for_test() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_advisory_xact_lock(17); RETURN NEW; END $$;
+      CREATE TRIGGER wait_for_test BEFORE UPDATE ON order_item FOR EACH ROW WHEN (OLD.product_id = 'slow')
+        EXECUTE FUNCTION wait_for_test()`);
+    const slow = await insertOrderItems(dataSource, [{ productId: 'slow' }, { productId: 'slow' }]);
+    let bulk: Promise<(readonly CancelOutcome[])[]> | undefined;
+    await dataSource.transaction(async (manager) => {
+      await manager.query('SELECT pg_advisory_xact_lock(17)');
+      bulk = cancel(aRequest(slow));
+      await untilSessionWaits(service.databaseUrl);
+      for (const keyed of [null, 'key-beside-a-bulk']) {
+        const request = aRequest([await anOrderItem(dataSource)], { idempotencyKey: keyed });
+        expect(listCodes(await cancel(request))).toEqual([['CANCELLED']]);
+      }
+    });
+    expect(listCodes((await bulk) ?? [])).toEqual([['CANCELLED', 'CANCELLED']]);
+  });
+
   test('is retried after a deadlock without the caller noticing', async () => {
     // A cancel waits for no item, but a trigger that another service has put on the table can wait for anything.
     await dataSource.query(`

@@ -78,7 +78,7 @@ test('shows waiting cancels, connections and queues', async () => {
   expect(after.get('order_items_lock_waiting')).toBe(0);
   expect(after.get('order_items_lock_wait_seconds_count')).toBe(1);
   expect(after.get('order_items_lock_wait_seconds_sum')).toBeGreaterThan(0);
-  for (const queue of ['read_order_items', 'read_cancellations', 'cancel_order_items']) {
+  for (const queue of ['read_order_items', 'read_cancellations', 'cancel_order_items', 'cancel_order_items_bulk']) {
     expect(after.get(`order_items_queue_waiting{queue="${queue}"}`)).toBe(0);
     expect(after.get(`order_items_batches_under_way{queue="${queue}"}`)).toBe(0);
   }

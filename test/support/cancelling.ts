@@ -36,6 +36,7 @@ interface Cancelling {
 export function cancellingIn(dataSource: DataSource, lockTimeoutMs = LOCK_TIMEOUT_MS): Cancelling {
   const cancelOne = createCancelOrderItems(dataSource, lockTimeoutMs, {
     queue: unwatchedQueue('cancel_order_items'),
+    bulkQueue: unwatchedQueue('cancel_order_items_bulk'),
     lockQueue: unwatchedLockQueue(),
     observe: () => undefined,
   });

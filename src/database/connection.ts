@@ -21,7 +21,7 @@ export interface SharedState {
  */
 const FORMATS = { DateStyle: 'ISO', TimeZone: 'UTC' };
 
-/** What the role or the database cannot change. Parameters of a session's start have precedence over their settings. */
+/** What the role or the database cannot change. Parameters of a session's start take precedence over their settings. */
 const SESSION_SETTINGS = {
   ...FORMATS,
   default_transaction_isolation: 'read committed',
@@ -38,6 +38,9 @@ interface Undeclared {
   /** The prepared statements of the session, by name. */
   readonly connection: { parsedStatements: Record<string, string> };
 }
+
+/** Behind a pooler that it does not know of, a connection would prepare a statement again and again. */
+const MAX_ATTEMPTS = 5;
 
 /** Lets the server cancel a statement first, by its own limit, which saves the connection. */
 const DEADLINE_GRACE_MS = 200;
@@ -121,7 +124,7 @@ export class Connection extends pg.Client {
       }
       return result;
     };
-    const ask = (request: unknown[]): unknown => {
+    const ask = (request: unknown[], attempt = 1): unknown => {
       const isOwnTransaction = this.getTransactionStatus() === 'I';
       const preparedAt = shared.preparations;
       const isOutdated = preparations !== preparedAt && typeof request[0] === 'string' && NAME.test(request[0]);
@@ -131,8 +134,8 @@ export class Connection extends pg.Client {
         if (!isOutdatedStatement(error)) throw error;
         if (preparedAt === shared.preparations) shared.preparations += 1;
         // A statement that is its own transaction was not carried out. In a longer one, all of it must be run again.
-        if (!isOwnTransaction) throw error;
-        return ask(request);
+        if (!isOwnTransaction || attempt === MAX_ATTEMPTS) throw error;
+        return ask(request, attempt + 1);
       });
     };
     this.query = ((...request: unknown[]) => ask(request)) as typeof this.query;

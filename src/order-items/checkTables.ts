@@ -1,7 +1,8 @@
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntitySchema } from 'typeorm';
 import { isDatabaseUnavailable, isReadOnly } from '../database/errors.ts';
 import { OperatorError } from '../work/operatorError.ts';
 import { tryCancelStatement } from './cancelTransaction.ts';
+import { orderItemCancellationEntity, orderItemEntity, orderItemEventEntity } from './orderItemTables.ts';
 
 /** A column that the service uses, and what it does with it. */
 interface Need {
@@ -10,50 +11,19 @@ interface Need {
   readonly columns: readonly string[];
 }
 
-const CANCELLATION_COLUMNS = [
-  'id',
-  'order_item_id',
-  'previous_status',
-  'reason',
-  'note',
-  'cancelled_at',
-  'cancelled_by',
-  'channel',
-  'request_id',
-  'idempotency_key',
-  'request_fingerprint',
-];
-
 /** docs/operations.md grants the same rights. */
 const NEEDS: readonly Need[] = [
-  {
-    table: 'order_item',
-    privilege: 'SELECT',
-    columns: [
-      'id',
-      'order_id',
-      'product_id',
-      'external_id',
-      'status',
-      'is_pre_order',
-      'release_date',
-      'quantity',
-      'price_amount',
-      'price_currency',
-      'version',
-      'created_at',
-      'updated_at',
-    ],
-  },
+  needAllColumns(orderItemEntity, 'SELECT'),
   { table: 'order_item', privilege: 'UPDATE', columns: ['status', 'version', 'updated_at'] },
-  { table: 'order_item_cancellation', privilege: 'SELECT', columns: CANCELLATION_COLUMNS },
-  { table: 'order_item_cancellation', privilege: 'INSERT', columns: CANCELLATION_COLUMNS },
-  {
-    table: 'order_item_event',
-    privilege: 'INSERT',
-    columns: ['id', 'order_item_id', 'type', 'occurred_at', 'payload'],
-  },
+  needAllColumns(orderItemCancellationEntity, 'SELECT'),
+  needAllColumns(orderItemCancellationEntity, 'INSERT'),
+  needAllColumns(orderItemEventEntity, 'INSERT'),
 ];
+
+function needAllColumns({ options }: EntitySchema, privilege: Need['privilege']): Need {
+  const columns = Object.entries(options.columns).map(([member, column]) => column?.name ?? member);
+  return { table: options.tableName ?? '', privilege, columns };
+}
 
 /** What the database says about the columns of one need. */
 interface Finding {

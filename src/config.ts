@@ -189,7 +189,7 @@ const environment = z.object({
 function defectsBetween(given: Readonly<Record<string, string>>): string[] {
   const { AUTH_ISSUER, AUTH_AUDIENCE, AUTH_JWKS_URL, NODE_ENV, HOST, DATABASE_URL, DATABASE_READ_URLS } = given;
   const defects: string[] = [];
-  // A secret that was not set must not end in an empty database of its own.
+  // If the secret with the URL is missing, production must not serve from a new, empty database.
   if (NODE_ENV === 'production' && DATABASE_URL === undefined && given['DATA_DIR'] === undefined) {
     defects.push('DATABASE_URL must be set when NODE_ENV is production, or DATA_DIR for an embedded database');
   }

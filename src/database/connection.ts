@@ -16,12 +16,12 @@ export interface SharedState {
 }
 
 /**
- * What values look like, whatever the database or the role sets. Poolers track these two settings, and refuse others at the
- * start of a session.
+ * The formats of values, which a database or a role can set otherwise. Poolers track these two settings, and refuse others at
+ * the start of a session.
  */
 const FORMATS = { DateStyle: 'ISO', TimeZone: 'UTC' };
 
-/** What the role or the database cannot change. Parameters of a session's start take precedence over their settings. */
+/** The settings that a database or a role cannot change. Parameters of a session's start take precedence over their settings. */
 const SESSION_SETTINGS = {
   ...FORMATS,
   default_transaction_isolation: 'read committed',
@@ -31,7 +31,7 @@ const SESSION_SETTINGS = {
   idle_session_timeout: '0',
 };
 
-/** What pg has but does not declare. */
+/** Members of pg's client that its types do not declare. */
 interface Undeclared {
   /** Returns the parameters of the session's start. */
   getStartupConf: () => Record<string, string>;

@@ -3,7 +3,7 @@ import { OperatorError } from '../work/operatorError.ts';
 import { parseDatabaseUrl } from './databaseUrl.ts';
 import { isDatabaseUnavailable, isPoolerRefusal, readCode } from './errors.ts';
 
-/** What a log can say about a database: no password. */
+/** Names a database in logs and errors, without the password. */
 export interface DatabaseName {
   /** Each as `host:port`. */
   readonly servers: readonly string[];

@@ -160,7 +160,7 @@ export async function retryAbsence<T>(
   }
 }
 
-/** Whether the address is a pooler's that does not let a session have settings. The message is PgBouncer's. */
+/** Whether a pooler refused the settings of a session. The message is PgBouncer's. */
 export function isPoolerRefusal(error: unknown): boolean {
   return Error.isError(error) && error.message.startsWith('unsupported startup parameter');
 }

@@ -34,14 +34,14 @@ export async function checkItems(dataSource: DataSource): Promise<ItemsCheck> {
   const [item] = await dataSource.query<{ id: string }[]>(
     `SELECT id FROM order_item WHERE NOT ${notCancelableSql} LIMIT 1`,
   );
-  const rehearsal = item === undefined ? null : await rehearse(dataSource, item.id);
+  const rehearsed = item === undefined ? [] : await rehearse(dataSource, item.id);
   const hasIndex = await listsNewestFromIndex(dataSource);
   return {
-    defects: [...defects, ...(rehearsal === null ? [] : rehearsal.defects)],
+    defects: [...defects, ...rehearsed],
     remarks: [
       item === undefined
         ? 'No item is cancelable, so no cancel was tried. A cancelable item has is_pre_order = true and the status pending, on_hold or in_fulfillment.'
-        : rehearsal?.defects.length === 0
+        : rehearsed.length === 0
           ? `The item ${item.id} was cancelled in a transaction and rolled back.`
           : 'Nothing was written.',
       ...(hasIndex ? [] : ['No index has the order of the lists. Create one on (created_at, id) of the table.']),
@@ -65,20 +65,19 @@ async function findInvalidValues(dataSource: DataSource): Promise<string[]> {
   return [...invalid, `Unknown statuses: ${names}. Map each to one of ${ORDER_ITEM_STATUSES.join(', ')}.`];
 }
 
-async function rehearse(dataSource: DataSource, id: string): Promise<{ readonly defects: readonly string[] }> {
+/** @returns what stands in the way of a cancel of the item. */
+async function rehearse(dataSource: DataSource, id: string): Promise<string[]> {
   try {
     const status = await rehearseCancel(dataSource, id);
-    if (status === 'cancelled') return { defects: [] };
-    return {
-      defects: [
-        status === null
-          ? `The item ${id} is locked by another transaction, so no cancel could be tried. Try again.`
-          : `The item ${id} has the status ${JSON.stringify(status)} after a cancel. A trigger or a rule on order_item does not write the status.`,
-      ],
-    };
+    if (status === 'cancelled') return [];
+    return [
+      status === null
+        ? `The item ${id} is locked by another transaction, so no cancel could be tried. Try again.`
+        : `The item ${id} has the status ${JSON.stringify(status)} after a cancel. A trigger or a rule on order_item does not write the status.`,
+    ];
   } catch (error) {
     const reason = Error.isError(error) ? error.message : String(error);
-    return { defects: [`A cancel of the item ${id} fails: ${reason}.`] };
+    return [`A cancel of the item ${id} fails: ${reason}.`];
   }
 }
 

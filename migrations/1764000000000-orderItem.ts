@@ -1,4 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { limitLockWaits } from '../src/database/schemaChanges.ts';
 
 /** A mark on the key of a table that this migration created, so that `down` never drops a table that was brought along. */
 const OWNED = 'Made by the order-items service.';
@@ -12,6 +13,7 @@ export class OrderItem1764000000000 implements MigrationInterface {
   readonly name = 'OrderItem1764000000000';
 
   async up(queryRunner: QueryRunner): Promise<void> {
+    await limitLockWaits(queryRunner);
     const kind = await kindOfOrderItem(queryRunner);
     if (kind === null) {
       await createTable(queryRunner);
@@ -35,6 +37,7 @@ export class OrderItem1764000000000 implements MigrationInterface {
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
+    await limitLockWaits(queryRunner);
     const marks = (await queryRunner.query(
       `SELECT 1 FROM pg_constraint WHERE conrelid = to_regclass('order_item') AND obj_description(oid, 'pg_constraint') = $1`,
       [OWNED],

@@ -1,10 +1,12 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { limitLockWaits } from '../src/database/schemaChanges.ts';
 
 /** Creates `order_item_cancellation`: one row per item that this service cancelled, written once. */
 export class OrderItemCancellation1764000001000 implements MigrationInterface {
   readonly name = 'OrderItemCancellation1764000001000';
 
   async up(queryRunner: QueryRunner): Promise<void> {
+    await limitLockWaits(queryRunner);
     await queryRunner.query(`
       CREATE TABLE order_item_cancellation (
         id uuid NOT NULL,
@@ -53,6 +55,7 @@ export class OrderItemCancellation1764000001000 implements MigrationInterface {
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
+    await limitLockWaits(queryRunner);
     await queryRunner.query('DROP TABLE order_item_cancellation');
     await queryRunner.query('DROP FUNCTION order_item_cancellation_is_append_only()');
   }

@@ -1,10 +1,12 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { limitLockWaits } from '../src/database/schemaChanges.ts';
 
 /** Creates `order_item_event`, a transactional outbox: events of items, written in the transaction of the change. */
 export class OrderItemEvent1764000002000 implements MigrationInterface {
   readonly name = 'OrderItemEvent1764000002000';
 
   async up(queryRunner: QueryRunner): Promise<void> {
+    await limitLockWaits(queryRunner);
     await queryRunner.query(`
       CREATE TABLE order_item_event (
         id uuid NOT NULL,
@@ -18,6 +20,7 @@ export class OrderItemEvent1764000002000 implements MigrationInterface {
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
+    await limitLockWaits(queryRunner);
     await queryRunner.query('DROP TABLE order_item_event');
   }
 }

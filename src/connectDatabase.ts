@@ -34,8 +34,11 @@ export async function connectDatabase(
   { migrateOnStart }: Config,
   { logger, signal }: { readonly logger: Logger; readonly signal?: AbortSignal },
 ): Promise<DataSource> {
+  const onLocked = (): void => {
+    logger.warn('another transaction has locked a table, so the migration runs again');
+  };
   const attempt = async (): Promise<DataSource> => {
-    const migrations = migrateOnStart ? await migrateDatabase(options.url, options) : [];
+    const migrations = migrateOnStart ? await migrateDatabase(options.url, { ...options, onLocked }) : [];
     if (migrations.length > 0) logger.info({ migrations }, 'database migrated');
     signal?.throwIfAborted();
     await using opened = new AsyncDisposableStack();

@@ -20,11 +20,15 @@ if ((direction === 'up' || direction === 'down') && rest.length === 0) {
   process.exitCode = 1;
 }
 
+function reportLocked(): void {
+  process.stderr.write('Another transaction has locked a table. The migration runs again in two seconds.\n');
+}
+
 async function migrate(direction: 'up' | 'down'): Promise<void> {
   const config = readCommandConfig();
   const database = await openDatabase(config);
   try {
-    const names = await migrateDatabase(database.url, { direction, pooled: config.pooled });
+    const names = await migrateDatabase(database.url, { direction, pooled: config.pooled, onLocked: reportLocked });
     const done = direction === 'up' ? 'Ran' : 'Took back';
     process.stdout.write(names.length === 0 ? 'Nothing to do.\n' : `${done} ${names.join(', ')}.\n`);
   } catch (error) {

@@ -172,7 +172,8 @@ function isRefusal(error: unknown): boolean {
   );
 }
 
-function isConflict(error: unknown): boolean {
+/** Whether a deadlock or a serialization failure rolled a transaction back. */
+export function isConflict(error: unknown): boolean {
   const code = readCode(error);
   return code === DEADLOCK_DETECTED || code === SERIALIZATION_FAILURE;
 }

@@ -1,15 +1,18 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
+import { type Clock, sleep, systemClock } from '../work/clock.ts';
 import { OperatorError } from '../work/operatorError.ts';
+import { isConflict, isLockTimeout } from './errors.ts';
 import { OrderItem1764000000000 } from '../../migrations/1764000000000-orderItem.ts';
 import { OrderItemCancellation1764000001000 } from '../../migrations/1764000001000-orderItemCancellation.ts';
 import { OrderItemEvent1764000002000 } from '../../migrations/1764000002000-orderItemEvent.ts';
+import { ItemKeys1764000003000 } from '../../migrations/1764000003000-itemKeys.ts';
 
 /** In the order in which they run. */
 export const migrations = [
   OrderItem1764000000000,
   OrderItemCancellation1764000001000,
   OrderItemEvent1764000002000,
+  ItemKeys1764000003000,
 ] as const;
 
 /** A specific name, because a shared database can already have a table `migrations`. */
@@ -21,18 +24,30 @@ const MIGRATION_LOCK = 4_001_776_401;
 /** How often an instance retries the lock. */
 const LOCK_RETRY_MS = 100;
 
+/** The pause after an attempt that found a table locked. Meanwhile nobody waits for the migration. */
+const ATTEMPT_PAUSE_MS = 2_000;
+const MAX_ATTEMPTS = 300;
+
+export interface MigrationOptions {
+  /** Called when another transaction has locked a table that a migration changes. The migration then runs again. */
+  readonly onLocked?: () => void;
+  readonly clock?: Clock;
+}
+
 /**
  * Runs the migrations that have not run yet. Instances that start at the same time take turns.
  *
  * @param dataSource is connected, without time limits, because another instance's migration can take long.
  * @returns the names of the migrations that ran.
+ * @throws OperatorError if a table stays locked for about ten minutes, or an error of the database.
  */
-export async function migrateUp(dataSource: DataSource): Promise<string[]> {
-  const run = await findCompleted(dataSource);
-  if (migrations.every(({ name }) => run.includes(name))) return [];
+export async function migrateUp(dataSource: DataSource, options?: MigrationOptions): Promise<string[]> {
+  const before = await findCompleted(dataSource);
+  if (migrations.every(({ name }) => before.includes(name))) return [];
   return runExclusively(dataSource, async () => {
-    const ran = await dataSource.runMigrations();
-    return ran.map(({ name }) => name);
+    const completed = await findCompleted(dataSource);
+    await retryWhileLocked(() => dataSource.runMigrations(), options);
+    return (await findCompleted(dataSource)).filter((name) => !completed.includes(name));
   });
 }
 
@@ -41,13 +56,20 @@ export async function migrateUp(dataSource: DataSource): Promise<string[]> {
  *
  * @returns its name, or an empty list if none has run.
  */
-export async function migrateDown(dataSource: DataSource): Promise<string[]> {
+export async function migrateDown(dataSource: DataSource, options?: MigrationOptions): Promise<string[]> {
   return runExclusively(dataSource, async () => {
     const before = await findCompleted(dataSource);
-    await dataSource.undoLastMigration();
+    await retryWhileLocked(() => undoLastMigration(dataSource), options);
     const after = await findCompleted(dataSource);
     return before.filter((name) => !after.includes(name));
   });
+}
+
+/** TypeORM respects the mode of a migration only on its way up. */
+async function undoLastMigration(dataSource: DataSource): Promise<void> {
+  const completed = await findCompleted(dataSource);
+  const last = dataSource.migrations.findLast(({ name }) => name !== undefined && completed.includes(name));
+  await dataSource.undoLastMigration({ transaction: last?.transaction === false ? 'none' : 'each' });
 }
 
 /**
@@ -98,7 +120,8 @@ async function findCompleted(dataSource: DataSource): Promise<string[]> {
  */
 async function runExclusively<T>(dataSource: DataSource, act: () => Promise<T>): Promise<T> {
   for (;;) {
-    const done = await dataSource.transaction(async (manager) => {
+    // With this isolation an idle transaction has no snapshot, for which the build of an index would wait.
+    const done = await dataSource.transaction('READ COMMITTED', async (manager) => {
       const [row] = await manager.query<{ isLocked: boolean }[]>('SELECT pg_try_advisory_xact_lock($1) AS "isLocked"', [
         MIGRATION_LOCK,
       ]);
@@ -108,6 +131,29 @@ async function runExclusively<T>(dataSource: DataSource, act: () => Promise<T>):
       return { result: await act() };
     });
     if (done !== null) return done.result;
-    await sleep(LOCK_RETRY_MS);
+    await sleep(systemClock, LOCK_RETRY_MS);
+  }
+}
+
+/** Runs migrations again while another transaction has locked a table. Those that have run are recorded, and do not repeat. */
+async function retryWhileLocked(
+  act: () => Promise<unknown>,
+  { onLocked = () => undefined, clock = systemClock }: MigrationOptions = {},
+): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await act();
+      return;
+    } catch (error) {
+      if (!isLockTimeout(error) && !isConflict(error)) throw error;
+      if (attempt === MAX_ATTEMPTS) {
+        throw new OperatorError(
+          'A table stays locked by another transaction, which pg_stat_activity shows. End it, and migrate again.',
+          { cause: error },
+        );
+      }
+    }
+    onLocked();
+    await sleep(clock, ATTEMPT_PAUSE_MS);
   }
 }

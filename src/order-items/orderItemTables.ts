@@ -54,8 +54,8 @@ export const orderItemCancellationEntity = new EntitySchema<CancellationRow>({
   name: 'OrderItemCancellation',
   tableName: 'order_item_cancellation',
   columns: {
-    id: { type: 'uuid', primary: true, primaryKeyConstraintName: 'order_item_cancellation_pkey' },
-    orderItemId: { name: 'order_item_id', type: 'uuid' },
+    orderItemId: { name: 'order_item_id', ...describeKey('order_item_cancellation_pkey') },
+    id: describeKey('order_item_cancellation_pkey'),
     previousStatus: { name: 'previous_status', type: 'text' },
     reason: { type: 'text', nullable: true },
     note: { type: 'text', nullable: true },
@@ -95,20 +95,32 @@ export const orderItemEventEntity = new EntitySchema<{
   readonly type: string;
   readonly occurredAt: Date;
   readonly payload: unknown;
+  readonly position: string | null;
 }>({
   name: 'OrderItemEvent',
   tableName: 'order_item_event',
   columns: {
-    id: { type: 'uuid', primary: true, primaryKeyConstraintName: 'order_item_event_pkey' },
-    orderItemId: { name: 'order_item_id', type: 'uuid' },
+    orderItemId: { name: 'order_item_id', ...describeKey('order_item_event_pkey') },
+    id: describeKey('order_item_event_pkey'),
     type: { type: 'text' },
     occurredAt: { name: 'occurred_at', type: 'timestamptz', default: () => 'now()' },
     payload: { type: 'jsonb' },
+    position: { type: 'bigint', nullable: true },
   },
   checks: [nameCheck('order_item_event_type_check')],
+  indices: [{ name: 'order_item_event_position', columns: ['position'] }],
 });
 
 /** Names a check. TypeORM compares only names, so the expressions are in the migrations alone. */
 function nameCheck(name: string): { name: string; expression: string } {
   return { name, expression: 'true' };
+}
+
+/** Describes a column of a primary key with this name. */
+function describeKey(primaryKeyConstraintName: string): {
+  type: 'uuid';
+  primary: true;
+  primaryKeyConstraintName: string;
+} {
+  return { type: 'uuid', primary: true, primaryKeyConstraintName };
 }

@@ -37,6 +37,11 @@ export interface LockQueueState {
   readonly observeShed: () => void;
 }
 
+/** The state of a lock queue that no metric shows. */
+export function unwatchedLockQueue(): LockQueueState {
+  return { waiting: 0, observeWait: () => undefined, observeShed: () => undefined };
+}
+
 const RETRY_PAUSE_MS = 20;
 
 /** One transaction tries all waiters. */

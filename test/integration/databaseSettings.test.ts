@@ -52,7 +52,10 @@ for (const [setting, value] of [...SETTINGS].reverse()) {
 }
 const start = (pooling: string): Promise<TestService> =>
   startTestService({ DATABASE_URL: database.url, DATABASE_POOLING: pooling });
-const services = { session: await start('session'), transaction: await start('transaction') };
+const session = await start('session');
+// A pooler's session is not idle for a time that the service could set.
+await queryServer(`ALTER DATABASE ${name} RESET idle_session_timeout`);
+const services = { session, transaction: await start('transaction') };
 afterAll(database.drop);
 
 /** Changes the settings of the database and ends the service's sessions, so that new ones get the settings. */

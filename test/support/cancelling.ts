@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import { createCancelOrderItems } from '../../src/order-items/cancelOrderItems.ts';
 import type { CancelOutcome, CancelRequest } from '../../src/order-items/judgeCancels.ts';
 import { unwatchedQueue } from '../../src/work/coalesce.ts';
-import { unwatchedLockQueue } from './unwatchedLockQueue.ts';
+import { unwatchedLockQueue } from '../../src/work/lockQueue.ts';
 
 /** Far above what a slow machine needs to release a lock. */
 const LOCK_TIMEOUT_MS = 60_000;

@@ -14,6 +14,8 @@ export default async function startPostgres(): Promise<void> {
     full_page_writes: 'off',
     synchronous_commit: 'off',
     max_connections: '200',
+    // Counts how often statements are planned.
+    shared_preload_libraries: 'pg_stat_statements',
   };
   const postgres = await startEmbeddedPostgres({ dataDir, settings });
   process.env['TEST_POSTGRES_URL'] = postgres.url;

@@ -1,8 +1,7 @@
 import { Overloaded } from '../../src/work/coalesce.ts';
 import { DeadlineExceeded, withDeadline } from '../../src/work/deadline.ts';
-import { type Attempt, createLockQueue, LockTimeout } from '../../src/work/lockQueue.ts';
+import { type Attempt, createLockQueue, LockTimeout, unwatchedLockQueue } from '../../src/work/lockQueue.ts';
 import { createManualClock } from '../support/manualClock.ts';
-import { unwatchedLockQueue } from '../support/unwatchedLockQueue.ts';
 
 const LOCKED = { state: 'locked' } as const;
 

@@ -1,0 +1,149 @@
+import pg from 'pg';
+import { createDataSource } from '../../src/database/dataSource.ts';
+import { migrateDown, migrateUp, migrations } from '../../src/database/migrations.ts';
+import { createManualClock } from '../support/manualClock.ts';
+import { untilSessionWaits } from '../support/lockedItem.ts';
+import { anOrderItem } from '../support/orderItems.ts';
+import { createTestDatabase } from '../support/testDatabase.ts';
+import { startTestService } from '../support/testService.ts';
+
+/* Migrations of a database in use: another transaction keeps a table locked, and cancels go on meanwhile. */
+
+const service = await startTestService();
+
+const newest = migrations.at(-1)?.name;
+
+async function connect(url: string) {
+  const client = new pg.Client(url);
+  // A test ends the sessions of migrations.
+  client.on('error', () => undefined);
+  await client.connect();
+  return { client, [Symbol.asyncDispose]: () => client.end() };
+}
+
+async function openMigrating(url: string) {
+  const dataSource = createDataSource({ url, entities: [], poolSize: 3, lockTimeoutMs: 0, statementTimeoutMs: 0 });
+  await dataSource.initialize();
+  return { dataSource, [Symbol.asyncDispose]: () => dataSource.destroy() };
+}
+
+/** Migrates on a clock that stands still, so that the migration waits after each attempt until `next` is called. */
+function migrateStepwise(migrate: typeof migrateUp, dataSource: Parameters<typeof migrateUp>[0]) {
+  const clock = createManualClock();
+  let attempted = Promise.withResolvers<'locked'>();
+  const done = migrate(dataSource, {
+    clock,
+    onLocked: () => {
+      attempted.resolve('locked');
+    },
+  });
+  return {
+    done,
+    /** Waits for an attempt that finds a table locked. */
+    untilLocked: () => Promise.race([attempted.promise, done]),
+    next: async () => {
+      attempted = Promise.withResolvers();
+      await clock.advance(2_000);
+    },
+  };
+}
+
+async function findPrimaryKeys(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query<{ definition: string }>(
+    `SELECT conrelid::regclass || ' ' || pg_get_constraintdef(oid) AS definition FROM pg_constraint
+     WHERE contype = 'p' AND conrelid::regclass::text IN ('order_item_cancellation', 'order_item_event') ORDER BY 1`,
+  );
+  return rows.map(({ definition }) => definition);
+}
+
+async function countInvalidIndexes(client: pg.Client): Promise<number> {
+  const { rowCount } = await client.query('SELECT FROM pg_index WHERE NOT indisvalid');
+  return rowCount ?? 0;
+}
+
+/** Fails if a cancel waits for the migration longer than the service's own limit for locks. */
+async function expectCancels(): Promise<void> {
+  for (let count = 0; count < 10; count += 1) {
+    const answer = await service.cancelByRest(await anOrderItem(service.dataSource));
+    expect(answer).toMatchObject({ status: 200 });
+  }
+}
+
+const ITEM_KEYS = ['order_item_cancellation', 'order_item_event'].map(
+  (table) => `${table} PRIMARY KEY (order_item_id, id)`,
+);
+
+test('cancels go on while a reader keeps the newest migration from its lock, down and up', async () => {
+  await using reading = await connect(service.databaseUrl);
+  await using migrating = await openMigrating(service.databaseUrl);
+  for (const migrate of [migrateDown, migrateUp]) {
+    await reading.client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
+    await reading.client.query('SELECT FROM order_item_cancellation, order_item_event LIMIT 1');
+    const migration = migrateStepwise(migrate, migrating.dataSource);
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      const cancelling = expectCancels();
+      expect(await migration.untilLocked()).toBe('locked');
+      await cancelling;
+      await migration.next();
+    }
+    await reading.client.query('COMMIT');
+    while ((await migration.untilLocked()) === 'locked') await migration.next();
+    expect(await migration.done).toEqual([newest]);
+    await expectCancels();
+  }
+  expect(await findPrimaryKeys(reading.client)).toEqual(ITEM_KEYS);
+});
+
+test('cancels go on while an index is built, and a build that was interrupted is done again', async () => {
+  await using writing = await connect(service.databaseUrl);
+  await using migrating = await openMigrating(service.databaseUrl);
+  await migrateDown(migrating.dataSource);
+  await writing.client.query('BEGIN');
+  await writing.client.query(
+    `INSERT INTO order_item_event (id, order_item_id, type, payload)
+     VALUES (gen_random_uuid(), gen_random_uuid(), 'order_item.cancelled', '{}')`,
+  );
+  const interrupted = migrateUp(migrating.dataSource).catch((error: unknown) => error);
+  await untilSessionWaits(service.databaseUrl);
+  await expectCancels();
+  await writing.client.query(
+    "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CREATE%CONCURRENTLY%'",
+  );
+  expect(await interrupted).toMatchObject({ code: '57014' });
+  await writing.client.query('ROLLBACK');
+  expect(await countInvalidIndexes(writing.client)).toBe(1);
+
+  expect(await migrateUp(migrating.dataSource)).toEqual([newest]);
+  expect(await countInvalidIndexes(writing.client)).toBe(0);
+  expect(await findPrimaryKeys(writing.client)).toEqual(ITEM_KEYS);
+});
+
+test('writers of a table brought along go on while one of them keeps the first migrations from their locks', async () => {
+  const database = await createTestDatabase({ migrated: false });
+  {
+    await using migrating = await openMigrating(database.url);
+    await migrateUp(migrating.dataSource);
+    for (const _ of migrations.slice(1)) await migrateDown(migrating.dataSource);
+    await migrating.dataSource.query(`COMMENT ON CONSTRAINT order_item_pkey ON order_item IS NULL`);
+    await migrateDown(migrating.dataSource);
+    const [open = '', other = ''] = await Promise.all([0, 1].map(() => anOrderItem(migrating.dataSource)));
+    await using one = await connect(database.url);
+    await using another = await connect(database.url);
+    const update = 'UPDATE order_item SET quantity = quantity + 1 WHERE id = $1';
+
+    await one.client.query('BEGIN');
+    await one.client.query(update, [open]);
+    const migration = migrateStepwise(migrateUp, migrating.dataSource);
+    await another.client.query("SET lock_timeout = '10s'");
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      const updating = another.client.query(update, [other]);
+      expect(await migration.untilLocked()).toBe('locked');
+      await updating;
+      await migration.next();
+    }
+    await one.client.query('COMMIT');
+    while ((await migration.untilLocked()) === 'locked') await migration.next();
+    expect(await migration.done).toEqual(migrations.map(({ name }) => name));
+  }
+  await database.drop();
+});

@@ -9,15 +9,18 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { startEmbeddedPostgres } from '../src/embedded-postgres/embeddedPostgres.ts';
 import { ORDER_ITEM_STATUSES } from '../src/order-items/orderItem.ts';
+import { type Cancels, cancelMeanwhile } from './cancelMeanwhile.ts';
 
 /*
  * Imports 1,000,000 rows with the command of `npm run import` into an embedded PostgreSQL: first new rows, then the same
- * rows, then all rows changed. The exit code is 1 if an import exceeds a limit. Only the first import has a time limit.
+ * rows, then all rows changed while some of their items are cancelled. The exit code is 1 if an import exceeds a limit. Only the
+ * first import has a time limit.
  */
 
 const ROWS = 1_000_000;
 const MAX_SECONDS = 60;
 const MAX_MEGABYTES = 250;
+const MAX_CANCEL_MS = 200;
 
 const ROOT = path.join(import.meta.dirname, '..');
 const POLL_INTERVAL_MS = 20;
@@ -26,6 +29,8 @@ interface Measured {
   readonly seconds: number;
   readonly megabytes: number;
 }
+
+const NO_CANCELS: Cancels = { count: 0, slowestMs: 0 };
 
 async function bench(): Promise<void> {
   await using opened = new AsyncDisposableStack();
@@ -42,14 +47,28 @@ async function bench(): Promise<void> {
     ['again', files.first, `unchanged: ${ROWS}`, Infinity],
     ['changed', files.changed, `updated: ${ROWS}`, Infinity],
   ] as const) {
-    const { seconds, megabytes } = await runImport(file, postgres.url, expected);
-    const isWithinLimits = seconds < maxSeconds && megabytes < MAX_MEGABYTES;
+    const importing = runImport(file, postgres.url, expected);
+    // Nobody cancels while the first two imports are timed.
+    const cancels = name === 'changed' ? await cancelMeanwhile(postgres.url, importing, findItem) : NO_CANCELS;
+    const { seconds, megabytes } = await importing;
+    const isWithinLimits = seconds < maxSeconds && megabytes < MAX_MEGABYTES && cancels.slowestMs < MAX_CANCEL_MS;
     process.stdout.write(
       `${name.padEnd(8)} ${ROWS} rows  ${seconds.toFixed(1).padStart(5)} s  peak ${megabytes.toFixed(0).padStart(4)} MB` +
+        (cancels.count === 0 ? '' : `  ${cancels.count} cancels, the slowest ${cancels.slowestMs.toFixed(0)} ms`) +
         `${isWithinLimits ? '' : '  OVER THE LIMIT'}\n`,
     );
     if (!isWithinLimits) process.exitCode = 1;
   }
+}
+
+/** Finds a random item that can be cancelled. */
+async function findItem(query: <Row>(statement: string) => Promise<Row[]>): Promise<string> {
+  const [item] = await query<{ id: string }>(
+    `SELECT id FROM order_item WHERE id >= gen_random_uuid() AND is_pre_order AND status IN ('pending', 'on_hold')
+     ORDER BY id LIMIT 1`,
+  );
+  if (item === undefined) throw new Error('No item can be cancelled.');
+  return item.id;
 }
 
 /** Generates realistic rows: random ids, orders of four items, 4,000 products, and one item per second. */

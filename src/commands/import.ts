@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { migrateDatabase } from '../database/migrateDatabase.ts';
 import { explainDatabaseFailure } from '../database/databaseFailures.ts';
 import { openDatabase } from '../database/openDatabase.ts';
-import { type ImportCounts, importOrderItems } from '../import/importOrderItems.ts';
+import { type ImportCounts, importOrderItems, type ImportOptions, ImportStopped } from '../import/importOrderItems.ts';
 import { type NameOptions, parseColumnMap } from '../import/columns.ts';
 import { readRows } from '../import/readRows.ts';
 import { DATE_FORMATS, isDateFormat, type ValueFormats } from '../import/valueFormats.ts';
@@ -21,14 +21,21 @@ cancelled. It reports each bad line on standard error as "line N: reason" and im
 It recognizes gzip, UTF-16, semicolons or tabs between columns, lines that end with CR, and column names in any case, and
 reports what it recognized on standard error.
 
-  --dry-run                        reports what would change, and writes nothing
+  --dry-run                        reports what would change, writes nothing, and locks nothing
+  --atomic                         all rows or none. Cancels of changed items can wait until the import ends
   --map id=uuid,order_id=Order     columns with other names in the file
   --ignore-unknown                 leaves other columns out
   --decimal-comma                  amounts are written as 12,50
   --date-format DD.MM.YYYY         dates are written in this form. Others: ${DATE_FORMATS.slice(2).join(', ')}
 
-Exit code: 0 if every line went in, 2 if some were rejected, 1 if nothing could be imported.
+Rows go in by the thousand, so that no cancel waits for long. An import that stops in the middle reports how far it came. Running
+it again is safe.
+
+Exit code: 0 if every line went in, 2 if some were rejected, 1 if the import stopped or nothing could be imported.
 `;
+
+const ATOMIC_NOTICE =
+  'The import is one transaction (--atomic, or DATABASE_POOLING=transaction), so cancels of changed items can wait until it ends.';
 
 /** The exit codes with which shells report a program that a signal ended. */
 const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
@@ -38,6 +45,7 @@ try {
     allowPositionals: true,
     options: {
       'dry-run': { type: 'boolean', default: false },
+      atomic: { type: 'boolean', default: false },
       map: { type: 'string' },
       'ignore-unknown': { type: 'boolean', default: false },
       'decimal-comma': { type: 'boolean', default: false },
@@ -59,49 +67,62 @@ try {
       throw new Error(`--date-format takes ${DATE_FORMATS.join(', ')}.`);
     }
     const counts = await importFile(file, {
-      dryRun,
+      mode: dryRun ? 'dry run' : values.atomic ? 'atomic' : 'chunks',
       names: {
         ...(values.map === undefined ? {} : { map: parseColumnMap(values.map) }),
         ignoreUnknown: values['ignore-unknown'],
       },
       formats: { decimalComma: values['decimal-comma'], ...(dateFormat === undefined ? {} : { dateFormat }) },
     });
-    process.stdout.write(describe(counts, dryRun));
+    process.stdout.write(`${dryRun ? 'Dry run: nothing was written. It would be:\n' : ''}${describe(counts)}`);
     process.exitCode = counts.rejected > 0 ? 2 : 0;
   }
 } catch (error) {
+  if (error instanceof ImportStopped) process.stdout.write(describe(error.counts));
   process.stderr.write(`${Error.isError(error) ? error.message : String(error)}\n`);
   process.exitCode = 1;
 }
 
 interface FileOptions {
-  readonly dryRun: boolean;
+  readonly mode: NonNullable<ImportOptions['mode']>;
   readonly names: NameOptions;
   readonly formats: ValueFormats;
 }
 
-async function importFile(file: string, { dryRun, names, formats }: FileOptions): Promise<ImportCounts> {
+async function importFile(file: string, { mode: wanted, names, formats }: FileOptions): Promise<ImportCounts> {
   await using opened = new AsyncDisposableStack();
   const progress = showImportProgress(process.stderr, await readFileSize(file));
   opened.defer(progress.stop);
   // Opening the file first reports an unusable file before a database starts for it.
   const rows = await readRows(file, progress.onRead, { ...names, onGuess: progress.onGuess });
   const config = readCommandConfig();
+  const mode = wanted === 'chunks' && config.pooled ? 'atomic' : wanted;
+  if (mode === 'atomic') progress.onGuess(ATOMIC_NOTICE);
   const database = await openDatabase(config);
   opened.defer(() => database.stop());
+  const stopping = new AbortController();
+  let isMerging = false;
   for (const [signal, exitCode] of Object.entries(SIGNAL_EXIT_CODES)) {
-    process.once(signal, () => {
+    process.on(signal, () => {
+      if (isMerging && mode === 'chunks' && !stopping.signal.aborted) {
+        stopping.abort(new Error(`${signal} arrived.`));
+        return;
+      }
       progress.stop();
       // The database rolls back the transaction when this process has ended.
       database.stopWithoutWaiting();
       process.exit(exitCode);
     });
   }
+  const onMerging = (): void => {
+    isMerging = true;
+  };
   try {
     await migrateDatabase(database.url, config);
-    return await importOrderItems(database.url, rows, { dryRun, formats, onRejected: progress.onRejected });
+    const options = { mode, formats, onRejected: progress.onRejected, onMerging, signal: stopping.signal };
+    return await importOrderItems(database.url, rows, options);
   } catch (error) {
-    throw explainDatabaseFailure(error, database.url);
+    throw error instanceof ImportStopped ? error : explainDatabaseFailure(error, database.url);
   }
 }
 
@@ -113,8 +134,8 @@ async function readFileSize(file: string): Promise<number> {
   );
 }
 
-function describe(counts: ImportCounts, dryRun: boolean): string {
-  return `${dryRun ? 'Dry run: nothing was written. It would be:\n' : ''}inserted: ${counts.inserted}
+function describe(counts: ImportCounts): string {
+  return `inserted: ${counts.inserted}
 updated: ${counts.updated}
 unchanged: ${counts.unchanged}
 rejected: ${counts.rejected}

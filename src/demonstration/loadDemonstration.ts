@@ -6,6 +6,8 @@ import { readRetailLines } from './retailLines.ts';
 export async function loadDemonstration(databaseUrl: string): Promise<ImportCounts> {
   const items = createDemonstrationItems(await readRetailLines());
   return importOrderItems(databaseUrl, items, {
+    // An interrupted start leaves no half of the data.
+    mode: 'atomic',
     onRejected: ({ line, defect }) => {
       throw new Error(`Line ${line} of the demonstration data is no order item: ${defect}.`);
     },

@@ -1,21 +1,18 @@
-import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
-import { from as copyFrom } from 'pg-copy-streams';
 import { writableUrl } from '../database/servers.ts';
-import { checkRow } from './checkRow.ts';
+import {
+  CHUNK_PLANS,
+  type MergeCounts,
+  type Merged,
+  mergeAll,
+  mergeInChunks,
+  NOTHING_MERGED,
+  readCounts,
+} from './mergeStaged.ts';
 import type { FileRow } from './orderItemTable.ts';
 import type { Defective } from './readLines.ts';
-import {
-  COPY_STAGED,
-  COUNT_KEPT_CANCELLED,
-  CREATE_STAGED,
-  DELETE_REPEATED,
-  INDEX_STAGED,
-  LOCK_DIFFERING,
-  SELECT_REPEATED,
-  toCopyLine,
-  UPSERT_STAGED,
-} from './stagedOrderItems.ts';
+import { COMPARE_STAGED, NUMBER_STAGED } from './stagedOrderItems.ts';
+import { stageRows } from './stageRows.ts';
 import type { ValueFormats } from './valueFormats.ts';
 
 /** The results of an import, in rows. */
@@ -32,30 +29,49 @@ export interface ImportCounts {
 export interface ImportOptions {
   /** How the values of the rows are written. */
   readonly formats?: ValueFormats;
-  /** Does everything, then rolls back. */
-  readonly dryRun?: boolean;
+  /**
+   * `chunks` commits a few rows at a time, so that no cancel waits for long. `atomic` is one transaction, which can hold up
+   * cancels of the changed items until it ends. `dry run` compares, and writes and locks nothing.
+   */
+  readonly mode?: 'chunks' | 'atomic' | 'dry run';
   /** Called for each rejected row, as soon as it is rejected. */
   readonly onRejected?: (rejected: Defective) => void;
+  /** Called when the file was read and rows go in. */
+  readonly onMerging?: () => void;
+  /** Stops an import in chunks after the current chunk. */
+  readonly signal?: AbortSignal;
+}
+
+/** An import in chunks that stopped while rows went in. What is in stays. */
+export class ImportStopped extends Error {
+  /** What is in. */
+  readonly counts: ImportCounts;
+
+  constructor(message: string, counts: ImportCounts, options: ErrorOptions) {
+    super(message, options);
+    this.name = 'ImportStopped';
+    this.counts = counts;
+  }
 }
 
 /** The advisory lock of imports, an arbitrary number. */
 const IMPORT_LOCK = 4_001_776_402;
 
-/** Rows are sent in chunks of about the size of a socket's buffer, because a message per row is slow. */
-const COPY_CHUNK_LENGTH = 65_536;
-const REPEATED_BATCH = 1_000;
+/** The limits that a role or a database can set for requests. `transaction_timeout` came with PostgreSQL 17. */
+const LIMITS = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout'];
 
 /**
- * Imports rows into `order_item` in one transaction. It inserts new items and updates existing ones. It skips a defective
- * row and passes it to `onRejected`.
+ * Imports rows into `order_item`. It inserts new items and updates existing ones. It skips a defective row and passes it to
+ * `onRejected`.
  *
- * @throws an error of the rows or of the database. Nothing is written then.
+ * @throws ImportStopped if an import in chunks stopped while rows went in. Any other error means that nothing was written.
  */
 export async function importOrderItems(
   databaseUrl: string,
   rows: AsyncIterable<FileRow | Defective> | Iterable<FileRow | Defective>,
-  { dryRun = false, formats = {}, onRejected = () => undefined }: ImportOptions = {},
+  options: ImportOptions = {},
 ): Promise<ImportCounts> {
+  const { mode = 'chunks', formats = {}, onMerging = () => undefined, signal } = options;
   const client = new pg.Client({
     connectionString: await writableUrl(databaseUrl),
     application_name: 'order-items-import',
@@ -65,90 +81,75 @@ export async function importOrderItems(
   let rejected = 0;
   const reject = (defective: Defective): void => {
     rejected += 1;
-    onRejected(defective);
+    options.onRejected?.(defective);
   };
+  let merged = NOTHING_MERGED;
+  let total = 0;
+  let isMerging = false;
+  const count = ({ rows: merging, ...counts }: Merged): ImportCounts => ({
+    ...counts,
+    unchanged: merging - counts.inserted - counts.updated,
+    rejected,
+  });
   try {
     await client.connect();
-    // Limits that the role or the database sets for requests do not apply to an import.
-    await client.query(
-      'BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0',
-    );
-    await client.query("SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL work_mem = '128MB'");
-    await client.query(CREATE_STAGED);
-    const copy = client.query(copyFrom(COPY_STAGED));
-    await pipeline(toCopyText(rows, formats, reject), copy);
-    const repeated = await rejectRepeated(client, reject);
-    for (const statement of INDEX_STAGED) await client.query(statement);
+    // A pooler can give each transaction another session, so only an atomic import works behind one.
+    const isOneTransaction = mode !== 'chunks';
+    if (isOneTransaction) await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
+    await liftLimits(client, isOneTransaction);
+    total = await stageRows(client, rows, { formats, reject });
+    if (mode === 'dry run') {
+      const compared = await client.query<MergeCounts>(COMPARE_STAGED);
+      return count({ ...readCounts(compared.rows), rows: total });
+    }
+    for (const statement of NUMBER_STAGED) await client.query(statement);
     // Imports run one at a time, so that each counts correctly which rows it inserted.
-    await client.query('SELECT pg_advisory_xact_lock($1)', [IMPORT_LOCK]);
-    await client.query(LOCK_DIFFERING);
-    const { inserted, updated } = await queryRow<{ inserted: number; updated: number }>(client, UPSERT_STAGED);
-    const { keptCancelled } = await queryRow<{ keptCancelled: number }>(client, COUNT_KEPT_CANCELLED);
-    await client.query(dryRun ? 'ROLLBACK' : 'COMMIT');
-    const unchanged = copy.rowCount - repeated - inserted - updated;
-    return { inserted, updated, unchanged, rejected, keptCancelled };
+    await client.query(`SELECT pg_advisory${isOneTransaction ? '_xact' : ''}_lock($1)`, [IMPORT_LOCK]);
+    isMerging = true;
+    onMerging();
+    if (isOneTransaction) {
+      merged = await mergeAll(client, total);
+      await client.query('DROP TABLE staged');
+      await client.query('COMMIT');
+    } else {
+      await client.query(CHUNK_PLANS);
+      const onMerged = (all: Merged): void => {
+        merged = all;
+      };
+      await mergeInChunks(client, total, { onMerged, signal });
+    }
+    return count(merged);
   } catch (error) {
-    throw describeRefusal(error);
+    if (!isMerging || mode !== 'chunks') throw describeRefusal(error) ?? error;
+    const progress =
+      merged.rows === 0
+        ? 'Nothing was written.'
+        : `${merged.rows} of ${total} rows are in, and running the import again is safe.`;
+    const reason = describeRefusal(error) ?? error;
+    const sentence = (Error.isError(reason) ? reason.message : String(reason)).replace(/\.?$/, '.');
+    throw new ImportStopped(`The import stopped: ${sentence} ${progress}`, count(merged), { cause: error });
   } finally {
     // The end of the session rolls back an open transaction.
     await client.end();
   }
 }
 
-async function* toCopyText(
-  rows: AsyncIterable<FileRow | Defective> | Iterable<FileRow | Defective>,
-  formats: ValueFormats,
-  reject: (defective: Defective) => void,
-): AsyncGenerator<string, void> {
-  let text = '';
-  for await (const row of rows) {
-    const checked = 'defect' in row ? row : checkRow(row, formats);
-    if ('defect' in checked) {
-      reject(checked);
-      continue;
-    }
-    text += toCopyLine(checked);
-    if (text.length >= COPY_CHUNK_LENGTH) {
-      yield text;
-      text = '';
-    }
-  }
-  if (text !== '') yield text;
+async function liftLimits(client: pg.Client, isOneTransaction: boolean): Promise<void> {
+  await client.query('SELECT set_config(name, $2, $3) FROM pg_settings WHERE name = ANY($1)', [
+    LIMITS,
+    '0',
+    isOneTransaction,
+  ]);
+  await client.query("SELECT set_config('work_mem', '128MB', $1)", [isOneTransaction]);
 }
 
 /**
- * Removes rows whose id is on an earlier line. The first line counts. The database finds them, because the ids of a large
- * file would take too much memory here.
+ * Describes a violated rule of the database. A table brought along can have rules whose names mean nothing to a user.
  *
- * @returns the number of removed rows.
+ * @returns null for other errors.
  */
-async function rejectRepeated(client: pg.Client, reject: (defective: Defective) => void): Promise<number> {
-  await client.query(`DECLARE repeated CURSOR FOR ${SELECT_REPEATED}`);
-  const fetch = `FETCH ${REPEATED_BATCH} FROM repeated`;
-  let repeated = 0;
-  for (let more = true; more;) {
-    const { rows } = await client.query<{ line: number; firstLine: number }>(fetch);
-    for (const { line, firstLine } of rows) reject({ line, defect: `the id already stands on line ${firstLine}` });
-    repeated += rows.length;
-    more = rows.length > 0;
-  }
-  await client.query('CLOSE repeated');
-  if (repeated > 0) await client.query(DELETE_REPEATED);
-  return repeated;
-}
-
-async function queryRow<Row extends pg.QueryResultRow>(client: pg.Client, statement: string): Promise<Row> {
-  const { rows } = await client.query<Row>(statement);
-  const [row] = rows;
-  if (row === undefined) throw new Error('A count has one row.');
-  return row;
-}
-
-/** Describes a violated rule of the database. A table brought along can have rules whose names mean nothing to a user. */
-function describeRefusal(error: unknown): unknown {
-  if (!(error instanceof pg.DatabaseError) || !/^2[23]/.test(error.code ?? '')) return error;
+function describeRefusal(error: unknown): Error | null {
+  if (!(error instanceof pg.DatabaseError) || !/^2[23]/.test(error.code ?? '')) return null;
   const detail = error.detail === undefined ? '' : ` ${error.detail}`;
-  return new Error(`The database refused an order item by a rule of its own; nothing was written.${detail}`, {
-    cause: error,
-  });
+  return new Error(`The database refused an order item by a rule of its own.${detail}`, { cause: error });
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { ImportStopped } from '../../src/import/importOrderItems.ts';
 import type { FileRow } from '../../src/import/orderItemTable.ts';
 import { aRow, importRows, NOTHING_IMPORTED } from '../support/importing.ts';
 import { lockItem, untilSessionWaits } from '../support/lockedItem.ts';
@@ -47,7 +48,7 @@ describe('an import', () => {
     });
   });
 
-  test('locks in id order, so it holds no item while it waits for an earlier one', async () => {
+  test('in one transaction locks in id order, so it holds no item while it waits for an earlier one', async () => {
     const low = '00000000-8f0a-5b0e-9d63-0123456789ab';
     const high = 'ffffffff-8f0a-5b0e-9d63-0123456789ab';
     // Neither the file nor the table has them in the order of their ids.
@@ -57,10 +58,8 @@ describe('an import', () => {
     ]);
     const lock = await lockItem(databaseUrl, low);
 
-    const importing = importRows(databaseUrl, [
-      aRow({ id: high, quantity: '2' }, 2),
-      aRow({ id: low, quantity: '2' }, 3),
-    ]);
+    const rows = [aRow({ id: high, quantity: '2' }, 2), aRow({ id: low, quantity: '2' }, 3)];
+    const importing = importRows(databaseUrl, rows, { mode: 'atomic' });
     await untilSessionWaits(databaseUrl);
     expect((await service.cancelByRest(high)).status).toBe(200);
     await lock.release();
@@ -109,7 +108,7 @@ describe('an import', () => {
     expect(await findOrderItem(dataSource, id)).toMatchObject({ quantity: 3 });
   });
 
-  test('writes nothing in a dry run, and counts what it would do', async () => {
+  test('waits for no lock in a dry run, writes nothing, and counts what it would do', async () => {
     const [same, other, gone] = await insertOrderItems(dataSource, [{}, {}, { status: 'cancelled' }]);
     const rows = [
       aRow({ id: same ?? '' }, 2),
@@ -118,7 +117,9 @@ describe('an import', () => {
       aRow({}, 5),
       aRow({ id: 'x' }, 6),
     ];
-    const imported = await expectNothingWritten(dataSource, () => importRows(databaseUrl, rows, { dryRun: true }));
+    const lock = await lockItem(databaseUrl, other ?? '');
+    const imported = await expectNothingWritten(dataSource, () => importRows(databaseUrl, rows, { mode: 'dry run' }));
+    await lock.release();
     expect(imported).toMatchObject({ inserted: 1, updated: 1, unchanged: 2, rejected: 1, keptCancelled: 1 });
     expect(await importRows(databaseUrl, rows)).toEqual(imported);
   });
@@ -156,10 +157,93 @@ describe('an import', () => {
     await expectNothingWritten(dataSource, async () => {
       const failed = importRows(databaseUrl, [aRow({}, 2), unlucky]);
       await expect(failed).rejects.toThrow(
-        `The database refused an order item by a rule of its own; nothing was written. Failing row contains (${unlucky.values.id}`,
+        `The import stopped: The database refused an order item by a rule of its own. Failing row contains (${unlucky.values.id}`,
       );
+      await expect(failed).rejects.toThrow(/Nothing was written\.$/);
       await expect(failed).rejects.not.toThrow('secret_rule');
     });
+    await dataSource.query('ALTER TABLE order_item DROP CONSTRAINT secret_rule');
+  });
+});
+
+/** More than the rows of the first chunk. */
+const MANY = 1_200;
+
+/** Inserts many items and builds a row that changes each, in the order of their numbers. */
+async function changeMany(): Promise<{ readonly ids: readonly string[]; readonly rows: readonly FileRow[] }> {
+  const ids = await insertOrderItems(
+    dataSource,
+    Array.from({ length: MANY }, (_, n) => ({ createdAt: new Date(Date.UTC(2024, 0, 1) + n * 1_000) })),
+  );
+  const rows = ids.map((id, n) =>
+    aRow({ id, quantity: '2', created_at: new Date(Date.UTC(2024, 0, 1) + n * 1_000).toISOString() }, n + 2),
+  );
+  return { ids, rows };
+}
+
+async function countChanged(ids: readonly string[]): Promise<number> {
+  const [row] = await dataSource.query<{ count: number }[]>(
+    'SELECT count(*)::int AS count FROM order_item WHERE id = ANY($1) AND quantity = 2',
+    [ids],
+  );
+  return row?.count ?? 0;
+}
+
+describe('an import in chunks', () => {
+  test('lets items be cancelled on both sides of a row that another transaction has locked', async () => {
+    const { ids, rows } = await changeMany();
+    const lock = await lockItem(databaseUrl, ids[MANY - 2] ?? '');
+    const importing = importRows(databaseUrl, rows);
+    while ((await countChanged(ids)) < MANY - 2);
+    for (const position of [0, 499, 500, MANY - 3, MANY - 1]) {
+      expect((await service.cancelByRest(ids[position] ?? '')).status).toBe(200);
+    }
+    await lock.release();
+    expect(await importing).toMatchObject({ inserted: 0, updated: MANY });
+    expect(await countChanged(ids)).toBe(MANY);
+    expect(await findOrderItem(dataSource, ids[MANY - 1] ?? '')).toMatchObject({ status: 'cancelled', quantity: 2 });
+  });
+
+  test('that the database refuses in the middle says how far it came, and goes on when it runs again', async () => {
+    const { ids, rows } = await changeMany();
+    const unlucky = aRow({ ...rows[MANY - 100]?.values, quantity: '13' });
+    await dataSource.query('ALTER TABLE order_item ADD CONSTRAINT secret_rule CHECK (quantity <> 13)');
+    const stopped = await importRows(databaseUrl, rows.with(MANY - 100, unlucky)).catch((error: unknown) => error);
+    expect(stopped).toBeInstanceOf(ImportStopped);
+    expect(stopped).toMatchObject({
+      message: expect.stringMatching(
+        /^The import stopped: .* Failing row contains .*\. 500 of 1200 rows are in, and running the import again is safe\.$/,
+      ),
+      counts: { inserted: 0, updated: 500, unchanged: 0, rejected: 0, keptCancelled: 0 },
+    });
+    expect(await countChanged(ids)).toBe(500);
+    await dataSource.query('ALTER TABLE order_item DROP CONSTRAINT secret_rule');
+    expect(await importRows(databaseUrl, rows)).toMatchObject({ updated: MANY - 500, unchanged: 500 });
+  });
+
+  test('that loses the database in the middle says how far it came', async () => {
+    const { ids, rows } = await changeMany();
+    const lock = await lockItem(databaseUrl, ids[MANY - 1] ?? '');
+    const importing = importRows(databaseUrl, rows).catch((error: unknown) => error);
+    while ((await countChanged(ids)) < MANY - 1);
+    await dataSource.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'order-items-import'",
+    );
+    expect(await importing).toMatchObject({
+      message: expect.stringMatching(/terminat.*\. 1199 of 1200 rows are in/),
+      counts: { updated: MANY - 1 },
+    });
+    await lock.release();
+  });
+
+  test('in one transaction writes nothing if the database refuses a row', async () => {
+    const { ids, rows } = await changeMany();
+    await dataSource.query('ALTER TABLE order_item ADD CONSTRAINT secret_rule CHECK (quantity <> 13)');
+    const refused = aRow({ ...rows.at(-1)?.values, quantity: '13' });
+    await expect(importRows(databaseUrl, rows.with(-1, refused), { mode: 'atomic' })).rejects.toThrow(
+      'The database refused an order item by a rule of its own.',
+    );
+    expect(await countChanged(ids)).toBe(0);
     await dataSource.query('ALTER TABLE order_item DROP CONSTRAINT secret_rule');
   });
 });

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -176,7 +177,7 @@ describe('npm run import', () => {
     ['SIGKILL', null],
     ['SIGTERM', 143],
     ['SIGINT', 130],
-  ] as const)('leaves nothing behind when %s ends it in the middle', async (signal, exitCode) => {
+  ] as const)('leaves nothing behind when %s ends it in the middle of one transaction', async (signal, exitCode) => {
     const id = await anOrderItem(dataSource);
     const lines = ['8a0c3f5e-8f0a-5b0e-9d63-0123456789ab', id].map((item) =>
       GOOD_LINE.replace(ID, item).replace(',1,', ',2,'),
@@ -185,7 +186,7 @@ describe('npm run import', () => {
 
     await expectNothingWritten(dataSource, async () => {
       const lock = await lockItem(database.url, id);
-      const child = startImport([file]);
+      const child = startImport([file, '--atomic']);
       await untilSessionWaits(database.url);
       child.kill(signal);
       expect(await once(child, 'close')).toEqual([exitCode, exitCode === null ? signal : null]);
@@ -193,6 +194,32 @@ describe('npm run import', () => {
       await untilNoImportIsConnected();
     });
   });
+});
+
+test.each(['SIGTERM', 'SIGINT'] as const)('an import in chunks that %s stops says how far it came', async (signal) => {
+  const ids = Array.from({ length: 600 }, () => randomUUID());
+  // The import writes in the order of the times, so the locked item is the last.
+  const lines = ids.map(
+    (id, n) => `${id},order-1,product-1,1,9.99,GBP,${new Date(Date.UTC(2026, 0, 1) + n * 1_000).toISOString()}\n`,
+  );
+  const file = await temporaryFile('items.csv', HEADER.replace('\n', ',created_at\n') + lines.join(''));
+  const last = ids.at(-1) ?? '';
+  await anOrderItem(dataSource, { id: last });
+  const lock = await lockItem(database.url, last);
+  const child = startImport([file]);
+  if (child.stdout === null || child.stderr === null) throw new Error('The command has no output.');
+  const outputs = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  const countIn = (): Promise<unknown[]> => dataSource.query('SELECT FROM order_item WHERE id = ANY($1)', [ids]);
+  while ((await countIn()).length < 600);
+  child.kill(signal);
+  const [output, errors, [exitCode]] = await outputs;
+  expect({ exitCode, output, errors }).toEqual({
+    exitCode: 1,
+    output: counts(599, 0, 0, 0),
+    errors: `The import stopped: ${signal} arrived. 599 of 600 rows are in, and running the import again is safe.\n`,
+  });
+  await lock.release();
+  expect(await runImport([file])).toMatchObject({ exitCode: 0, output: counts(0, 1, 599, 0) });
 });
 
 /** The server goes on with what a client asked last, even if the client is gone by then. */

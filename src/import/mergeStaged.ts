@@ -1,0 +1,109 @@
+import type pg from 'pg';
+import { isConflict, isLockTimeout, isOutOfTime } from '../database/errors.ts';
+import { type Chunk, lockDifferingSql, upsertSql } from './stagedOrderItems.ts';
+
+/** What was done with staged rows, in rows. */
+export interface MergeCounts {
+  readonly inserted: number;
+  readonly updated: number;
+  readonly keptCancelled: number;
+}
+
+/** The rows that are in. */
+export interface Merged extends MergeCounts {
+  /** The merged rows of the file, with the unchanged ones. */
+  readonly rows: number;
+}
+
+export const NOTHING_MERGED: Merged = { inserted: 0, updated: 0, keptCancelled: 0, rows: 0 };
+
+const MAX_CHUNK = 5_000;
+const FIRST_CHUNK = 500;
+
+/** The time for which a chunk holds its locks at most. A chunk of one row can take longer, because its lock is the only one. */
+const MAX_HOLD_MS = 100;
+/** How long a chunk waits for a lock while it holds others. */
+const LOCK_WAIT_MS = 50;
+/** How long a single row waits for its lock before it tries again. */
+const SINGLE_LOCK_WAIT_MS = 1_000;
+
+/** A chunk has few rows, so it looks each up by its index, however large the planner believes the table to be. */
+export const CHUNK_PLANS = 'SET enable_hashjoin = off; SET enable_mergejoin = off';
+
+/**
+ * Merges the staged rows into `order_item`, each chunk in a transaction of its own. A chunk that holds its locks for too long,
+ * or meets the lock of another transaction, makes the next one smaller.
+ *
+ * @param total the number of staged rows.
+ * @param onMerged is called after each commit, with everything that is in.
+ * @param signal ends the merge between two chunks.
+ * @throws the reason of the signal, or an error of the database. What was merged stays.
+ */
+export async function mergeInChunks(
+  client: pg.Client,
+  total: number,
+  { onMerged, signal }: { readonly onMerged: (merged: Merged) => void; readonly signal?: AbortSignal | undefined },
+): Promise<void> {
+  let merged = NOTHING_MERGED;
+  let size = FIRST_CHUNK;
+  while (merged.rows < total) {
+    signal?.throwIfAborted();
+    const chunk = { from: merged.rows + 1, to: Math.min(total, merged.rows + size) };
+    const startedAt = performance.now();
+    const counts = await tryChunk(client, chunk);
+    const heldMs = performance.now() - startedAt;
+    if (counts !== null) {
+      merged = add(merged, counts, chunk);
+      onMerged(merged);
+    }
+    if (counts === null) size = Math.ceil((chunk.to - chunk.from + 1) / 4);
+    else if (heldMs > MAX_HOLD_MS * 0.8) size = Math.ceil(size / 2);
+    else if (heldMs < MAX_HOLD_MS * 0.4) size = Math.min(MAX_CHUNK, size * 2);
+  }
+}
+
+/** Merges all staged rows in the open transaction. */
+export async function mergeAll(client: pg.Client, total: number): Promise<Merged> {
+  const chunk = { from: 1, to: total };
+  await client.query(lockDifferingSql(chunk));
+  const { rows } = await client.query<MergeCounts>(upsertSql(chunk));
+  return add(NOTHING_MERGED, readCounts(rows), chunk);
+}
+
+/**
+ * Merges a chunk in one transaction, sent as one message, so that no lock waits for the network.
+ *
+ * @returns null if it took too long or met a lock. Nothing of it is in then.
+ */
+async function tryChunk(client: pg.Client, chunk: Chunk): Promise<MergeCounts | null> {
+  const isSingle = chunk.from === chunk.to;
+  const limits = isSingle
+    ? `SET LOCAL lock_timeout = ${SINGLE_LOCK_WAIT_MS}`
+    : `SET LOCAL lock_timeout = ${LOCK_WAIT_MS}; SET LOCAL statement_timeout = ${MAX_HOLD_MS}`;
+  try {
+    const results = (await client.query(
+      `BEGIN ISOLATION LEVEL READ COMMITTED; ${limits}; ${lockDifferingSql(chunk)}; ${upsertSql(chunk)}; COMMIT`,
+    )) as unknown as pg.QueryResult<MergeCounts>[];
+    return readCounts(results.at(-2)?.rows ?? []);
+  } catch (error) {
+    const isTooSlow = !isSingle && isOutOfTime(error);
+    if (!isTooSlow && !isLockTimeout(error) && !isConflict(error)) throw error;
+    await client.query('ROLLBACK');
+    return null;
+  }
+}
+
+export function readCounts(rows: readonly MergeCounts[]): MergeCounts {
+  const [counts] = rows;
+  if (counts === undefined) throw new Error('A count has one row.');
+  return counts;
+}
+
+function add(merged: Merged, counts: MergeCounts, { to }: Chunk): Merged {
+  return {
+    inserted: merged.inserted + counts.inserted,
+    updated: merged.updated + counts.updated,
+    keptCancelled: merged.keptCancelled + counts.keptCancelled,
+    rows: to,
+  };
+}

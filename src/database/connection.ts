@@ -21,9 +21,22 @@ export interface SharedState {
  */
 const FORMATS = { DateStyle: 'ISO', TimeZone: 'UTC' };
 
+/**
+ * Each prepared statement is planned once, for any values of its parameters (a generic plan). A plan that was made for a small
+ * table must serve the large one that it becomes, so plans use the indexes from the start. Every statement has one.
+ */
+const PLANS = {
+  plan_cache_mode: 'force_generic_plan',
+  enable_seqscan: 'off',
+  enable_bitmapscan: 'off',
+  // A table without a suitable index costs much by these settings. That must not compile its statements each time.
+  jit: 'off',
+};
+
 /** The settings that a database or a role cannot change. Parameters of a session's start take precedence over their settings. */
 const SESSION_SETTINGS = {
   ...FORMATS,
+  ...PLANS,
   default_transaction_isolation: 'read committed',
   standard_conforming_strings: 'on',
   row_security: 'on',

@@ -77,7 +77,8 @@ export async function lockIdempotencyKeys(
   keys: readonly CallerKey[],
 ): Promise<ReadonlySet<string>> {
   const rows = await manager.query<{ name: string; taken: boolean }[]>(
-    'SELECT name, pg_try_advisory_xact_lock(hashtextextended(name, 0)) AS taken FROM unnest($1::text[]) AS name',
+    `/* lock_idempotency_keys */ SELECT name, pg_try_advisory_xact_lock(hashtextextended(name, 0)) AS taken
+     FROM unnest($1::text[]) AS name`,
     [keys.map(nameKey)],
   );
   return new Set(rows.filter(({ taken }) => !taken).map(({ name }) => name));
@@ -89,7 +90,7 @@ export async function findCancellationsByKey(
   keys: readonly CallerKey[],
 ): Promise<KeyedCancellation[]> {
   const rows = await manager.query<(Cancellation & CallerKey & { readonly requestFingerprint: string })[]>(
-    `SELECT ${CANCELLATION_COLUMNS}, idempotency_key AS "idempotencyKey", request_fingerprint AS "requestFingerprint"
+    `/* find_cancellations_by_key */ SELECT ${CANCELLATION_COLUMNS}, idempotency_key AS "idempotencyKey", request_fingerprint AS "requestFingerprint"
      FROM order_item_cancellation
      WHERE (cancelled_by, idempotency_key) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
     [keys.map((key) => key.cancelledBy), keys.map((key) => key.idempotencyKey)],

@@ -1,7 +1,7 @@
 import type { Reader } from '../database/reader.ts';
 import type { Place } from './cursors.ts';
 import { notCancelableSql } from './eligibility.ts';
-import type { OrderItem, OrderItemStatus } from './orderItem.ts';
+import { ORDER_ITEM_STATUSES, type OrderItem, type OrderItemStatus } from './orderItem.ts';
 import { ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
 
 /** An item matches if it meets every condition that is not null. */
@@ -77,17 +77,18 @@ export async function listItemsOfOrders(
 }
 
 /**
- * Names the statement, so that each connection prepares it once. Only the default page size, which has few shapes, gets a
- * name.
+ * Names the statement, so that each connection prepares and plans it once. Only the default page size with at most one status
+ * gets a name, because a connection keeps every named statement.
  */
-function nameStatement(statement: string, { first }: PageRequest, shape: string): string {
-  return first === DEFAULT_PAGE_SIZE ? `/* ${statement}_${shape} */ ` : '';
+function nameStatement(statement: string, { first, filter }: PageRequest, shape: string): string {
+  const isFrequent = first === DEFAULT_PAGE_SIZE && (filter.statuses?.length ?? 0) <= 1;
+  return isFrequent ? `/* ${statement}_${shape} */ ` : '';
 }
 
 interface Conditions {
   readonly where: string;
   readonly parameters: readonly unknown[];
-  /** Identifies the conditions without their parameters. */
+  /** Identifies the conditions without their parameters, if they have at most one status. */
   readonly shape: string;
 }
 
@@ -96,26 +97,31 @@ function buildConditions({ filter, after }: PageRequest): Conditions {
   const parameters: unknown[] = [];
   const parameter = (value: unknown): string => `$${parameters.push(value)}`;
   if (filter.orderId !== null) conditions.push(`order_id = ${parameter(filter.orderId)}`);
-  if (filter.statuses?.length === 1) {
-    // An index gives the items of one status in their order; those of several would have to be sorted.
-    conditions.push(`status = ${parameter(filter.statuses[0])}`);
-  } else if (filter.statuses !== null) {
-    conditions.push(`status = ANY(${parameter(filter.statuses)}::text[])`);
-  }
-  // Literals instead of parameters let the planner match the partial indexes.
+  // Literals instead of parameters let one plan serve all values: the planner sees how rare they are, and matches the partial
+  // indexes.
+  const statuses = ORDER_ITEM_STATUSES.filter((status) => filter.statuses?.includes(status));
+  if (filter.statuses !== null) conditions.push(isOneOf('status', statuses));
   if (filter.isPreOrder !== null) conditions.push(filter.isPreOrder ? 'is_pre_order' : 'NOT is_pre_order');
   if (filter.cancelable !== null) conditions.push(filter.cancelable ? `NOT ${notCancelableSql}` : notCancelableSql);
   if (after !== null) {
     const place = `${parameter(after.createdAt)}::timestamptz, ${parameter(after.id)}::uuid`;
     conditions.push(`(created_at, order_item.id) < (${place})`);
   }
-  const { orderId, statuses, isPreOrder, cancelable } = filter;
-  const shape = [orderId !== null, statuses && Math.min(statuses.length, 2), isPreOrder, cancelable, after !== null];
+  const { orderId, isPreOrder, cancelable } = filter;
+  const status = filter.statuses === null ? null : (statuses[0] ?? 'none');
+  const shape = [orderId !== null, status, isPreOrder, cancelable, after !== null];
   return {
     where: conditions.join(' AND '),
     parameters,
-    shape: shape.map((value) => (value === null ? 'x' : Number(value))).join(''),
+    shape: shape.map((value) => (typeof value === 'boolean' ? Number(value) : (value ?? 'x'))).join(''),
   };
+}
+
+/** An index gives the items of one value in their order; those of several would have to be sorted. */
+function isOneOf(column: string, values: readonly string[]): string {
+  const literals = values.map((value) => `'${value}'`).join(', ');
+  if (values.length === 0) return 'false';
+  return values.length === 1 ? `${column} = ${literals}` : `${column} IN (${literals})`;
 }
 
 /** @param rows has one row more than `first` if there is a next page. */

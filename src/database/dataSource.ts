@@ -3,7 +3,7 @@ import { DataSource, type EntitySchema } from 'typeorm';
 import { Connection } from './connection.ts';
 import { migrations, MIGRATIONS_TABLE } from './migrations.ts';
 import { createServers } from './servers.ts';
-import { watchSilence } from './silenceWatch.ts';
+import { NO_WATCH, watchSilence } from './silenceWatch.ts';
 
 export interface DataSourceOptions {
   readonly url: string;
@@ -44,7 +44,9 @@ const getTypeParser = ((oid, format) =>
 export function createDataSource(options: DataSourceOptions): DataSource {
   const { pooled = false } = options;
   const servers = createServers(options.url, pooled);
-  const shared = { servers, watch: watchSilence(servers.isThere), pooled, preparations: 0 };
+  // A statement without a time limit can keep a server so busy that it seems silent.
+  const watch = options.statementTimeoutMs === 0 ? NO_WATCH : watchSilence(servers.isThere);
+  const shared = { servers, watch, pooled, preparations: 0 };
   return new DataSource({
     type: 'postgres',
     // Options in the URL replace those below, so this adds ours before them. The last value of a setting counts.

@@ -21,6 +21,15 @@ export interface SilenceWatch {
   readonly end: (session: Session, isAnswer: boolean) => void;
 }
 
+/** Watches nothing, for statements that can take as long as they need. */
+export const NO_WATCH: SilenceWatch = {
+  isSilent: () => false,
+  open: () => undefined,
+  close: () => undefined,
+  begin: () => undefined,
+  end: () => undefined,
+};
+
 /** After this time without an answer, the watch probes the database. */
 const SILENT_AFTER_MS = 600;
 

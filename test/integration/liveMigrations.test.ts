@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { createDataSource } from '../../src/database/dataSource.ts';
 import { migrateDown, migrateUp, migrations } from '../../src/database/migrations.ts';
+import { startDatabaseProxy } from '../support/databaseProxy.ts';
 import { createManualClock } from '../support/manualClock.ts';
 import { untilSessionWaits } from '../support/lockedItem.ts';
 import { anOrderItem } from '../support/orderItems.ts';
@@ -10,6 +11,7 @@ import { startTestService } from '../support/testService.ts';
 /* Migrations of a database in use: another transaction keeps a table locked, and cancels go on meanwhile. */
 
 const service = await startTestService();
+const proxy = await startDatabaseProxy(service.databaseUrl);
 
 const newest = migrations.at(-1)?.name;
 
@@ -116,6 +118,23 @@ test('cancels go on while an index is built, and a build that was interrupted is
   expect(await migrateUp(migrating.dataSource)).toEqual([newest]);
   expect(await countInvalidIndexes(writing.client)).toBe(0);
   expect(await findPrimaryKeys(writing.client)).toEqual(ITEM_KEYS);
+});
+
+test('a migration goes on after a silence of the database in which requests fail', async () => {
+  await using migrating = await openMigrating(proxy.url);
+  const limits = { lockTimeoutMs: 60_000, statementTimeoutMs: 60_000 };
+  const serving = createDataSource({ url: proxy.url, entities: [], poolSize: 1, ...limits });
+  await serving.initialize();
+  await migrateDown(migrating.dataSource);
+  proxy.stallAt('CREATE UNIQUE INDEX');
+  const migration = migrateUp(migrating.dataSource);
+  const failed = (async () => {
+    for (;;) await serving.query('SELECT');
+  })();
+  await expect(failed).rejects.toThrow();
+  await proxy.mend();
+  expect(await migration).toEqual([newest]);
+  await serving.destroy();
 });
 
 test('writers of a table brought along go on while one of them keeps the first migrations from their locks', async () => {

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { isConflict, isLockTimeout, isOutOfTime } from '../database/errors.ts';
-import { type Chunk, lockDifferingSql, upsertSql } from './stagedOrderItems.ts';
+import { type Chunk, mergeSql } from './stagedOrderItems.ts';
 
 /** What was done with staged rows, in rows. */
 export interface MergeCounts {
@@ -27,8 +27,8 @@ const LOCK_WAIT_MS = 50;
 /** How long a single row waits for its lock before it tries again. */
 const SINGLE_LOCK_WAIT_MS = 1_000;
 
-/** A chunk has few rows, so it looks each up by its index, however large the planner believes the table to be. */
-export const CHUNK_PLANS = 'SET enable_hashjoin = off; SET enable_mergejoin = off';
+/** A chunk has few rows, so it looks up each by its index, however large the planner believes the table to be. */
+export const CHUNK_PLANS = 'SET enable_seqscan = off; SET random_page_cost = 1';
 
 /**
  * Merges the staged rows into `order_item`, each chunk in a transaction of its own. A chunk that holds its locks for too long,
@@ -50,7 +50,7 @@ export async function mergeInChunks(
     signal?.throwIfAborted();
     const chunk = { from: merged.rows + 1, to: Math.min(total, merged.rows + size) };
     const startedAt = performance.now();
-    const counts = await tryChunk(client, chunk);
+    const counts = await tryChunk(client, chunk, chunk.to === total);
     const heldMs = performance.now() - startedAt;
     if (counts !== null) {
       merged = add(merged, counts, chunk);
@@ -65,8 +65,7 @@ export async function mergeInChunks(
 /** Merges all staged rows in the open transaction. */
 export async function mergeAll(client: pg.Client, total: number): Promise<Merged> {
   const chunk = { from: 1, to: total };
-  await client.query(lockDifferingSql(chunk));
-  const { rows } = await client.query<MergeCounts>(upsertSql(chunk));
+  const { rows } = await client.query<MergeCounts>(mergeSql(chunk));
   return add(NOTHING_MERGED, readCounts(rows), chunk);
 }
 
@@ -75,14 +74,21 @@ export async function mergeAll(client: pg.Client, total: number): Promise<Merged
  *
  * @returns null if it took too long or met a lock. Nothing of it is in then.
  */
-async function tryChunk(client: pg.Client, chunk: Chunk): Promise<MergeCounts | null> {
+async function tryChunk(client: pg.Client, chunk: Chunk, isLast: boolean): Promise<MergeCounts | null> {
   const isSingle = chunk.from === chunk.to;
-  const limits = isSingle
-    ? `SET LOCAL lock_timeout = ${SINGLE_LOCK_WAIT_MS}`
-    : `SET LOCAL lock_timeout = ${LOCK_WAIT_MS}; SET LOCAL statement_timeout = ${MAX_HOLD_MS}`;
+  const settings = isSingle
+    ? [`lock_timeout = ${SINGLE_LOCK_WAIT_MS}`]
+    : [`lock_timeout = ${LOCK_WAIT_MS}`, `statement_timeout = ${MAX_HOLD_MS}`];
+  // Only the last chunk waits for the disk, which then has the others, too. Rows that a crash loses are imported again.
+  if (!isLast) settings.push('synchronous_commit = off');
   try {
     const results = (await client.query(
-      `BEGIN ISOLATION LEVEL READ COMMITTED; ${limits}; ${lockDifferingSql(chunk)}; ${upsertSql(chunk)}; COMMIT`,
+      [
+        'BEGIN ISOLATION LEVEL READ COMMITTED',
+        ...settings.map((setting) => `SET LOCAL ${setting}`),
+        mergeSql(chunk),
+        'COMMIT',
+      ].join(';'),
     )) as unknown as pg.QueryResult<MergeCounts>[];
     return readCounts(results.at(-2)?.rows ?? []);
   } catch (error) {

@@ -38,8 +38,8 @@ export const NUMBER_STAGED = [
 const WRITTEN = COLUMN_NAMES.filter((name) => name !== 'id');
 const WRITTEN_LIST = WRITTEN.join(', ');
 
-/** Counts items that stay cancelled although the file has another status. */
-const COUNT_KEPT = "count(*) FILTER (WHERE staged.status <> 'cancelled' AND existing.status = 'cancelled')::float8";
+/** Whether an item stays cancelled although the file has another status. */
+const IS_KEPT = "(existing.status = 'cancelled' AND staged.status <> 'cancelled')";
 
 /** Returns SQL for the column's value after the import. A column that the file lacks keeps its value. */
 function valueAfterImport(name: ColumnName, item: string): string {
@@ -79,51 +79,43 @@ export interface Chunk {
   readonly to: number;
 }
 
-function isIn({ from, to }: Chunk): string {
-  return `staged.place BETWEEN ${from} AND ${to}`;
-}
-
 /**
- * Locks the items that differ in id order, as a cancel does, which prevents deadlocks. Items that do not differ are neither
- * locked nor written.
- */
-export function lockDifferingSql(chunk: Chunk): string {
-  return `
-    SELECT count(*) FROM (
-      SELECT FROM order_item AS item JOIN staged ON staged.id = item.id WHERE ${isIn(chunk)} AND ${differs('item')}
-      ORDER BY item.id FOR NO KEY UPDATE OF item
-    ) AS locked`;
-}
-
-/**
- * The upsert. Missing columns and the cancelled status come from the written row, because the row that the join read can have
- * changed since.
+ * Merges a chunk. The statement locks the items that differ in id order, as a cancel does, which prevents deadlocks. Items that
+ * do not differ are neither locked nor written. It writes in the order of the table's indexes.
  *
- * The statement returns the counts. Its outer queries see the table as it was before.
+ * The comparison can see a row as it was before another transaction changed it, so missing columns and the cancelled status
+ * come from the row as it is written.
  */
-export function upsertSql(chunk: Chunk): string {
+export function mergeSql({ from, to }: Chunk): string {
   return `
-    WITH written AS (
+    WITH compared AS MATERIALIZED (
+      SELECT staged.id, staged.status, COALESCE(staged.created_at, existing.created_at) AS created_at,
+        existing.id IS NULL AS is_new, existing.id IS NOT NULL AND ${differs('existing')} AS differs, ${IS_KEPT} AS is_kept
+      FROM staged LEFT JOIN order_item AS existing ON existing.id = staged.id
+      WHERE staged.place BETWEEN ${from} AND ${to}
+    ), locked AS MATERIALIZED (
+      SELECT FROM order_item WHERE id IN (SELECT id FROM compared WHERE differs) ORDER BY id FOR NO KEY UPDATE
+    ), written AS (
       INSERT INTO order_item AS item (id, ${WRITTEN_LIST})
       SELECT staged.id, ${WRITTEN.map(inserted).join(', ')}
-      FROM staged LEFT JOIN order_item AS existing ON existing.id = staged.id
-      WHERE ${isIn(chunk)} AND (existing.id IS NULL OR ${differs('existing')})
-      ORDER BY COALESCE(staged.created_at, existing.created_at), staged.id
+      FROM compared JOIN staged ON staged.id = compared.id
+      WHERE (compared.is_new OR compared.differs) AND (SELECT count(*) FROM locked) >= 0
+      ORDER BY compared.created_at, compared.id
       ON CONFLICT (id) DO UPDATE
       SET (${WRITTEN_LIST}) = (SELECT ${WRITTEN.map(updated).join(', ')} FROM staged WHERE staged.id = item.id)
-      RETURNING id
+      RETURNING id, status
     )
-    SELECT count(*) FILTER (WHERE existing.id IS NULL)::float8 AS inserted, count(existing.id)::float8 AS updated,
-      (SELECT ${COUNT_KEPT} FROM staged JOIN order_item AS existing ON existing.id = staged.id WHERE ${isIn(chunk)})
+    SELECT count(*) FILTER (WHERE is_new)::float8 AS inserted, count(*) FILTER (WHERE differs)::float8 AS updated,
+      count(*) FILTER (WHERE is_kept OR written.status = 'cancelled' AND compared.status <> 'cancelled')::float8
         AS "keptCancelled"
-    FROM written LEFT JOIN order_item AS existing ON existing.id = written.id`;
+    FROM compared LEFT JOIN written ON written.id = compared.id`;
 }
 
 /** Counts what an import would do. Takes no lock on an item. */
 export const COMPARE_STAGED = `
   SELECT count(*) FILTER (WHERE existing.id IS NULL)::float8 AS inserted,
     count(*) FILTER (WHERE existing.id IS NOT NULL AND ${differs('existing')})::float8 AS updated,
-    ${COUNT_KEPT} AS "keptCancelled"
+    count(*) FILTER (WHERE ${IS_KEPT})::float8 AS "keptCancelled"
   FROM staged LEFT JOIN order_item AS existing ON existing.id = staged.id`;
 
 const SPECIAL = /[\\\t\n\r]/;

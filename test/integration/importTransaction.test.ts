@@ -209,16 +209,17 @@ describe('an import in chunks', () => {
     const unlucky = aRow({ ...rows[MANY - 100]?.values, quantity: '13' });
     await dataSource.query('ALTER TABLE order_item ADD CONSTRAINT secret_rule CHECK (quantity <> 13)');
     const stopped = await importRows(databaseUrl, rows.with(MANY - 100, unlucky)).catch((error: unknown) => error);
-    expect(stopped).toBeInstanceOf(ImportStopped);
-    expect(stopped).toMatchObject({
-      message: expect.stringMatching(
-        /^The import stopped: .* Failing row contains .*\. 500 of 1200 rows are in, and running the import again is safe\.$/,
-      ),
-      counts: { inserted: 0, updated: 500, unchanged: 0, rejected: 0, keptCancelled: 0 },
-    });
-    expect(await countChanged(ids)).toBe(500);
+    if (!(stopped instanceof ImportStopped)) throw new Error('The import did not stop.', { cause: stopped });
+    // How many rows a chunk has depends on the speed of the database.
+    const { updated } = stopped.counts;
+    expect(updated).toBeGreaterThan(0);
+    expect(updated).toBeLessThanOrEqual(MANY - 100);
+    expect(stopped.counts).toEqual({ inserted: 0, updated, unchanged: 0, rejected: 0, keptCancelled: 0 });
+    expect(stopped.message).toMatch(/^The import stopped: .* Failing row contains /);
+    expect(stopped.message).toContain(`. ${updated} of 1200 rows are in, and running the import again is safe.`);
+    expect(await countChanged(ids)).toBe(updated);
     await dataSource.query('ALTER TABLE order_item DROP CONSTRAINT secret_rule');
-    expect(await importRows(databaseUrl, rows)).toMatchObject({ updated: MANY - 500, unchanged: 500 });
+    expect(await importRows(databaseUrl, rows)).toMatchObject({ updated: MANY - updated, unchanged: updated });
   });
 
   test('that loses the database in the middle says how far it came', async () => {

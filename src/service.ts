@@ -197,6 +197,7 @@ async function addRoutes(
   await addGraphQLRoute(server, {
     apollo,
     maxBatchedOperations: config.limits.batchedOperations,
+    nameCaller: (request) => getCaller(request).subject,
     onRequest: [
       ...(config.routerSecret === null ? [] : [requireRouterSecret(config.routerSecret)]),
       ...access.admit,

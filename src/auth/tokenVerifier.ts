@@ -192,7 +192,8 @@ function readSubject({ sub }: JWTPayload): string {
   if (typeof sub !== 'string' || sub === '' || !sub.isWellFormed() || sub.includes('\0')) {
     throw new Unauthenticated('The token names no subject');
   }
-  if (sub.length > MAX_SUBJECT_LENGTH) throw new Unauthenticated('The token names a subject that is too long');
+  if (Array.from(sub).length > MAX_SUBJECT_LENGTH)
+    throw new Unauthenticated('The token names a subject that is too long');
   return sub;
 }
 

@@ -12,7 +12,7 @@ const TRANSACTION_TIMEOUT = '25P04';
 const FEATURE_NOT_SUPPORTED = '0A000';
 const INVALID_SQL_STATEMENT_NAME = '26000';
 const DUPLICATE_PREPARED_STATEMENT = '42P05';
-const NOT_ACCEPTING_CONNECTIONS = '55000';
+const OBJECT_NOT_IN_PREREQUISITE_STATE = '55000';
 const INVALID_CATALOG_NAME = '3D000';
 const CONNECTION_EXCEPTION_CLASS = '08';
 const INVALID_AUTHORIZATION_CLASS = '28';
@@ -100,7 +100,7 @@ export function isDatabaseUnavailable(error: unknown): boolean {
     code === QUERY_CANCELED ||
     code === IDLE_IN_TRANSACTION_TIMEOUT ||
     code === TRANSACTION_TIMEOUT ||
-    code === NOT_ACCEPTING_CONNECTIONS ||
+    isNotAcceptingConnections(error) ||
     isOutdatedStatement(error) ||
     code === INVALID_CATALOG_NAME ||
     isReadOnly(error) ||
@@ -158,6 +158,12 @@ export async function retryAbsence<T>(
       await sleep(ABSENCE_PAUSE_MS, null, { signal });
     }
   }
+}
+
+/** Whether an operator closed the database for connections. The code is that of other errors, too, as of a view without updates. */
+function isNotAcceptingConnections(error: unknown): boolean {
+  const isOfStart = readMember(error, 'routine') === 'CheckMyDatabase';
+  return readCode(error) === OBJECT_NOT_IN_PREREQUISITE_STATE && isOfStart;
 }
 
 /** Whether a pooler refused the settings of a session. The message is PgBouncer's. */

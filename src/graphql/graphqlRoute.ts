@@ -22,12 +22,15 @@ import { findUnsupportedEncoding } from '../http/bodyEncoding.ts';
 import { Failure, logFailure } from '../http/failures.ts';
 import { correctCode, toGraphQLResponse } from './errors.ts';
 import { toRequestFailure, reportOutcome } from '../http/server.ts';
+import { createTurns } from '../work/turns.ts';
 
 export interface GraphQLRouteOptions<TContext extends BaseContext> {
   readonly apollo: ApolloServer<TContext>;
   readonly createContext: (request: FastifyRequest) => TContext;
   /** The limit of operations in one HTTP request. 0 refuses batches. */
   readonly maxBatchedOperations: number;
+  /** Names who sent a request. Callers share the time for new documents equally. */
+  readonly nameCaller: (request: FastifyRequest) => string;
   /** Hooks that run before the body is read. */
   readonly onRequest: (onRequestAsyncHookHandler | onRequestHookHandler)[];
 }
@@ -35,8 +38,15 @@ export interface GraphQLRouteOptions<TContext extends BaseContext> {
 /** Serves GraphQL over HTTP at `/graphql`. Failures before Apollo Server runs have the format of GraphQL, too. */
 export async function addGraphQLRoute<TContext extends BaseContext>(
   server: FastifyInstance,
-  { apollo, createContext, maxBatchedOperations, onRequest }: GraphQLRouteOptions<TContext>,
+  { apollo, createContext, maxBatchedOperations, nameCaller, onRequest }: GraphQLRouteOptions<TContext>,
 ): Promise<void> {
+  const waitForTurn = createTurns();
+  /** Long documents that Apollo Server has seen and may still know. */
+  const seen = new LRUCache<string, true>({
+    max: 1_000,
+    maxSize: MAX_SEEN_LENGTH,
+    sizeCalculation: (_, text) => text.length,
+  });
   await server.register(async (scope) => {
     scope.setErrorHandler(sendGraphQLFailure);
     requireUtf8Json(scope);
@@ -49,6 +59,11 @@ export async function addGraphQLRoute<TContext extends BaseContext>(
         const mediaType = negotiateMediaType(request);
         if (Array.isArray(request.body) && request.body.length > maxBatchedOperations && maxBatchedOperations > 0) {
           throw new Failure('bad_request', `A batch must hold at most ${maxBatchedOperations} operations.`);
+        }
+        const documents = readDocuments(request);
+        if (documents.length > LONG_DOCUMENT && seen.get(documents) === undefined) {
+          seen.set(documents, true);
+          await waitForTurn({ flow: nameCaller(request), weight: documents.length });
         }
         const http = toHttpGraphQLRequest(request);
         const plain = readPlainRequest(http);
@@ -95,6 +110,17 @@ function addRequestId(body: string, request: FastifyRequest, reply: FastifyReply
   });
   const answer = JSON.parse(body) as FormattedExecutionResult | FormattedExecutionResult[];
   return JSON.stringify(Array.isArray(answer) ? answer.map(identify) : identify(answer));
+}
+
+/** Parsing and validating a document takes about 4 ms for each 1,000 characters. Longer new documents take turns. */
+const LONG_DOCUMENT = 1_000;
+const MAX_SEEN_LENGTH = 4_000_000;
+
+/** Returns the documents of all operations in a request. */
+function readDocuments({ body, url }: FastifyRequest): string {
+  if (isRecord(body)) return typeof body['query'] === 'string' ? body['query'] : '';
+  if (!Array.isArray(body)) return url;
+  return body.map((one: unknown) => (isRecord(one) && typeof one['query'] === 'string' ? one['query'] : '')).join('\n');
 }
 
 interface Answer {

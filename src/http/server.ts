@@ -59,8 +59,8 @@ const MAX_PIPELINED_REQUESTS = 100;
  */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = options.logger;
-  /** The request that a connection is serving, and whether the connection closes after it. */
-  const answering = new WeakMap<Duplex, { readonly request: IncomingMessage; isLast: boolean }>();
+  /** The latest request of each connection, whether the connection closes after it, and whether it has its answer. */
+  const latest = new WeakMap<Duplex, { readonly request: IncomingMessage; isLast: boolean; isAnswered: boolean }>();
   const server = Fastify({
     loggerInstance,
     // One logger for all requests is cheaper. Each log line names the request id.
@@ -90,9 +90,12 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
         socket.destroy();
         return;
       }
-      const served = answering.get(socket);
+      const served = latest.get(socket);
+      const isOfServed = served?.request.complete === false;
+      // The rest of a request that was answered early is late or malformed. A second answer would belong to no request.
+      if (isOfServed && served.isAnswered) closeSoon(socket);
       // The malformed request follows a complete one, which still gets its answer. Then the connection closes.
-      if (served?.request.complete === true) served.isLast = true;
+      else if (served !== undefined && !isOfServed && !served.isAnswered) served.isLast = true;
       else closeSoon(socket, writeMalformedRequestResponse(error));
     },
     frameworkErrors: (error, request, reply) => {
@@ -114,7 +117,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   Object.assign(server.server, { httpAllowHalfOpen: true });
   // Node's event comes before any hook. Pipelined requests arrive while hooks still run.
   server.server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    answering.set(request.socket, { request, isLast: false });
+    latest.set(request.socket, { request, isLast: false, isAnswered: false });
     boundPipeline(request.socket, response);
   });
   // Hooks that await nothing use callbacks, which saves one promise per hook and request.
@@ -150,9 +153,9 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     done();
   });
   server.addHook('onResponse', (request, _reply, done) => {
-    const served = answering.get(request.raw.socket);
+    const served = latest.get(request.raw.socket);
     if (served?.request === request.raw) {
-      answering.delete(request.raw.socket);
+      served.isAnswered = true;
       if (served.isLast) closeSoon(request.raw.socket);
     }
     done();

@@ -140,7 +140,11 @@ async function liftLimits(client: pg.Client, isOneTransaction: boolean): Promise
     '0',
     isOneTransaction,
   ]);
-  await client.query("SELECT set_config('work_mem', '128MB', $1)", [isOneTransaction]);
+  // A statement that waits for a lock ends soon after this process, and lets go of its own locks.
+  await client.query(
+    "SELECT set_config('work_mem', '128MB', $1), set_config('client_connection_check_interval', '500', $1)",
+    [isOneTransaction],
+  );
 }
 
 /**

@@ -104,7 +104,8 @@ export async function findCancellationsByKey(
 
 /**
  * Cancels the items that are cancelable and not locked by others, in one statement: status, cancellation and event.
- * Without a surrounding transaction, the statement is its own transaction.
+ * Without a surrounding transaction, the statement is its own transaction. It fails if a trigger of another service keeps an
+ * item from being cancelled: the cast of the sentence that says so is the only way to raise an error in SQL.
  *
  * @param planned one entry for each item.
  */
@@ -126,7 +127,8 @@ export async function cancelFreeItems(
      ), cancelled AS (
        UPDATE order_item SET status = 'cancelled', version = ${nextVersionSql}, updated_at = now()
        FROM planned WHERE order_item.id = planned."orderItemId"
-       RETURNING planned.*, order_item.version AS new_version, order_item.updated_at AS cancelled_at
+       RETURNING planned.*, order_item.version AS new_version, order_item.updated_at AS cancelled_at,
+         order_item.status AS new_status
      ), announced AS (
        INSERT INTO order_item_event (id, order_item_id, type, occurred_at, payload)
        SELECT "eventId", "orderItemId", 'order_item.cancelled', cancelled_at, jsonb_build_object(
@@ -136,7 +138,8 @@ export async function cancelFreeItems(
      ), recorded AS (
        INSERT INTO order_item_cancellation (id, order_item_id, previous_status, reason, note, cancelled_at,
          cancelled_by, channel, request_id, idempotency_key, request_fingerprint)
-       SELECT id, "orderItemId", previous_status, reason, note, cancelled_at,
+       SELECT CASE new_status WHEN 'cancelled' THEN id ELSE ('a trigger keeps order_item at ' || new_status)::uuid END,
+         "orderItemId", previous_status, reason, note, cancelled_at,
          "cancelledBy", channel, "requestId", "idempotencyKey", "requestFingerprint"
        FROM cancelled
      )

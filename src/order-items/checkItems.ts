@@ -72,7 +72,7 @@ async function rehearse(dataSource: DataSource, id: string): Promise<string[]> {
     if (status === 'cancelled') return [];
     return [
       status === null
-        ? `The item ${id} is locked by another transaction, so no cancel could be tried. Try again.`
+        ? `The item ${id} cannot be locked. Either another transaction has locked it, and the check works later, or row-level security on order_item lets the role read it and not update it.`
         : `The item ${id} has the status ${JSON.stringify(status)} after a cancel. A trigger or a rule on order_item does not write the status.`,
     ];
   } catch (error) {

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { expectRefused, send, times } from '../support/attack.ts';
 import { startBackgroundClient } from '../support/backgroundClient.ts';
+import { openHostile, rawRequest } from '../support/hostileHttp.ts';
 import { anOrderItem, findCancellations, findOrderItem } from '../support/orderItems.ts';
 import { type GraphQLAnswer, type RestAnswer, startTestService } from '../support/testService.ts';
 
@@ -244,4 +246,43 @@ test('a refused cancel stores nothing that was sent', async () => {
 
 test('serves a normal client during all attacks', async () => {
   expect(await client.stop()).toBeGreaterThan(40);
+});
+
+describe('long new documents', () => {
+  const FLOOD = 20;
+  const selection = 'quantity '.repeat(80);
+  /** About 4,000 tokens. Each call has other names. */
+  const longDocument = (number: number): string =>
+    JSON.stringify({ query: `{ ${times(40, `a${number}_#: orderItem(id: "x") { id ${selection} }`)} }` });
+  const post = (token: string, body: string): Buffer =>
+    rawRequest('POST /graphql', [`Authorization: Bearer ${token}`, 'Content-Type: application/json'], body);
+
+  test('that arrive together let other requests pass between them', async () => {
+    const token = await service.token();
+    const connections = await Promise.all(Array.from({ length: FLOOD + 1 }, () => openHostile(service.url)));
+    // The service accepts one connection in each turn of its event loop.
+    await Promise.all(
+      connections.map(({ socket }) => {
+        socket.write(rawRequest('GET /health/live', []));
+        return once(socket, 'data');
+      }),
+    );
+    const order: string[] = [];
+    const answered = connections.map(
+      ({ socket }, number) =>
+        new Promise<void>((resolve) => {
+          socket.once('data', () => {
+            order.push(number === FLOOD ? 'short' : 'long');
+            resolve();
+          });
+        }),
+    );
+    // The short request is the last to arrive.
+    for (const [number, { socket }] of connections.entries()) {
+      socket.write(post(token, number === FLOOD ? JSON.stringify({ query: '{ __typename }' }) : longDocument(number)));
+    }
+    await Promise.all(answered);
+    for (const { socket } of connections) socket.destroy();
+    expect(order.indexOf('short')).toBeLessThan(FLOOD / 2);
+  });
 });

@@ -18,8 +18,10 @@ import { startTestService } from '../support/testService.ts';
 
 const service = await startTestService();
 const narrow = await startTestService({ DATABASE_POOL_SIZE: '2' });
+const impatient = await startTestService({ REQUEST_TIMEOUT_MS: '500' });
 const { dataSource, url } = service;
 const authorization = `Authorization: Bearer ${await service.token()}`;
+const impatientAuthorization = `Authorization: Bearer ${await impatient.token()}`;
 
 const CANCEL_NOTHING = 'POST /v0/line_item/0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f/cancel HTTP/1.1\r\nHost: x\r\n';
 
@@ -222,5 +224,24 @@ describe('floods', () => {
     const flood = await startFlood(`${narrow.url}/health/ready`, 500);
     for (let round = 0; round < 5; round += 1) await expectServed(narrow);
     expect(await flood.stop()).toEqual([200]);
+  });
+});
+
+describe('a body that never arrives whole gets one answer, and the connection is closed', () => {
+  test.each([
+    ['after an answer that needs no body', 'GET /health/live', 200],
+    ['after an unknown path', 'POST /nowhere', 404],
+    ['after a missing token', 'POST /v0/line_item/x/cancel', 401],
+    ['without an answer before', `POST /graphql HTTP/1.1\r\n${impatientAuthorization}`, 400],
+  ])('%s', async (_case, start, status) => {
+    const [line = '', ...headers] = start.split(' HTTP/1.1\r\n');
+    const request = [
+      `${line} HTTP/1.1`,
+      'Host: x',
+      ...headers,
+      'Content-Length: 100',
+      'Content-Type: application/json',
+    ];
+    expect(statusesIn(await exchange(impatient.url, `${request.join('\r\n')}\r\n\r\n{`))).toEqual([status]);
   });
 });

@@ -73,3 +73,26 @@ test('after the sessions forgot their prepared statements', async () => {
   for (let each = 0; each < 8; each += 1) await service.dataSource.query('DEALLOCATE ALL');
   await useEveryStatement();
 });
+
+describe('what keeps an item from being cancelled fails the cancel, and writes nothing', () => {
+  const TRIGGER = `CREATE FUNCTION keep_status() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN NEW.status = OLD.status; RETURN NEW; END $$;
+    CREATE TRIGGER keep_status BEFORE UPDATE ON order_item FOR EACH ROW EXECUTE FUNCTION keep_status()`;
+  const VIEW = `BEGIN; ALTER TABLE order_item RENAME TO kept_item; CREATE VIEW order_item AS SELECT DISTINCT * FROM kept_item;
+    COMMIT`;
+  test.each([
+    ['a trigger that keeps the status', TRIGGER, 'DROP FUNCTION keep_status CASCADE'],
+    ['a view that takes no updates', VIEW, 'DROP VIEW order_item; ALTER TABLE kept_item RENAME TO order_item'],
+  ])('%s', async (_case, change, undo) => {
+    const [one = '', two = '', three = ''] = await insertOrderItems(service.dataSource, [{}, {}, {}]);
+    await other.query(change);
+    const failed = { status: 500, body: { message: "Couldn't process request due to an internal error." } };
+    expect(await service.cancelByRest(one)).toMatchObject(failed);
+    expect(await service.cancelByRest(one, { headers: { 'idempotency-key': one } })).toMatchObject(failed);
+    const bulk = await service.graphql(CANCEL, { ids: [two, three] });
+    expect(bulk.errors.map(({ extensions }) => extensions['code'])).toEqual(['INTERNAL_SERVER_ERROR']);
+    await other.query(undo);
+    expect(await findCancellations(service.dataSource, [one, two, three])).toEqual([]);
+    expect(await service.cancelByRest(one)).toMatchObject({ status: 200 });
+  });
+});

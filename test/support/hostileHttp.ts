@@ -75,7 +75,7 @@ export async function pour(url: string, head: string, chunk: string, times: numb
   return ended;
 }
 
-/** Returns the statuses of the received answers. */
+/** Returns the statuses of the received answers. An answer begins right after the body of the one before. */
 export function statusesIn(received: string): number[] {
-  return [...received.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) => Number(status));
+  return [...received.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status));
 }

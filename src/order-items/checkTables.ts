@@ -25,6 +25,32 @@ function needAllColumns({ options }: EntitySchema, privilege: Need['privilege'])
   return { table: options.tableName ?? '', privilege, columns };
 }
 
+/** The types of columns that have no substitute. A number that is not decimal, for example, would not be exact. */
+const FIXED_TYPES = {
+  uuid: 'uuid',
+  boolean: 'boolean',
+  date: 'date',
+  numeric: 'numeric',
+  timestamptz: 'timestamp with time zone',
+};
+
+const TYPED_COLUMNS = Object.entries(orderItemEntity.options.columns).flatMap(([member, column]) =>
+  column !== undefined && isFixedType(column.type)
+    ? [{ name: column.name ?? member, type: FIXED_TYPES[column.type] }]
+    : [],
+);
+
+function isFixedType(type: unknown): type is keyof typeof FIXED_TYPES {
+  return typeof type === 'string' && Object.hasOwn(FIXED_TYPES, type);
+}
+
+/** Finds columns of `order_item` that have another type. */
+const OTHER_TYPES = `
+  SELECT name, typed.type AS needed, format_type(atttypid, NULL) AS found
+  FROM jsonb_to_recordset($1::jsonb) AS typed(name text, type text)
+    JOIN pg_attribute ON attrelid = to_regclass('order_item') AND attname = name AND NOT attisdropped
+  WHERE atttypid <> typed.type::regtype`;
+
 /** What the database says about the columns of one need. */
 interface Finding {
   readonly table: string;
@@ -62,14 +88,20 @@ const FINDINGS = `
   GROUP BY number, need."table", need.privilege, relation.oid ORDER BY number`;
 
 /**
- * Requires everything that the service uses of its tables: columns, privileges, and a view that takes updates.
+ * Requires everything that the service uses of its tables: columns, types, privileges, and a view that takes updates.
  *
  * @throws OperatorError that names all that is missing, or a database error.
  */
 export async function requireUsableTables(dataSource: DataSource): Promise<void> {
   const needs = NEEDS.map((need, number) => ({ number, ...need }));
   const findings = await dataSource.query<Finding[]>(FINDINGS, [JSON.stringify(needs)]);
-  const defects = new Set(findings.flatMap(describeDefects));
+  const others = await dataSource.query<{ name: string; needed: string; found: string }[]>(OTHER_TYPES, [
+    JSON.stringify(TYPED_COLUMNS),
+  ]);
+  const defects = new Set([
+    ...findings.flatMap(describeDefects),
+    ...others.map(({ name, needed, found }) => `order_item.${name} has the type ${found} instead of ${needed}`),
+  ]);
   if (defects.size > 0) throw new OperatorError(`The service cannot cancel here: ${[...defects].join('; ')}.`);
   try {
     await tryCancelStatement(dataSource);

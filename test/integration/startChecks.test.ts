@@ -4,6 +4,7 @@ import path from 'node:path';
 import pg from 'pg';
 import { pino } from 'pino';
 import { readConfig } from '../../src/config.ts';
+import { migrations } from '../../src/database/migrations.ts';
 import { startService } from '../../src/service.ts';
 import { ChangingIssuer } from '../support/changingIssuer.ts';
 import { databaseUrl, createTestDatabase, queryServer } from '../support/testDatabase.ts';
@@ -125,6 +126,16 @@ describe('a start refuses', () => {
   const columns = `id, order_id, product_id, external_id, is_pre_order, release_date, quantity, price_amount,
     price_currency, version, created_at, updated_at`;
 
+  test('columns of types that would be read otherwise, by name', async () => {
+    const { refusal } = await startBetween(
+      `${GRANTS} ALTER TABLE order_item ALTER price_amount TYPE real, ALTER created_at TYPE timestamp`,
+      'ALTER TABLE order_item ALTER price_amount TYPE numeric(19,4), ALTER created_at TYPE timestamptz',
+    );
+    expect(refusal).toBe(
+      'The service cannot cancel here: order_item.price_amount has the type real instead of numeric; order_item.created_at has the type timestamp without time zone instead of timestamp with time zone.',
+    );
+  });
+
   test('a view with a computed status, unless a trigger INSTEAD OF UPDATE writes it', async () => {
     const view = replaceTable(
       `SELECT ${columns}, CASE status WHEN 'x' THEN 'complete' ELSE status END AS status FROM bought`,
@@ -156,7 +167,7 @@ describe('a start refuses', () => {
     const empty = await createTestDatabase({ migrated: false });
     const environment = { DATABASE_URL: empty.url, MIGRATE_ON_START: 'false' };
     expect((await start(environment)).refusal).toBe(
-      'The database lacks the migrations OrderItem1764000000000, OrderItemCancellation1764000001000, OrderItemEvent1764000002000. Run npm run migrate, or set MIGRATE_ON_START=true.',
+      `The database lacks the migrations ${migrations.map(({ name }) => name).join(', ')}. Run npm run migrate, or set MIGRATE_ON_START=true.`,
     );
     expect((await start({ ...environment, MIGRATE_ON_START: 'true' })).refusal).toBeNull();
     expect((await start(environment)).refusal).toBeNull();

@@ -17,7 +17,9 @@ export default async function startPostgres(): Promise<void> {
     // Counts how often statements are planned.
     shared_preload_libraries: 'pg_stat_statements',
   };
-  const postgres = await startEmbeddedPostgres({ dataDir, settings });
+  // `npm run test:postgres` sets this to run the tests on another version.
+  const programs = process.env['TEST_POSTGRES_PROGRAMS'];
+  const postgres = await startEmbeddedPostgres({ dataDir, settings, programs });
   process.env['TEST_POSTGRES_URL'] = postgres.url;
   Object.assign(globalThis, { testPostgres: { postgres, dataDir } });
 

@@ -1,5 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { limitLockWaits } from '../src/database/schemaChanges.ts';
+import { limitLockWaits } from './schemaChanges.ts';
 
 /** A mark on the key of a table that this migration created, so that `down` never drops a table that was brought along. */
 const OWNED = 'Made by the order-items service.';

@@ -1,5 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { limitLockWaits } from '../src/database/schemaChanges.ts';
+import { limitLockWaits } from './schemaChanges.ts';
 
 /** Creates `order_item_cancellation`: one row per item that this service cancelled, written once. */
 export class OrderItemCancellation1764000001000 implements MigrationInterface {

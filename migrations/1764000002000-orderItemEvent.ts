@@ -1,5 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { limitLockWaits } from '../src/database/schemaChanges.ts';
+import { limitLockWaits } from './schemaChanges.ts';
 
 /** Creates `order_item_event`, a transactional outbox: events of items, written in the transaction of the change. */
 export class OrderItemEvent1764000002000 implements MigrationInterface {

@@ -1,5 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { buildIndex, changeInTransaction, replacePrimaryKey } from '../src/database/schemaChanges.ts';
+import { buildIndex, changeInTransaction, replacePrimaryKey } from './schemaChanges.ts';
 
 const TABLES = ['order_item_cancellation', 'order_item_event'] as const;
 

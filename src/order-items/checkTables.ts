@@ -35,9 +35,7 @@ const FIXED_TYPES = {
 };
 
 const TYPED_COLUMNS = Object.entries(orderItemEntity.options.columns).flatMap(([member, column]) =>
-  column !== undefined && isFixedType(column.type)
-    ? [{ name: column.name ?? member, type: FIXED_TYPES[column.type] }]
-    : [],
+  isFixedType(column.type) ? [{ name: column.name ?? member, type: FIXED_TYPES[column.type] }] : [],
 );
 
 function isFixedType(type: unknown): type is keyof typeof FIXED_TYPES {

@@ -61,16 +61,16 @@ export async function addGraphQLRoute<TContext extends BaseContext>(
           throw new Failure('bad_request', `A batch must hold at most ${maxBatchedOperations} operations.`);
         }
         const documents = readDocuments(request);
-        if (documents.length > LONG_DOCUMENT && seen.get(documents) === undefined) {
-          seen.set(documents, true);
-          await waitForTurn({ flow: nameCaller(request), weight: documents.length });
-        }
+        const isLongAndNew = documents.length > LONG_DOCUMENT && seen.get(documents) === undefined;
+        if (isLongAndNew) await waitForTurn({ flow: nameCaller(request), weight: documents.length });
         const http = toHttpGraphQLRequest(request);
         const plain = readPlainRequest(http);
         const { status, headers, text } =
           plain === null
             ? await answerWithHttpLayer(apollo, http, () => createContext(request))
             : await answerPlainRequest(apollo, { ...plain, http }, createContext(request), mediaType);
+        // Apollo Server forgets a document that is invalid.
+        if (isLongAndNew && status < 400) seen.set(documents, true);
         for (const [name, value] of headers) reply.header(name, value);
         reply.code(status);
         return status < 400 ? text : addRequestId(text, request, reply);

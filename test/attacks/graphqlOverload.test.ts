@@ -257,7 +257,10 @@ describe('long new documents', () => {
   const post = (token: string, body: string): Buffer =>
     rawRequest('POST /graphql', [`Authorization: Bearer ${token}`, 'Content-Type: application/json'], body);
 
-  test('that arrive together let other requests pass between them', async () => {
+  test.each([
+    ['new ones', longDocument],
+    ['one that is invalid, again and again', () => longDocument(0).replace('quantity', 'quantities')],
+  ])('that arrive together let other requests pass between them: %s', async (_case, build) => {
     const token = await service.token();
     const connections = await Promise.all(Array.from({ length: FLOOD + 1 }, () => openHostile(service.url)));
     // The service accepts one connection in each turn of its event loop.
@@ -279,7 +282,7 @@ describe('long new documents', () => {
     );
     // The short request is the last to arrive.
     for (const [number, { socket }] of connections.entries()) {
-      socket.write(post(token, number === FLOOD ? JSON.stringify({ query: '{ __typename }' }) : longDocument(number)));
+      socket.write(post(token, number === FLOOD ? JSON.stringify({ query: '{ __typename }' }) : build(number)));
     }
     await Promise.all(answered);
     for (const { socket } of connections) socket.destroy();

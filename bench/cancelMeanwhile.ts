@@ -36,9 +36,11 @@ export async function cancelMeanwhile(
     observe: () => undefined,
   });
   const state = { hasEnded: false };
-  void work.finally(() => {
+  const end = (): void => {
     state.hasEnded = true;
-  });
+  };
+  // The caller waits for the work, too, and gets its error.
+  work.then(end, end);
   let [count, slowestMs] = [0, 0];
   while (!state.hasEnded) {
     const id = await nextId((statement) => dataSource.query(statement));

@@ -28,7 +28,7 @@ reports what it recognized on standard error.
   --decimal-comma                  amounts are written as 12,50
   --date-format DD.MM.YYYY         dates are written in this form. Others: ${DATE_FORMATS.slice(2).join(', ')}
 
-Rows go in by the thousand, so that no cancel waits for long. An import that stops in the middle reports how far it came. Running
+The import commits the rows in chunks, so that no cancel waits for long. An import that stops reports how many rows are in. Running
 it again is safe.
 
 Exit code: 0 if every line went in, 2 if some were rejected, 1 if the import stopped or nothing could be imported.

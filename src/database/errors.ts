@@ -160,7 +160,7 @@ export async function retryAbsence<T>(
   }
 }
 
-/** Whether an operator closed the database for connections. The code is that of other errors, too, as of a view without updates. */
+/** Whether an operator closed the database for connections. Other errors have the same code, for example an update of a view. */
 function isNotAcceptingConnections(error: unknown): boolean {
   const isOfStart = readMember(error, 'routine') === 'CheckMyDatabase';
   return readCode(error) === OBJECT_NOT_IN_PREREQUISITE_STATE && isOfStart;
@@ -178,7 +178,7 @@ function isRefusal(error: unknown): boolean {
   );
 }
 
-/** Whether a deadlock or a serialization failure rolled a transaction back. */
+/** Whether the transaction failed by a deadlock or a serialization failure, and can run again. */
 export function isConflict(error: unknown): boolean {
   const code = readCode(error);
   return code === DEADLOCK_DETECTED || code === SERIALIZATION_FAILURE;

@@ -36,15 +36,15 @@ export interface ImportOptions {
   readonly mode?: 'chunks' | 'atomic' | 'dry run';
   /** Called for each rejected row, as soon as it is rejected. */
   readonly onRejected?: (rejected: Defective) => void;
-  /** Called when the file was read and rows go in. */
+  /** Called before the first row is written. */
   readonly onMerging?: () => void;
   /** Stops an import in chunks after the current chunk. */
   readonly signal?: AbortSignal;
 }
 
-/** An import in chunks that stopped while rows went in. What is in stays. */
+/** An import in chunks that stopped after it had begun to write. The committed chunks stay. */
 export class ImportStopped extends Error {
-  /** What is in. */
+  /** The rows that it imported before it stopped. */
   readonly counts: ImportCounts;
 
   constructor(message: string, counts: ImportCounts, options: ErrorOptions) {
@@ -64,7 +64,8 @@ const LIMITS = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_sessio
  * Imports rows into `order_item`. It inserts new items and updates existing ones. It skips a defective row and passes it to
  * `onRejected`.
  *
- * @throws ImportStopped if an import in chunks stopped while rows went in. Any other error means that nothing was written.
+ * @throws ImportStopped if an import in chunks stopped after it had begun to write. Any other error means that nothing was
+ *   written.
  */
 export async function importOrderItems(
   databaseUrl: string,
@@ -140,7 +141,7 @@ async function liftLimits(client: pg.Client, isOneTransaction: boolean): Promise
     '0',
     isOneTransaction,
   ]);
-  // A statement that waits for a lock ends soon after this process, and lets go of its own locks.
+  // If this process ends while its statement waits for a lock, PostgreSQL soon ends the statement and releases its locks.
   await client.query(
     "SELECT set_config('work_mem', '128MB', $1), set_config('client_connection_check_interval', '500', $1)",
     [isOneTransaction],

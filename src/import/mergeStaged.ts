@@ -2,14 +2,14 @@ import type pg from 'pg';
 import { isConflict, isLockTimeout, isOutOfTime } from '../database/errors.ts';
 import { type Chunk, mergeSql } from './stagedOrderItems.ts';
 
-/** What was done with staged rows, in rows. */
+/** The results of a merge, in rows. */
 export interface MergeCounts {
   readonly inserted: number;
   readonly updated: number;
   readonly keptCancelled: number;
 }
 
-/** The rows that are in. */
+/** The results of the chunks so far. */
 export interface Merged extends MergeCounts {
   /** The merged rows of the file, with the unchanged ones. */
   readonly rows: number;
@@ -31,8 +31,8 @@ const SINGLE_LOCK_WAIT_MS = 1_000;
 export const CHUNK_PLANS = 'SET enable_seqscan = off; SET random_page_cost = 1';
 
 /**
- * Merges the staged rows into `order_item`, each chunk in a transaction of its own. A chunk that holds its locks for too long,
- * or meets the lock of another transaction, makes the next one smaller.
+ * Merges the staged rows into `order_item` in chunks. Each chunk is one transaction. The next chunk is smaller if a chunk holds
+ * its locks for too long or meets the lock of another transaction.
  *
  * @param total the number of staged rows.
  * @param onMerged is called after each commit, with everything that is in.

@@ -38,7 +38,7 @@ export const NUMBER_STAGED = [
 const WRITTEN = COLUMN_NAMES.filter((name) => name !== 'id');
 const WRITTEN_LIST = WRITTEN.join(', ');
 
-/** Whether an item stays cancelled although the file has another status. */
+/** Whether the item is cancelled and the file has another status. Such an item stays cancelled. */
 const IS_KEPT = "(existing.status = 'cancelled' AND staged.status <> 'cancelled')";
 
 /** Returns SQL for the column's value after the import. A column that the file lacks keeps its value. */

@@ -105,7 +105,7 @@ export async function findCancellationsByKey(
 /**
  * Cancels the items that are cancelable and not locked by others, in one statement: status, cancellation and event.
  * Without a surrounding transaction, the statement is its own transaction. It fails if a trigger of another service keeps an
- * item from being cancelled: the cast of the sentence that says so is the only way to raise an error in SQL.
+ * item from being cancelled. SQL can raise an error only by a failing cast, so the statement casts the error's text.
  *
  * @param planned one entry for each item.
  */

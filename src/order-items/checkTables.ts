@@ -2,7 +2,7 @@ import type { DataSource, EntitySchema } from 'typeorm';
 import { isDatabaseUnavailable, isReadOnly } from '../database/errors.ts';
 import { OperatorError } from '../work/operatorError.ts';
 import { tryCancelStatement } from './cancelTransaction.ts';
-import { orderItemCancellationEntity, orderItemEntity, orderItemEventEntity } from './orderItemTables.ts';
+import { orderItemCancellationEntity, orderItemEntity } from './orderItemTables.ts';
 
 /** A column that the service uses, and what it does with it. */
 interface Need {
@@ -17,7 +17,12 @@ const NEEDS: readonly Need[] = [
   { table: 'order_item', privilege: 'UPDATE', columns: ['status', 'version', 'updated_at'] },
   needAllColumns(orderItemCancellationEntity, 'SELECT'),
   needAllColumns(orderItemCancellationEntity, 'INSERT'),
-  needAllColumns(orderItemEventEntity, 'INSERT'),
+  // The service does not number events.
+  {
+    table: 'order_item_event',
+    privilege: 'INSERT',
+    columns: ['id', 'order_item_id', 'type', 'occurred_at', 'payload'],
+  },
 ];
 
 function needAllColumns({ options }: EntitySchema, privilege: Need['privilege']): Need {

@@ -15,7 +15,7 @@ const config: CodegenConfig = {
         scalars: {
           ID: 'string',
           Date: 'string',
-          DateTime: 'Date',
+          DateTime: 'string',
           Decimal: 'string',
           _FieldSet: 'string',
         },
@@ -25,7 +25,7 @@ const config: CodegenConfig = {
           OrderItem: '../orderItem.ts#OrderItem as OrderItemModel',
           Cancellation: '../orderItem.ts#Cancellation as CancellationModel',
           OrderItemConnection: '../listOrderItems.ts#OrderItemPage',
-          OrderItemEdge: '../listOrderItems.ts#OrderItemEdge as OrderItemEdgeModel',
+          OrderItemEdge: '../orderItem.ts#OrderItem as OrderItemModel',
           CancelOrderItemSuccess: '../judgeCancels.ts#Cancelled',
           OrderItemNotFound: '../refusals.ts#OrderItemNotFound as OrderItemNotFoundModel',
           OrderItemNotCancelable: '../refusals.ts#OrderItemNotCancelable as OrderItemNotCancelableModel',

@@ -30,7 +30,8 @@ import { allowCaching, CacheTags } from './order-items/graphql/cacheTags.ts';
 import { createCancelOrderItems } from './order-items/cancelOrderItems.ts';
 import type { GraphQLContext } from './order-items/graphql/context.ts';
 import { addLineItemRoutes } from './order-items/rest/lineItemRoutes.ts';
-import { createReads, Loaders } from './order-items/loaders.ts';
+import { Loaders } from './order-items/loaders.ts';
+import { createReads } from './order-items/reads.ts';
 import { addOpenApiRoute } from './order-items/rest/openApiRoute.ts';
 import { addOverviewRoute } from './order-items/rest/overviewRoute.ts';
 import { buildSchema } from './order-items/graphql/subgraphSchema.ts';
@@ -208,7 +209,7 @@ async function addRoutes(
       caller: getCaller(request),
       cancel,
       limits: config.limits,
-      loaders: new Loaders(reader, reads),
+      loaders: new Loaders(reads),
       requestId: request.id,
       cacheTags: config.cacheMaxAgeS === 0 ? null : new CacheTags(),
       reportOperation: (operation) => {

@@ -5,10 +5,12 @@ import { findBlockers } from '../../src/order-items/eligibility.ts';
 import type { CancellationChannel, OrderItem } from '../../src/order-items/orderItem.ts';
 
 /** The columns of an item that the answers need. */
-export type Item = Pick<
+export interface Item extends Pick<
   OrderItem,
-  'id' | 'status' | 'isPreOrder' | 'quantity' | 'priceAmount' | 'priceCurrency' | 'createdAt'
->;
+  'id' | 'status' | 'isPreOrder' | 'quantity' | 'priceAmount' | 'priceCurrency'
+> {
+  readonly createdAt: Date;
+}
 
 export interface CancelInput {
   readonly id: string;

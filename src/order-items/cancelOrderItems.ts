@@ -37,7 +37,7 @@ const SINGLES: CoalesceOptions = { slots: 1, maxBatchSize: 200, maxWaiting: 10_0
 const BULKS: CoalesceOptions = { ...SINGLES, maxBatchWeight: 1_000 };
 
 /** Callers share the batches equally. */
-function shareOf({ cancelledBy, ids }: CancelRequest): Share {
+function measureShare({ cancelledBy, ids }: CancelRequest): Share {
   return { flow: cancelledBy, weight: ids.length };
 }
 
@@ -56,8 +56,8 @@ export function createCancelOrderItems(
 ): CancelOrderItems {
   const attemptAll = (requests: readonly CancelRequest[]): Promise<Attempt<CancelOutcomes>[]> =>
     attemptBatch(dataSource, requests);
-  const attemptSingle = coalesce(attemptAll, SINGLES, observer.queue, clock, shareOf);
-  const attemptBulk = coalesce(attemptAll, BULKS, observer.bulkQueue, clock, shareOf);
+  const attemptSingle = coalesce(attemptAll, SINGLES, observer.queue, clock, { measureShare });
+  const attemptBulk = coalesce(attemptAll, BULKS, observer.bulkQueue, clock, { measureShare });
   const waitForLocks = createLockQueue(attemptAll, observer.lockQueue, clock);
   return async (request) => {
     const lockDeadline = clock.now() + lockTimeoutMs;

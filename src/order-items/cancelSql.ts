@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { notCancelableSql } from './eligibility.ts';
+import type { Instant } from './instant.ts';
 import { type CallerKey, type CancelFacts, nameKey } from './judgeCancels.ts';
 import type { Cancellation, OrderItem } from './orderItem.ts';
 import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
@@ -114,7 +115,9 @@ export async function cancelFreeItems(
   planned: readonly NewCancellation[],
 ): Promise<CancelledItems> {
   const ids = planned.map((cancellation) => cancellation.orderItemId);
-  const rows = await database.query<(OrderItem & { readonly newVersion: number | null; readonly cancelledAt: Date })[]>(
+  const rows = await database.query<
+    (OrderItem & { readonly newVersion: number | null; readonly cancelledAt: Instant })[]
+  >(
     `/* cancel_order_items */ WITH asked AS (
        SELECT * FROM jsonb_to_recordset($2::jsonb) AS asked(
          id uuid, "orderItemId" uuid, reason text, note text, "cancelledBy" text, channel text,
@@ -145,7 +148,7 @@ export async function cancelFreeItems(
      )
      SELECT ${ORDER_ITEM_COLUMNS}, written."newVersion", written."cancelledAt"
      FROM locked AS order_item LEFT JOIN (
-       SELECT "orderItemId", new_version AS "newVersion", cancelled_at AS "cancelledAt" FROM cancelled
+       SELECT "orderItemId", new_version AS "newVersion", cancelled_at::text AS "cancelledAt" FROM cancelled
      ) AS written ON written."orderItemId" = order_item.id`,
     [ids, JSON.stringify(planned)],
   );

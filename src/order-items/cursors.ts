@@ -1,4 +1,5 @@
-import { parseOrderItemId } from './orderItem.ts';
+import { toExactIsoString } from './instant.ts';
+import { type OrderItem, parseOrderItemId } from './orderItem.ts';
 
 /** A place in a list that is ordered by creation time and id. */
 export interface Place {
@@ -8,6 +9,11 @@ export interface Place {
 }
 
 const INSTANT = /^(?!0000)\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$/;
+
+/** Returns the place of an item. */
+export function placeItem({ createdAt, id }: Pick<OrderItem, 'createdAt' | 'id'>): Place {
+  return { createdAt: toExactIsoString(createdAt), id };
+}
 
 /** Encodes a place as an opaque cursor for clients. */
 export function encodeCursor({ createdAt, id }: Place): string {

@@ -6,7 +6,6 @@ import { ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
 
 /** An item matches if it meets every condition that is not null. */
 export interface OrderItemFilter {
-  readonly orderId: string | null;
   readonly statuses: readonly OrderItemStatus[] | null;
   readonly isPreOrder: boolean | null;
   readonly cancelable: boolean | null;
@@ -20,15 +19,9 @@ export interface PageRequest {
   readonly after: Place | null;
 }
 
-/** An item in a page. */
-export interface OrderItemEdge {
-  readonly place: Place;
-  readonly node: OrderItem;
-}
-
 /** A page of order items, newest first. */
 export interface OrderItemPage {
-  readonly edges: readonly OrderItemEdge[];
+  readonly nodes: readonly OrderItem[];
   readonly hasNextPage: boolean;
   readonly hasPreviousPage: boolean;
 }
@@ -36,19 +29,11 @@ export interface OrderItemPage {
 /** The default of `first` in the schema. */
 export const DEFAULT_PAGE_SIZE = 20;
 
-interface Row extends OrderItem {
-  /** With microseconds, which `Date` cannot hold. */
-  readonly createdAtExactly: string;
-}
-
-const COLUMNS = `${ORDER_ITEM_COLUMNS},
-  to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "createdAtExactly"`;
-
 /** Reads a page of all order items, in one statement. */
 export async function listOrderItems(reader: Reader, request: PageRequest): Promise<OrderItemPage> {
   const { where, parameters, shape } = buildConditions(request);
-  const rows = await reader.query<Row[]>(
-    `${nameStatement('list_order_items', request, shape)}SELECT ${COLUMNS} FROM order_item WHERE ${where} ORDER BY created_at DESC, id DESC LIMIT ${request.first + 1}`,
+  const rows = await reader.query<OrderItem[]>(
+    `${nameStatement('list_order_items', request, shape)}SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE ${where} ORDER BY created_at DESC, id DESC LIMIT ${request.first + 1}`,
     parameters,
   );
   return toPage(rows, request);
@@ -65,9 +50,9 @@ export async function listItemsOfOrders(
   request: PageRequest,
 ): Promise<OrderItemPage[]> {
   const { where, parameters, shape } = buildConditions(request);
-  const rows = await reader.query<Row[]>(
+  const rows = await reader.query<OrderItem[]>(
     `${nameStatement('list_items_of_orders', request, shape)}SELECT page.* FROM unnest($${parameters.length + 1}::text[]) AS asked(id) CROSS JOIN LATERAL (
-       SELECT ${COLUMNS} FROM order_item WHERE order_id = asked.id AND ${where}
+       SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE order_id = asked.id AND ${where}
        ORDER BY created_at DESC, id DESC LIMIT ${request.first + 1}
      ) AS page`,
     [...parameters, orderIds],
@@ -96,7 +81,6 @@ function buildConditions({ filter, after }: PageRequest): Conditions {
   const conditions = ['true'];
   const parameters: unknown[] = [];
   const parameter = (value: unknown): string => `$${parameters.push(value)}`;
-  if (filter.orderId !== null) conditions.push(`order_id = ${parameter(filter.orderId)}`);
   // Literals instead of parameters let one plan serve all values: the planner sees how rare they are, and matches the partial
   // indexes.
   const statuses = ORDER_ITEM_STATUSES.filter((status) => filter.statuses?.includes(status));
@@ -107,9 +91,9 @@ function buildConditions({ filter, after }: PageRequest): Conditions {
     const place = `${parameter(after.createdAt)}::timestamptz, ${parameter(after.id)}::uuid`;
     conditions.push(`(created_at, order_item.id) < (${place})`);
   }
-  const { orderId, isPreOrder, cancelable } = filter;
+  const { isPreOrder, cancelable } = filter;
   const status = filter.statuses === null ? null : (statuses[0] ?? 'none');
-  const shape = [orderId !== null, status, isPreOrder, cancelable, after !== null];
+  const shape = [status, isPreOrder, cancelable, after !== null];
   return {
     where: conditions.join(' AND '),
     parameters,
@@ -125,9 +109,9 @@ function isOneOf(column: string, values: readonly string[]): string {
 }
 
 /** @param rows has one row more than `first` if there is a next page. */
-function toPage(rows: readonly Row[], { first, after }: PageRequest): OrderItemPage {
+function toPage(rows: readonly OrderItem[], { first, after }: PageRequest): OrderItemPage {
   return {
-    edges: rows.slice(0, first).map((node) => ({ place: { createdAt: node.createdAtExactly, id: node.id }, node })),
+    nodes: rows.length > first ? rows.slice(0, first) : rows,
     hasNextPage: rows.length > first,
     hasPreviousPage: after !== null,
   };

@@ -1,3 +1,5 @@
+import type { Instant } from './instant.ts';
+
 const OPEN_STATUSES = ['pending', 'on_hold', 'in_fulfillment'] as const;
 const TERMINAL_STATUSES = ['complete', 'cancelled', 'returned'] as const;
 export const ORDER_ITEM_STATUSES = [...OPEN_STATUSES, ...TERMINAL_STATUSES] as const;
@@ -22,8 +24,8 @@ export interface OrderItem {
   readonly priceCurrency: string;
   /** The number of changes of the item, from 1. */
   readonly version: number;
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
+  readonly createdAt: Instant;
+  readonly updatedAt: Instant;
 }
 
 export const CANCELLATION_CHANNELS = ['graphql', 'rest'] as const;
@@ -37,7 +39,7 @@ export interface Cancellation {
   readonly previousStatus: OrderItemStatus;
   readonly reason: string | null;
   readonly note: string | null;
-  readonly cancelledAt: Date;
+  readonly cancelledAt: Instant;
   /** The `sub` of the caller's token. */
   readonly cancelledBy: string;
   readonly channel: CancellationChannel;

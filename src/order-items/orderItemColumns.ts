@@ -2,9 +2,9 @@
 export const ORDER_ITEM_COLUMNS = `
   order_item.id, order_id AS "orderId", product_id AS "productId", external_id AS "externalId", status,
   is_pre_order AS "isPreOrder", release_date::text AS "releaseDate", quantity, price_amount AS "priceAmount",
-  price_currency AS "priceCurrency", version, created_at AS "createdAt", updated_at AS "updatedAt"`;
+  price_currency AS "priceCurrency", version, created_at::text AS "createdAt", updated_at::text AS "updatedAt"`;
 
 /** The columns of `order_item_cancellation` with the names of `Cancellation`. */
 export const CANCELLATION_COLUMNS = `
   id, order_item_id AS "orderItemId", previous_status AS "previousStatus", reason, note,
-  cancelled_at AS "cancelledAt", cancelled_by AS "cancelledBy", channel, request_id AS "requestId"`;
+  cancelled_at::text AS "cancelledAt", cancelled_by AS "cancelledBy", channel, request_id AS "requestId"`;

@@ -1,8 +1,14 @@
 import { EntitySchema } from 'typeorm';
 import type { Cancellation, OrderItem } from './orderItem.ts';
 
+/** A row of `order_item`, as TypeORM reads it. */
+interface OrderItemRow extends Omit<OrderItem, 'createdAt' | 'updatedAt'> {
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
 /** The mapping of `order_item`. Migrations create the table, and a test compares both. */
-export const orderItemEntity = new EntitySchema<OrderItem>({
+export const orderItemEntity = new EntitySchema<OrderItemRow>({
   name: 'OrderItem',
   tableName: 'order_item',
   columns: {
@@ -44,7 +50,8 @@ export const orderItemEntity = new EntitySchema<OrderItem>({
 });
 
 /** The row of a cancellation, with the columns that callers do not see. */
-interface CancellationRow extends Cancellation {
+interface CancellationRow extends Omit<Cancellation, 'cancelledAt'> {
+  readonly cancelledAt: Date;
   readonly idempotencyKey: string | null;
   readonly requestFingerprint: string | null;
 }

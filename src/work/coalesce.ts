@@ -12,7 +12,7 @@ export class Overloaded extends Error {
 }
 
 export interface CoalesceOptions {
-  /** How many batches run at a time. Keys that arrive meanwhile gather for the next one. */
+  /** How many batches of a group run at a time. Keys that arrive meanwhile gather for the next one. */
   readonly slots: number;
   /** How many keys one batch takes. */
   readonly maxBatchSize: number;
@@ -66,6 +66,22 @@ interface Asked<Key, Value> {
   readonly reject: (error: unknown) => void;
 }
 
+/** How keys form batches. */
+export interface Grouping<Key> {
+  /** Returns the flow and the weight of a key. Flows share the batches equally. Without it, the oldest keys go first. */
+  readonly measureShare?: (key: Key) => Share;
+  /** Returns the group of a key. A batch holds keys of one group, and groups do not wait for each other. */
+  readonly nameGroup?: (key: Key) => string;
+}
+
+/** The keys of a group that wait, and the number of its batches that run. */
+interface Group<Key, Value> {
+  readonly name: string;
+  readonly queue: FairQueue<Asked<Key, Value>>;
+  underWay: number;
+  isScheduled: boolean;
+}
+
 const ONE: Share = { flow: '', weight: 1 };
 
 /**
@@ -74,7 +90,6 @@ const ONE: Share = { flow: '', weight: 1 };
  *
  * @param load serves a batch. It returns one value for each key, in order. If it throws, every key of the batch fails.
  * @param state is kept up to date.
- * @param share returns the flow and the weight of a key. Flows share the batches equally. Without it, the oldest keys go first.
  * @returns a function that loads one key. It throws DeadlineExceeded, or Overloaded if the queue is at its bound.
  */
 export function coalesce<Key, Value>(
@@ -82,22 +97,36 @@ export function coalesce<Key, Value>(
   { slots, maxBatchSize, maxBatchWeight = Infinity, maxWaiting, deadline }: CoalesceOptions,
   state: QueueState = unwatchedQueue('unnamed'),
   clock: Clock = systemClock,
-  share: (key: Key) => Share = () => ONE,
+  { measureShare = () => ONE, nameGroup = () => '' }: Grouping<Key> = {},
 ): (key: Key) => Promise<Value> {
   Object.assign(state, { slots, maxWaiting });
-  const queue = new FairQueue<Asked<Key, Value>>();
-  let isScheduled = false;
-  const dispatch = (): void => {
-    isScheduled = false;
-    while (state.underWay < slots && queue.length > 0) void serve(queue.take(maxBatchSize, maxBatchWeight));
+  /** Groups with keys that wait or are being loaded. */
+  const groups = new Map<string, Group<Key, Value>>();
+  const findGroup = (name: string): Group<Key, Value> => {
+    let group = groups.get(name);
+    if (group === undefined) {
+      group = { name, queue: new FairQueue(), underWay: 0, isScheduled: false };
+      groups.set(name, group);
+    }
+    return group;
   };
-  const serve = async (asked: readonly Asked<Key, Value>[]): Promise<void> => {
+  const dispatch = (group: Group<Key, Value>): void => {
+    group.isScheduled = false;
+    while (group.underWay < slots && group.queue.length > 0) {
+      void serve(group, group.queue.take(maxBatchSize, maxBatchWeight));
+    }
+    const isIdle = group.underWay === 0 && group.queue.length === 0;
+    if (isIdle && groups.get(group.name) === group) groups.delete(group.name);
+  };
+  const serve = async (group: Group<Key, Value>, asked: readonly Asked<Key, Value>[]): Promise<void> => {
+    group.underWay += 1;
     state.underWay += 1;
     state.waiting -= asked.length;
     state.observeBatch(asked.length);
     await loadInTime(load, asked, { deadline, name: state.name, now: clock.now() });
     state.underWay -= 1;
-    dispatch();
+    group.underWay -= 1;
+    dispatch(group);
   };
   return (key) => {
     if (state.waiting >= maxWaiting) {
@@ -106,11 +135,12 @@ export function coalesce<Key, Value>(
     }
     state.waiting += 1;
     const { promise, resolve, reject } = Promise.withResolvers<Value>();
-    queue.push({ key, work: currentWork(), resolve, reject }, share(key));
-    if (!isScheduled && state.underWay < slots) {
-      isScheduled = true;
+    const group = findGroup(nameGroup(key));
+    group.queue.push({ key, work: currentWork(), resolve, reject }, measureShare(key));
+    if (!group.isScheduled && group.underWay < slots) {
+      group.isScheduled = true;
       // Wait for the other requests that arrive in this turn of the event loop.
-      setImmediate(dispatch);
+      setImmediate(dispatch, group);
     }
     return withinDeadline(promise, clock);
   };

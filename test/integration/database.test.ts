@@ -87,8 +87,8 @@ describe('the database', () => {
       quantity: 1,
       priceAmount: '2.5000',
       version: 1,
-      createdAt: expect.any(Date),
-      updatedAt: expect.any(Date),
+      createdAt: expect.any(String),
+      updatedAt: expect.any(String),
     });
   });
 

@@ -4,7 +4,10 @@ import type { OrderItem } from '../../src/order-items/orderItem.ts';
 import { ORDER_ITEM_COLUMNS } from '../../src/order-items/orderItemColumns.ts';
 
 /** Changes of a cancelable item. */
-export type GivenItem = Partial<OrderItem>;
+export interface GivenItem extends Partial<Omit<OrderItem, 'createdAt' | 'updatedAt'>> {
+  readonly createdAt?: Date;
+  readonly updatedAt?: Date;
+}
 
 /** Inserts items and returns their ids, in order. */
 export async function insertOrderItems(dataSource: DataSource, given: readonly GivenItem[]): Promise<string[]> {

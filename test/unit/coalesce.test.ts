@@ -122,4 +122,26 @@ describe('coalesce', () => {
     expect(await inTime).toBe(6);
     expect(loads.batches).toEqual([[1], [3]]);
   });
+
+  test('makes batches of one group, which do not wait for those of another', async () => {
+    const loads = new HeldLoads();
+    const state = unwatchedQueue('tested');
+    const nameGroup = (key: number): string => (key % 2 === 0 ? 'even' : 'odd');
+    const ask = coalesce(loads.load, OPTIONS, state, createManualClock(), { nameGroup });
+    const first = [1, 2].map((key) => ask(key));
+    await loads.untilStarted(2);
+    const later = [3, 4, 5].map((key) => ask(key));
+    expect([state.underWay, state.waiting]).toEqual([2, 3]);
+    loads.release();
+    await loads.untilStarted(3);
+    expect(loads.batches).toEqual([[1], [2], [3, 5]]);
+    for (let batch = 2; batch <= 4; batch += 1) {
+      await loads.untilStarted(batch);
+      loads.release();
+    }
+    await loads.untilStarted(4);
+    loads.release();
+    expect(await Promise.all([...first, ...later])).toEqual([2, 4, 6, 8, 10]);
+    expect([state.underWay, state.waiting]).toEqual([0, 0]);
+  });
 });

@@ -29,8 +29,8 @@ function anItem(given: Partial<OrderItem> = {}): OrderItem {
     priceAmount: '1.0000',
     priceCurrency: 'EUR',
     version: 1,
-    createdAt: new Date(0),
-    updatedAt: new Date(0),
+    createdAt: '1970-01-01 00:00:00+00',
+    updatedAt: '1970-01-01 00:00:00+00',
     ...given,
   };
 }
@@ -55,7 +55,7 @@ function aCancellation(given: Partial<Cancellation> = {}): Cancellation {
     previousStatus: 'pending',
     reason: 'Late',
     note: null,
-    cancelledAt: new Date(0),
+    cancelledAt: '1970-01-01 00:00:00+00',
     cancelledBy: 'somebody',
     channel: 'rest',
     requestId: REQUEST_ID,

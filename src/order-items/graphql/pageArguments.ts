@@ -9,6 +9,13 @@ const MAX_ID_LENGTH = 1_000;
 const MAX_CURSOR_LENGTH = 100;
 const MAX_STATUSES = 100;
 
+/** The arguments of a list. */
+interface PageArguments {
+  /** The order of the filter, or null. */
+  readonly orderId: string | null;
+  readonly request: PageRequest;
+}
+
 /** Whether an order can have this id. */
 export function isOrderId(id: string): boolean {
   return id.length <= MAX_ID_LENGTH && isStorableText(id);
@@ -20,7 +27,7 @@ export function isOrderId(id: string): boolean {
  * @param maxPageSize is the limit of `first`.
  * @throws Failure `bad_request` that names the argument.
  */
-export function parsePageArguments({ filter, first, after }: QueryOrderItemsArgs, maxPageSize: number): PageRequest {
+export function parsePageArguments({ filter, first, after }: QueryOrderItemsArgs, maxPageSize: number): PageArguments {
   const size = first ?? Math.min(DEFAULT_PAGE_SIZE, maxPageSize);
   if (size < 1 || size > maxPageSize) throw badInput(`'first' must be from 1 to ${maxPageSize}.`);
   const place = after == null || after.length > MAX_CURSOR_LENGTH ? null : decodeCursor(after);
@@ -37,13 +44,15 @@ export function parsePageArguments({ filter, first, after }: QueryOrderItemsArgs
     throw badInput(`'statuses' must hold at most ${MAX_STATUSES} statuses.`);
   }
   return {
-    filter: {
-      orderId,
-      statuses: statuses === null ? null : [...new Set(statuses)],
-      isPreOrder: filter?.isPreOrder ?? null,
-      cancelable: filter?.cancelable ?? null,
+    orderId,
+    request: {
+      filter: {
+        statuses: statuses === null ? null : [...new Set(statuses)],
+        isPreOrder: filter?.isPreOrder ?? null,
+        cancelable: filter?.cancelable ?? null,
+      },
+      first: size,
+      after: place,
     },
-    first: size,
-    after: place,
   };
 }

@@ -1,6 +1,6 @@
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
 import type { OrderItem as OrderItemModel, Cancellation as CancellationModel } from '../orderItem.ts';
-import type { OrderItemPage, OrderItemEdge as OrderItemEdgeModel } from '../listOrderItems.ts';
+import type { OrderItemPage } from '../listOrderItems.ts';
 import type { Cancelled } from '../judgeCancels.ts';
 import type { OrderItemNotFound as OrderItemNotFoundModel, OrderItemNotCancelable as OrderItemNotCancelableModel, InvalidCancelRequest as InvalidCancelRequestModel, IdempotencyKeyReused as IdempotencyKeyReusedModel } from '../refusals.ts';
 import type { GraphQLContext } from './context.ts';
@@ -18,7 +18,7 @@ export type Scalars = {
   /** A calendar date without a time of day, as `YYYY-MM-DD` (RFC 3339 full-date), for example `2010-12-24`. */
   Date: { input: string; output: string; }
   /** An instant in UTC (RFC 3339 date-time), for example `2010-12-01T08:26:00.000Z`. */
-  DateTime: { input: Date; output: Date; }
+  DateTime: { input: string; output: string; }
   /** An exact decimal number, as a string, for example `"2.5500"`. Parse it with a decimal type: a binary float would round it. */
   Decimal: { input: string; output: string; }
   _FieldSet: { input: string; output: string; }
@@ -482,7 +482,7 @@ export type ResolversTypes = {
   Int: ResolverTypeWrapper<Scalars['Int']['output']>;
   OrderItem: ResolverTypeWrapper<OrderItemModel>;
   OrderItemConnection: ResolverTypeWrapper<OrderItemPage>;
-  OrderItemEdge: ResolverTypeWrapper<OrderItemEdgeModel>;
+  OrderItemEdge: ResolverTypeWrapper<OrderItemModel>;
   OrderItemFilter: OrderItemFilter;
   OrderItemNotCancelable: ResolverTypeWrapper<OrderItemNotCancelableModel>;
   OrderItemNotFound: ResolverTypeWrapper<OrderItemNotFoundModel>;
@@ -516,7 +516,7 @@ export type ResolversParentTypes = {
   Int: Scalars['Int']['output'];
   OrderItem: OrderItemModel;
   OrderItemConnection: OrderItemPage;
-  OrderItemEdge: OrderItemEdgeModel;
+  OrderItemEdge: OrderItemModel;
   OrderItemFilter: OrderItemFilter;
   OrderItemNotCancelable: OrderItemNotCancelableModel;
   OrderItemNotFound: OrderItemNotFoundModel;

@@ -2,10 +2,10 @@ import { requireScope } from '../../auth/caller.ts';
 import { badInput } from '../../http/failures.ts';
 import type { Cancelled, CancelOutcome } from '../judgeCancels.ts';
 import { parseCancelReason } from '../cancelRequest.ts';
-import { encodeCursor } from '../cursors.ts';
+import { encodeCursor, placeItem } from '../cursors.ts';
 import { findBlockers } from '../eligibility.ts';
 import type { GraphQLContext } from './context.ts';
-import type { OrderItemEdge, OrderItemPage } from '../listOrderItems.ts';
+import type { OrderItemPage } from '../listOrderItems.ts';
 import type { Loaders } from '../loaders.ts';
 import { type Cancellation, type OrderItem, parseOrderItemId } from '../orderItem.ts';
 import { isOrderId, parsePageArguments } from './pageArguments.ts';
@@ -37,11 +37,11 @@ export const resolvers = {
     },
     orderItems: async (_, args, context) => {
       requireScope(context.caller, 'order-items:read');
-      const request = parsePageArguments(args, context.limits.pageSize);
-      const page = await context.loaders.page(request);
+      const { orderId, request } = parsePageArguments(args, context.limits.pageSize);
+      const page = await context.loaders.loadPage(orderId, request);
       context.cacheTags?.addList(
-        page.edges.map(({ node }) => node.id),
-        request.filter.orderId,
+        page.nodes.map(({ id }) => id),
+        orderId,
       );
       return page;
     },
@@ -76,28 +76,30 @@ export const resolvers = {
   Order: {
     items: async ({ id }, args, { caller, limits, loaders, cacheTags }) => {
       requireScope(caller, 'order-items:read');
-      const request = parsePageArguments(args, limits.pageSize);
-      if (!isOrderId(id)) return { edges: [], hasNextPage: false, hasPreviousPage: false };
+      const { request } = parsePageArguments(args, limits.pageSize);
+      if (!isOrderId(id)) return { nodes: [], hasNextPage: false, hasPreviousPage: false };
       const page = await loaders.itemsOfOrder.load({ orderId: id, request });
       cacheTags?.addItemsOfOrder(
         id,
-        page.edges.map(({ node }) => node.id),
+        page.nodes.map((node) => node.id),
       );
       return page;
     },
   },
 
   OrderItemConnection: followSchema<OrderItemPage, schema.OrderItemConnection>()({
-    pageInfo: ({ edges, hasNextPage, hasPreviousPage }) => ({
+    edges: ({ nodes }) => nodes,
+    pageInfo: ({ nodes, hasNextPage, hasPreviousPage }) => ({
       hasNextPage,
       hasPreviousPage,
-      startCursor: encodeEdgeCursor(edges[0]),
-      endCursor: encodeEdgeCursor(edges.at(-1)),
+      startCursor: writeCursor(nodes[0]),
+      endCursor: writeCursor(nodes.at(-1)),
     }),
   } satisfies schema.OrderItemConnectionResolvers),
 
-  OrderItemEdge: followSchema<OrderItemEdge, schema.OrderItemEdge>()({
-    cursor: ({ place }) => encodeCursor(place),
+  OrderItemEdge: followSchema<OrderItem, schema.OrderItemEdge>()({
+    cursor: (item) => encodeCursor(placeItem(item)),
+    node: (item) => item,
   } satisfies schema.OrderItemEdgeResolvers),
 
   Cancellation: followSchema<Cancellation, schema.Cancellation>()({}),
@@ -121,8 +123,8 @@ export const resolvers = {
   CancellationChannel: { GRAPHQL: 'graphql', REST: 'rest' },
 } satisfies schema.Resolvers;
 
-function encodeEdgeCursor(edge: OrderItemEdge | undefined): string | null {
-  return edge === undefined ? null : encodeCursor(edge.place);
+function writeCursor(item: OrderItem | undefined): string | null {
+  return item === undefined ? null : encodeCursor(placeItem(item));
 }
 
 async function cancel(

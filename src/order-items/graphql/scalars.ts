@@ -1,10 +1,18 @@
 import { GraphQLError, GraphQLScalarType } from 'graphql';
 import { GraphQLDateTimeISO, GraphQLLocalDate } from 'graphql-scalars';
+import { toIsoString } from '../instant.ts';
 
 /** The scalars of the schema. They have no parser, because no argument uses them. */
 export const scalars = {
   Date: rename(GraphQLLocalDate, 'Date'),
-  DateTime: rename(GraphQLDateTimeISO, 'DateTime'),
+  DateTime: new GraphQLScalarType({
+    ...GraphQLDateTimeISO.toConfig(),
+    name: 'DateTime',
+    serialize(value) {
+      if (typeof value === 'string') return toIsoString(value);
+      throw new GraphQLError('A time is a text of PostgreSQL.');
+    },
+  }),
   Decimal: new GraphQLScalarType({
     name: 'Decimal',
     serialize(value) {

@@ -6,6 +6,7 @@ import { findUnsupportedEncoding } from '../../http/bodyEncoding.ts';
 import { Failure, toFailure } from '../../http/failures.ts';
 import { reportOutcome } from '../../http/server.ts';
 import type { CancelOrderItems } from '../cancelOrderItems.ts';
+import { toIsoString } from '../instant.ts';
 import type { Cancelled, CancelOutcome } from '../judgeCancels.ts';
 import { parseCancelReason } from '../cancelRequest.ts';
 import { parseOrderItemId } from '../orderItem.ts';
@@ -92,7 +93,7 @@ function sendCancelled({ orderItem, cancellation }: Cancelled, reply: FastifyRep
   return reply.send({
     id: orderItem.id,
     status: 'cancelled',
-    cancelled_at: cancellation.cancelledAt.toISOString(),
+    cancelled_at: toIsoString(cancellation.cancelledAt),
     // A repeat returns the id of the first request, which finds the cancellation.
     request_id: cancellation.requestId,
   });

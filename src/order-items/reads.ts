@@ -1,0 +1,118 @@
+import { systemClock } from '../work/clock.ts';
+import { coalesce, type CoalesceOptions, type QueueState } from '../work/coalesce.ts';
+import type { Reader } from '../database/reader.ts';
+import { listItemsOfOrders, listOrderItems, type OrderItemPage, type PageRequest } from './listOrderItems.ts';
+import type { Cancellation, OrderItem } from './orderItem.ts';
+import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
+
+/** Two batches overlap: the database works on one while the service sends the answers of the other. */
+const READS: CoalesceOptions = { slots: 2, maxBatchSize: 100, maxWaiting: 10_000, deadline: 'latest' };
+
+/** At most this many ids per statement. */
+const MAX_IDS = 2_000;
+
+/** At most this many rows per statement that serves several requests. */
+const MAX_ROWS = 2_000;
+
+/** Requests for more orders get separate statements, so that small ones do not wait for them (no head-of-line blocking). */
+const MAX_SHARED_ORDERS = 10;
+
+/** The values that exist, by id. */
+export type Found<Value> = ReadonlyMap<string, Value>;
+
+/** Asks for a page of the items of each order. */
+export interface ItemsOfOrders {
+  readonly orderIds: readonly string[];
+  readonly request: PageRequest;
+}
+
+/** The reads that all requests share. They cache nothing. */
+export interface Reads {
+  /** Reads items by id, UUIDs in lower case. The result may hold further items. */
+  readonly orderItems: (ids: readonly string[]) => Promise<Found<OrderItem>>;
+  /** Reads cancellations by the ids of the cancelled items. */
+  readonly cancellations: (orderItemIds: readonly string[]) => Promise<Found<Cancellation>>;
+  /** Reads a page of all items. */
+  readonly page: (request: PageRequest) => Promise<OrderItemPage>;
+  /** Reads a page of each order. The result may hold further orders. */
+  readonly itemsOfOrders: (asked: ItemsOfOrders) => Promise<Found<OrderItemPage>>;
+}
+
+/**
+ * Creates the reads of one service. One statement serves all requests that arrive together.
+ *
+ * @param queue creates the state of the queue with this name.
+ */
+export function createReads(reader: Reader, queue: (name: string) => QueueState): Reads {
+  return {
+    orderItems: batchById(
+      (ids) =>
+        reader.query<OrderItem[]>(
+          `/* read_order_items */ SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE id = ANY($1::uuid[])`,
+          [ids],
+        ),
+      (item) => item.id,
+      queue('read_order_items'),
+    ),
+    cancellations: batchById(
+      (orderItemIds) =>
+        reader.query<Cancellation[]>(
+          `/* read_cancellations */ SELECT ${CANCELLATION_COLUMNS} FROM order_item_cancellation WHERE order_item_id = ANY($1::uuid[])`,
+          [orderItemIds],
+        ),
+      (cancellation) => cancellation.orderItemId,
+      queue('read_cancellations'),
+    ),
+    page: sharePages(reader, queue('list_order_items')),
+    itemsOfOrders: batchOrders(reader, queue('list_items_of_orders')),
+  };
+}
+
+/** Requests for the same page share a statement. */
+function sharePages(reader: Reader, state: QueueState): Reads['page'] {
+  const load = async (asked: readonly PageRequest[]): Promise<OrderItemPage[]> => {
+    const [request] = asked;
+    if (request === undefined) return [];
+    const page = await listOrderItems(reader, request);
+    return asked.map(() => page);
+  };
+  return coalesce(load, READS, state, systemClock, { nameGroup: JSON.stringify });
+}
+
+/** Orders with the same page request share a statement. */
+function batchOrders(reader: Reader, state: QueueState): Reads['itemsOfOrders'] {
+  const read = async ({ orderIds, request }: ItemsOfOrders): Promise<Found<OrderItemPage>> => {
+    const pages = await listItemsOfOrders(reader, orderIds, request);
+    return new Map(pages.map((page, position) => [orderIds[position] ?? '', page]));
+  };
+  const load = async (asked: readonly ItemsOfOrders[]): Promise<Found<OrderItemPage>[]> => {
+    const [first] = asked;
+    if (first === undefined) return [];
+    const orderIds = [...new Set(asked.flatMap((one) => one.orderIds))];
+    const pages = await read({ orderIds, request: first.request });
+    return asked.map(() => pages);
+  };
+  const options = { ...READS, maxBatchWeight: MAX_ROWS };
+  const batch = coalesce(load, options, state, systemClock, {
+    measureShare: ({ orderIds, request }) => ({ flow: '', weight: orderIds.length * request.first }),
+    nameGroup: ({ request }) => JSON.stringify(request),
+  });
+  return (asked) => (asked.orderIds.length > MAX_SHARED_ORDERS ? read(asked) : batch(asked));
+}
+
+/** Reads for all requests of a batch. Each request gets everything that was found. */
+function batchById<Row>(
+  read: (ids: readonly string[]) => Promise<readonly Row[]>,
+  readId: (row: Row) => string,
+  state: QueueState,
+): (ids: readonly string[]) => Promise<Found<Row>> {
+  const load = async (asked: readonly (readonly string[])[]): Promise<Found<Row>[]> => {
+    const ids = [...new Set(asked.flat())];
+    const found = new Map<string, Row>();
+    for (let from = 0; from < ids.length; from += MAX_IDS) {
+      for (const row of await read(ids.slice(from, from + MAX_IDS))) found.set(readId(row), row);
+    }
+    return asked.map(() => found);
+  };
+  return coalesce<readonly string[], Found<Row>>(load, READS, state);
+}

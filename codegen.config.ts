@@ -29,6 +29,8 @@ const config: CodegenConfig = {
           CancelOrderItemSuccess: '../judgeCancels.ts#Cancelled',
           OrderItemNotFound: '../refusals.ts#OrderItemNotFound as OrderItemNotFoundModel',
           OrderItemNotCancelable: '../refusals.ts#OrderItemNotCancelable as OrderItemNotCancelableModel',
+          QuantityNotCancelable: '../refusals.ts#QuantityNotCancelable as QuantityNotCancelableModel',
+          CancellationReason: '../reasonCodes.ts#ReasonCode',
           InvalidCancelRequest: '../refusals.ts#InvalidCancelRequest as InvalidCancelRequestModel',
           IdempotencyKeyReused: '../refusals.ts#IdempotencyKeyReused as IdempotencyKeyReusedModel',
         },

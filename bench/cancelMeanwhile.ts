@@ -48,7 +48,9 @@ export async function cancelMeanwhile(
     await cancel({
       ids: [id],
       reason: 'Delivered too late',
+      reasonCode: null,
       note: null,
+      quantity: null,
       cancelledBy: 'customer',
       channel: 'rest',
       requestId: '0'.repeat(32),

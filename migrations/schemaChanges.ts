@@ -57,6 +57,41 @@ export async function buildIndex(
   await queryRunner.query(`${create} CONCURRENTLY ${name} ON ${table} (${columns})`);
 }
 
+/** A rule for the rows of a table. */
+export interface NewCheck {
+  readonly name: string;
+  readonly table: string;
+  /** As SQL. */
+  readonly condition: string;
+}
+
+/** Adds a check while others write to the table, unless it exists. The rows that are there are checked without a long lock. */
+export async function addCheck(queryRunner: QueryRunner, { name, table, condition }: NewCheck): Promise<void> {
+  const [found] = (await queryRunner.query(
+    'SELECT convalidated AS "isValidated" FROM pg_constraint WHERE conrelid = $1::regclass AND conname = $2',
+    [table, name],
+  )) as { isValidated: boolean }[];
+  if (found?.isValidated === true) return;
+  if (found === undefined) {
+    await changeInTransaction(queryRunner, [
+      `ALTER TABLE ${table} ADD CONSTRAINT ${name} CHECK (${condition}) NOT VALID`,
+    ]);
+  }
+  await changeInTransaction(queryRunner, [`ALTER TABLE ${table} VALIDATE CONSTRAINT ${name}`]);
+}
+
+/** Makes columns unique while others write to the table, unless the constraint exists. */
+export async function addUnique(queryRunner: QueryRunner, index: Omit<NewIndex, 'isUnique'>): Promise<void> {
+  const { name, table } = index;
+  const found = (await queryRunner.query('SELECT FROM pg_constraint WHERE conrelid = $1::regclass AND conname = $2', [
+    table,
+    name,
+  ])) as unknown[];
+  if (found.length > 0) return;
+  await buildIndex(queryRunner, { ...index, isUnique: true });
+  await changeInTransaction(queryRunner, [`ALTER TABLE ${table} ADD CONSTRAINT ${name} UNIQUE USING INDEX ${name}`]);
+}
+
 /** Gives a table another primary key while others write to it. The constraint keeps its name, `<table>_pkey`. */
 export async function replacePrimaryKey(
   queryRunner: QueryRunner,

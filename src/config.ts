@@ -3,6 +3,7 @@ import type { AuthConfig } from './auth/issuerKeys.ts';
 import { parseDatabaseUrl } from './database/databaseUrl.ts';
 import type { DocumentLimits } from './graphql/documentLimits.ts';
 import type { CacheScope } from './order-items/graphql/cacheTags.ts';
+import { DEFAULT_REASON_CODES, parseReasonCodes, type ReasonCodes } from './order-items/reasonCodes.ts';
 import { findMisspelledVariables } from './misspelledVariables.ts';
 import type { LogLevel } from './telemetry/logger.ts';
 import { readTracing, type TracingConfig, TRACING_VARIABLES } from './telemetry/tracingConfig.ts';
@@ -35,6 +36,8 @@ export interface Config {
   readonly rateLimitPerMinute: number;
   readonly maxConcurrentRequests: number;
   readonly limits: Limits;
+  /** The codes for reasons that cancels can state. */
+  readonly reasonCodes: ReasonCodes;
   /** The origins of web pages that can call the service from a browser. */
   readonly corsOrigins: readonly string[];
   /** How long routers can cache answers to queries, in seconds. 0 means never. */
@@ -138,6 +141,17 @@ const origins = z
     'must be origins such as https://shop.example, separated by commas',
   );
 
+const reasonCodes = z.string().transform((value, context) => {
+  const codes = parseReasonCodes(value);
+  if (codes === null) {
+    context.addIssue(
+      'must be codes with labels, such as late=Delivered too late,wrong=Ordered by mistake, or *. A code has 1 to 64 letters, digits, dots, hyphens or underscores, and occurs once',
+    );
+    return z.NEVER;
+  }
+  return codes;
+});
+
 const environment = z.object({
   NODE_ENV: z
     .string()
@@ -180,6 +194,7 @@ const environment = z.object({
   MAX_BULK_IDS: wholeNumber(1, 1_000).default(100),
   MAX_REPRESENTATIONS: wholeNumber(1, 100_000).default(1_000),
   MAX_BATCHED_OPERATIONS: wholeNumber(0, 1_000).default(0),
+  CANCELLATION_REASON_CODES: reasonCodes.default(DEFAULT_REASON_CODES),
   CORS_ORIGINS: origins.default([]),
   CACHE_MAX_AGE_S: wholeNumber(0, 86_400).default(0),
   CACHE_SCOPE: z.custom<CacheScope>(isCacheScope, `must be one of ${CACHE_SCOPES.join(', ')}`).default('private'),
@@ -267,6 +282,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     }),
     corsOrigins: Object.freeze(values.CORS_ORIGINS),
     cacheMaxAgeS: values.CACHE_MAX_AGE_S,
+    reasonCodes: values.CANCELLATION_REASON_CODES,
     cacheScope: values.CACHE_SCOPE,
     tracing,
     production,

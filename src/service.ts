@@ -26,6 +26,7 @@ import { inlineTrace } from './graphql/inlineTrace.ts';
 import { drain, listen } from './http/listen.ts';
 import { addMetricsRoute } from './http/metricsRoute.ts';
 import { createServer, reportOutcome } from './http/server.ts';
+import { choosePolicySql } from './order-items/checkTables.ts';
 import { allowCaching, CacheTags } from './order-items/graphql/cacheTags.ts';
 import { createCancelOrderItems } from './order-items/cancelOrderItems.ts';
 import type { GraphQLContext } from './order-items/graphql/context.ts';
@@ -188,8 +189,8 @@ async function addRoutes(
       metrics.observeCancel({ channel, outcome: outcome.code, blocker });
     },
   });
-  const reads = createReads(reader, metrics.queue);
-  await addLineItemRoutes(server, { cancel, access });
+  const reads = createReads(reader, metrics.queue, await choosePolicySql(dataSource));
+  await addLineItemRoutes(server, { cancel, access, reasonCodes: config.reasonCodes });
   const hasStartPage = config.playground && !config.production;
   if (hasStartPage) addOverviewRoute(server, { dataSource, access });
   const playground = config.playground
@@ -210,6 +211,7 @@ async function addRoutes(
       cancel,
       limits: config.limits,
       loaders: new Loaders(reads),
+      reasonCodes: config.reasonCodes,
       requestId: request.id,
       cacheTags: config.cacheMaxAgeS === 0 ? null : new CacheTags(),
       reportOperation: (operation) => {

@@ -102,16 +102,21 @@ export async function cancelItem(pool: pg.Pool, { id, reason, channel }: CancelI
   return { code: 'CANCELLED', id, cancelledAt: row.cancelledAt, requestId };
 }
 
+/** Lists the blockers of an item. The contenders cancel only whole items. */
+export function listBlockers(item: Pick<Item, 'status' | 'isPreOrder'>): ReturnType<typeof findBlockers> {
+  return findBlockers({ ...item, quantity: 1, cancelledQuantity: 0 });
+}
+
 /** Explains why an item was not cancelled, with the messages of the contract. */
 export function toRefusal(item: Pick<Item, 'status' | 'isPreOrder'> | null): Outcome {
   return item === null
     ? { code: 'NOT_FOUND', message: 'Order item with provided UUID was not found.' }
-    : { code: 'NOT_CANCELABLE', message: findBlockers(item)[0]?.message ?? '' };
+    : { code: 'NOT_CANCELABLE', message: listBlockers(item)[0]?.message ?? '' };
 }
 
 /** Formats an item for GraphQL. */
 export function formatItem(item: Item): object {
-  const blockers = findBlockers(item);
+  const blockers = listBlockers(item);
   return {
     id: item.id,
     status: item.status.toUpperCase(),

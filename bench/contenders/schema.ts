@@ -1,8 +1,7 @@
 import DataLoader from 'dataloader';
 import type { GraphQLFieldResolver } from 'graphql';
 import type pg from 'pg';
-import { findBlockers } from '../../src/order-items/eligibility.ts';
-import { cancelItem, type Item, toPage, readItems, readOrder, formatOutcome } from './orderItems.ts';
+import { cancelItem, type Item, listBlockers, toPage, readItems, readOrder, formatOutcome } from './orderItems.ts';
 
 /** The part of the service's schema that the workloads use, without descriptions and directives. */
 export const SDL = `
@@ -61,7 +60,7 @@ export const itemFields = {
   status: ({ status }: Item): string => status.toUpperCase(),
   price: ({ priceAmount, priceCurrency }: Item): object => ({ amount: priceAmount, currency: priceCurrency }),
   cancelability: (item: Item): object => {
-    const blockers = findBlockers(item);
+    const blockers = listBlockers(item);
     return { cancelable: blockers.length === 0, blockers };
   },
 };

@@ -6,6 +6,7 @@ import { OrderItem1764000000000 } from '../../migrations/1764000000000-orderItem
 import { OrderItemCancellation1764000001000 } from '../../migrations/1764000001000-orderItemCancellation.ts';
 import { OrderItemEvent1764000002000 } from '../../migrations/1764000002000-orderItemEvent.ts';
 import { ItemKeys1764000003000 } from '../../migrations/1764000003000-itemKeys.ts';
+import { Quantities1764000004000 } from '../../migrations/1764000004000-quantities.ts';
 
 /** In the order in which they run. */
 export const migrations = [
@@ -13,6 +14,7 @@ export const migrations = [
   OrderItemCancellation1764000001000,
   OrderItemEvent1764000002000,
   ItemKeys1764000003000,
+  Quantities1764000004000,
 ] as const;
 
 /** A specific name, because a shared database can already have a table `migrations`. */

@@ -2,11 +2,11 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { notCancelableSql } from './eligibility.ts';
 import type { Instant } from './instant.ts';
 import { type CallerKey, type CancelFacts, nameKey } from './judgeCancels.ts';
-import type { Cancellation, OrderItem } from './orderItem.ts';
+import type { Cancellation, OrderItem, OrderItemStatus } from './orderItem.ts';
 import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
 
-/** The version after a change. Others write the column, too, so after the greatest integer comes 1. */
-const nextVersionSql = 'order_item.version % 2147483647 + 1';
+/** The version after the cancels. Others write the column, too, so after the greatest integer comes 1. */
+const nextVersionSql = '((order_item.version::bigint - 1 + planned.cancels) % 2147483647 + 1)::int';
 
 type LockedItems = Pick<CancelFacts, 'locked' | 'busy'>;
 
@@ -17,8 +17,17 @@ export interface KeyedCancellation {
   readonly requestFingerprint: string;
 }
 
-/** A cancellation to write. The database adds the previous status and the time. */
-export interface NewCancellation extends Omit<Cancellation, 'previousStatus' | 'cancelledAt'> {
+/** A cancellation to write. The database adds what depends on the item, and the time. */
+export interface NewCancellation extends Omit<
+  Cancellation,
+  'quantity' | 'cancelledBefore' | 'remaining' | 'previousStatus' | 'cancelledAt'
+> {
+  /** The units to cancel. Null means all that are left. */
+  readonly units: number | null;
+  /** The units of the item that earlier cancellations of the statement take. */
+  readonly ahead: number;
+  /** For the last cancellation of an item in the statement, the number of them. 0 for the others. */
+  readonly cancels: number;
   readonly eventId: string;
   readonly idempotencyKey: string | null;
   readonly requestFingerprint: string | null;
@@ -26,16 +35,16 @@ export interface NewCancellation extends Omit<Cancellation, 'previousStatus' | '
 
 /** The items that were not locked by others, in their state before the statement, and the rows that it wrote. */
 export interface CancelledItems extends Pick<LockedItems, 'locked'> {
-  readonly written: ReadonlyMap<string, WrittenCancellation>;
+  readonly written: ReadonlyMap<string, WrittenCancels>;
 }
 
 /** A transaction, or the pool, where each statement is its own transaction. */
 export type Statements = Pick<EntityManager | DataSource, 'query'>;
 
-/** The rows that a cancel wrote for one item. */
-export interface WrittenCancellation {
+/** The rows that the cancels of one item wrote. */
+export interface WrittenCancels {
   readonly orderItem: OrderItem;
-  readonly cancellation: Cancellation;
+  readonly cancellations: readonly Cancellation[];
 }
 
 /** Locks the items in id order, which prevents deadlocks. It skips the items that other transactions have locked. */
@@ -103,67 +112,108 @@ export async function findCancellationsByKey(
   }));
 }
 
+/** A locked item before the statement, and what the statement wrote of it. Null if it wrote nothing. */
+type CancelledRow = OrderItem & {
+  readonly newStatus: OrderItemStatus | null;
+  readonly newVersion: number;
+  readonly cancelledAt: Instant;
+};
+
 /**
- * Cancels the items that are cancelable and not locked by others, in one statement: status, cancellation and event.
+ * Cancels units of the items that are cancelable and not locked by others, in one statement: item, cancellation and event.
  * Without a surrounding transaction, the statement is its own transaction. It fails if a trigger of another service keeps an
  * item from being cancelled. SQL can raise an error only by a failing cast, so the statement casts the error's text.
  *
- * @param planned one entry for each item.
+ * @param planned has the cancellations of one item in their order. If there are several, all of their units must be left.
  */
 export async function cancelFreeItems(
   database: Statements,
   planned: readonly NewCancellation[],
 ): Promise<CancelledItems> {
-  const ids = planned.map((cancellation) => cancellation.orderItemId);
-  const rows = await database.query<
-    (OrderItem & { readonly newVersion: number | null; readonly cancelledAt: Instant })[]
-  >(
+  const ids = [...new Set(planned.map((cancellation) => cancellation.orderItemId))];
+  const rows = await database.query<CancelledRow[]>(
     `/* cancel_order_items */ WITH asked AS (
        SELECT * FROM jsonb_to_recordset($2::jsonb) AS asked(
-         id uuid, "orderItemId" uuid, reason text, note text, "cancelledBy" text, channel text,
-         "requestId" text, "idempotencyKey" text, "requestFingerprint" text, "eventId" uuid)
+         id uuid, "orderItemId" uuid, units int, ahead int, cancels int, "reasonCode" text, reason text, note text,
+         "cancelledBy" text, channel text, "requestId" text, "idempotencyKey" text, "requestFingerprint" text, "eventId" uuid)
      ), locked AS MATERIALIZED (
        SELECT order_item.* FROM order_item WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
      ), planned AS (
-       SELECT asked.*, order_id AS ordered, status AS previous_status
-       FROM asked JOIN locked ON locked.id = asked."orderItemId" WHERE NOT ${notCancelableSql}
+       SELECT asked.*, order_id AS ordered, status AS previous_status, locked.cancelled_quantity + asked.ahead AS taken_before,
+         locked.quantity - locked.cancelled_quantity - asked.ahead AS available,
+         COALESCE(asked.units, locked.quantity - locked.cancelled_quantity - asked.ahead) AS taken
+       FROM asked JOIN locked ON locked.id = asked."orderItemId"
+       WHERE NOT ${notCancelableSql}
+         AND COALESCE(asked.units, 1) <= locked.quantity - locked.cancelled_quantity - asked.ahead
      ), cancelled AS (
-       UPDATE order_item SET status = 'cancelled', version = ${nextVersionSql}, updated_at = now()
-       FROM planned WHERE order_item.id = planned."orderItemId"
-       RETURNING planned.*, order_item.version AS new_version, order_item.updated_at AS cancelled_at,
-         order_item.status AS new_status
+       UPDATE order_item SET cancelled_quantity = planned.taken_before + planned.taken,
+         status = CASE planned.available WHEN planned.taken THEN 'cancelled' ELSE order_item.status END,
+         version = ${nextVersionSql}, updated_at = now()
+       FROM planned WHERE order_item.id = planned."orderItemId" AND planned.cancels > 0
+       RETURNING order_item.id AS item_id, order_item.version AS new_version, order_item.updated_at AS cancelled_at,
+         order_item.status AS new_status, order_item.cancelled_quantity = planned.taken_before + planned.taken
+           AND (order_item.status = 'cancelled') = (planned.available = planned.taken) AS is_as_planned
      ), announced AS (
        INSERT INTO order_item_event (id, order_item_id, type, occurred_at, payload)
-       SELECT "eventId", "orderItemId", 'order_item.cancelled', cancelled_at, jsonb_build_object(
-         'cancellationId', id, 'orderId', ordered, 'previousStatus', previous_status, 'cancelledBy', "cancelledBy",
-         'channel', channel, 'requestId', "requestId")
-       FROM cancelled
+       SELECT planned."eventId", item_id,
+         CASE available WHEN taken THEN 'order_item.cancelled' ELSE 'order_item.partially_cancelled' END,
+         cancelled_at, jsonb_build_object('orderId', ordered, 'orderItemId', item_id, 'cancellationId', planned.id,
+           'quantity', taken, 'cancelledQuantity', taken_before + taken, 'remaining', available - taken,
+           'previousStatus', previous_status,
+           'status', CASE available WHEN taken THEN 'cancelled' ELSE previous_status END,
+           'reasonCode', "reasonCode", 'cancelledBy', "cancelledBy", 'channel', channel, 'requestId', "requestId")
+       FROM planned JOIN cancelled ON item_id = "orderItemId"
      ), recorded AS (
-       INSERT INTO order_item_cancellation (id, order_item_id, previous_status, reason, note, cancelled_at,
-         cancelled_by, channel, request_id, idempotency_key, request_fingerprint)
-       SELECT CASE new_status WHEN 'cancelled' THEN id ELSE ('a trigger keeps order_item at ' || new_status)::uuid END,
-         "orderItemId", previous_status, reason, note, cancelled_at,
-         "cancelledBy", channel, "requestId", "idempotencyKey", "requestFingerprint"
-       FROM cancelled
+       INSERT INTO order_item_cancellation (id, order_item_id, cancelled_before, quantity, remaining, previous_status,
+         reason_code, reason, note, cancelled_at, cancelled_by, channel, request_id, idempotency_key, request_fingerprint)
+       SELECT CASE WHEN is_as_planned THEN planned.id ELSE ('a trigger keeps order_item at ' || new_status)::uuid END,
+         item_id, taken_before, taken, available - taken, previous_status,
+         "reasonCode", reason, note, cancelled_at, "cancelledBy", channel, "requestId", "idempotencyKey", "requestFingerprint"
+       FROM planned JOIN cancelled ON item_id = "orderItemId"
      )
-     SELECT ${ORDER_ITEM_COLUMNS}, written."newVersion", written."cancelledAt"
+     SELECT ${ORDER_ITEM_COLUMNS}, written."newVersion", written."newStatus", written."cancelledAt"
      FROM locked AS order_item LEFT JOIN (
-       SELECT "orderItemId", new_version AS "newVersion", cancelled_at::text AS "cancelledAt" FROM cancelled
-     ) AS written ON written."orderItemId" = order_item.id`,
+       SELECT item_id, new_version AS "newVersion", new_status AS "newStatus", cancelled_at::text AS "cancelledAt" FROM cancelled
+     ) AS written ON written.item_id = order_item.id`,
     [ids, JSON.stringify(planned)],
   );
+  const plansOfItem = Map.groupBy(planned, ({ orderItemId }) => orderItemId);
   const locked = new Map<string, OrderItem>();
-  const written = new Map<string, WrittenCancellation>();
-  const plannedFor = new Map(planned.map((cancellation) => [cancellation.orderItemId, cancellation]));
-  for (const { newVersion, cancelledAt, ...item } of rows) {
+  const written = new Map<string, WrittenCancels>();
+  for (const { newStatus, newVersion, cancelledAt, ...item } of rows) {
     locked.set(item.id, item);
-    const plan = plannedFor.get(item.id);
-    if (newVersion === null || plan === undefined) continue;
-    const { idempotencyKey: _key, requestFingerprint: _fingerprint, eventId: _event, ...cancellation } = plan;
-    written.set(item.id, {
-      orderItem: { ...item, status: 'cancelled', version: newVersion, updatedAt: cancelledAt },
-      cancellation: { ...cancellation, previousStatus: item.status, cancelledAt },
-    });
+    if (newStatus === null) continue;
+    const cancellations = (plansOfItem.get(item.id) ?? []).map((plan) => describeRecord(plan, item, cancelledAt));
+    const cancelledQuantity = item.quantity - (cancellations.at(-1)?.remaining ?? 0);
+    const after = { status: newStatus, cancelledQuantity, version: newVersion, updatedAt: cancelledAt };
+    written.set(item.id, { orderItem: { ...item, ...after }, cancellations });
   }
   return { locked, written };
+}
+
+/** @param item as it was before the statement. */
+function describeRecord(
+  {
+    units,
+    ahead,
+    cancels: _cancels,
+    idempotencyKey: _key,
+    requestFingerprint: _fingerprint,
+    eventId: _event,
+    ...stated
+  }: NewCancellation,
+  item: OrderItem,
+  cancelledAt: Instant,
+): Cancellation {
+  const cancelledBefore = item.cancelledQuantity + ahead;
+  const available = item.quantity - cancelledBefore;
+  const quantity = units ?? available;
+  return {
+    ...stated,
+    quantity,
+    cancelledBefore,
+    remaining: available - quantity,
+    previousStatus: item.status,
+    cancelledAt,
+  };
 }

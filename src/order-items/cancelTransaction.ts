@@ -9,7 +9,7 @@ import {
   lockOrderItems,
   type NewCancellation,
   selectBusyItems,
-  type WrittenCancellation,
+  type WrittenCancels,
 } from './cancelSql.ts';
 import {
   type CallerKey,
@@ -51,19 +51,18 @@ export async function cancelInTransaction(
 ): Promise<CancelAttempt[]> {
   const ids = new Set(requests.flatMap((request) => request.ids.map(parseOrderItemId)).filter((id) => id !== null));
   if (ids.size === 0) return requests.map(({ ids }) => ({ state: 'done', value: ids.map(malformedOrderItemId) }));
-  if (requests.every(isSimple)) return retryConflicts(() => cancelInOneStatement(dataSource, requests, newId));
+  if (canJudgeInStatement(requests)) return retryConflicts(() => cancelInOneStatement(dataSource, requests, newId));
   return retryConflicts(() =>
     dataSource.transaction(async (manager) => {
       const keys = await lockKeys(manager, requests.filter(hasKey));
       const items = await lockOrderItems(manager, [...ids]);
       const { verdicts, planned } = judgeCancels(requests, { ...keys, ...items });
       if (planned.length === 0) return settleAll(verdicts, new Map());
-      const { written } = await cancelFreeItems(
-        manager,
-        planned.map((plan) => describeCancellation(plan, newId)),
-      );
+      const { written } = await cancelFreeItems(manager, describeCancellations(planned, newId));
       // A rule or policy on a table brought along can hide rows from the update. Throwing rolls back the whole cancel.
-      if (written.size < planned.length) throw new Error('An order item was locked but not updated.');
+      if (planned.some(({ orderItemId }) => !written.has(orderItemId))) {
+        throw new Error('An order item was locked but not updated.');
+      }
       return settleAll(verdicts, written);
     }),
   );
@@ -89,7 +88,9 @@ export async function rehearseCancel(dataSource: DataSource, id: string): Promis
   const request: CancelRequest = {
     ids: [id],
     reason: 'Rehearsal',
+    reasonCode: null,
     note: null,
+    quantity: null,
     cancelledBy: 'rehearsal',
     channel: 'rest',
     requestId: '0'.repeat(32),
@@ -98,8 +99,8 @@ export async function rehearseCancel(dataSource: DataSource, id: string): Promis
   const runner = dataSource.createQueryRunner();
   try {
     await runner.startTransaction();
-    const plan = describeCancellation({ orderItemId: id, request, requestFingerprint: null }, uuidv7);
-    const { locked } = await cancelFreeItems(runner.manager, [plan]);
+    const plan = { orderItemId: id, request, ahead: 0, requestFingerprint: null };
+    const { locked } = await cancelFreeItems(runner.manager, describeCancellations([plan], uuidv7));
     if (locked.size === 0) return null;
     const [item] = (await runner.query('SELECT status FROM order_item WHERE id = $1', [id])) as { status: string }[];
     return item?.status ?? null;
@@ -109,9 +110,18 @@ export async function rehearseCancel(dataSource: DataSource, id: string): Promis
   }
 }
 
-/** A request for one item without a key depends on nothing but that item. */
-function isSimple(request: CancelRequest): boolean {
-  return request.ids.length === 1 && !hasKey(request);
+/**
+ * Whether one statement can judge the requests. A request for one item without a key depends on nothing but that item. Of
+ * several requests for an item, the statement judges the first, so this must take all that is left.
+ */
+function canJudgeInStatement(requests: readonly CancelRequest[]): boolean {
+  const partial = new Set<string>();
+  return requests.every((request) => {
+    const id = request.ids[0]?.toLowerCase() ?? '';
+    if (request.ids.length !== 1 || hasKey(request) || partial.has(id)) return false;
+    if (request.quantity !== null) partial.add(id);
+    return true;
+  });
 }
 
 /**
@@ -123,13 +133,13 @@ async function cancelInOneStatement(
   requests: readonly CancelRequest[],
   newId: () => string,
 ): Promise<CancelAttempt[]> {
-  const asked = new Map<string, NewCancellation>();
+  const asked = new Map<string, PlannedCancel>();
   for (const request of requests) {
     const id = parseOrderItemId(request.ids[0] ?? '');
     if (id === null || asked.has(id)) continue;
-    asked.set(id, describeCancellation({ orderItemId: id, request, requestFingerprint: null }, newId));
+    asked.set(id, { orderItemId: id, request, ahead: 0, requestFingerprint: null });
   }
-  const { written, locked } = await cancelFreeItems(dataSource, [...asked.values()]);
+  const { written, locked } = await cancelFreeItems(dataSource, describeCancellations([...asked.values()], newId));
   // The cancels are committed and must be answered, even if this read fails. The other requests then try again.
   const busy = await selectBusyItems(dataSource, [...asked.keys()], locked).catch(() => null);
   const { verdicts } = judgeCancels(requests, { ...NO_KEYS, locked, busy: busy ?? new Map() });
@@ -159,25 +169,32 @@ async function lockKeys(
   return { busyKeys, keyUses };
 }
 
-function describeCancellation(
-  { orderItemId, request, requestFingerprint }: PlannedCancel,
-  newId: () => string,
-): NewCancellation {
-  return {
+/** @param planned has the cancels of one item in their order. */
+function describeCancellations(planned: readonly PlannedCancel[], newId: () => string): NewCancellation[] {
+  const plansOfItem = Map.groupBy(planned, ({ orderItemId }) => orderItemId);
+  return planned.map((plan) => ({
     id: newId(),
-    orderItemId,
-    reason: request.reason,
-    note: request.note,
-    cancelledBy: request.cancelledBy,
-    channel: request.channel,
-    requestId: request.requestId,
-    idempotencyKey: request.idempotencyKey,
-    requestFingerprint,
+    orderItemId: plan.orderItemId,
+    units: plan.request.quantity,
+    ahead: plan.ahead,
+    cancels: countIfLast(plan, plansOfItem.get(plan.orderItemId) ?? []),
+    reasonCode: plan.request.reasonCode,
+    reason: plan.request.reason,
+    note: plan.request.note,
+    cancelledBy: plan.request.cancelledBy,
+    channel: plan.request.channel,
+    requestId: plan.request.requestId,
+    idempotencyKey: plan.request.idempotencyKey,
+    requestFingerprint: plan.requestFingerprint,
     eventId: newId(),
-  };
+  }));
 }
 
-function settleAll(verdicts: readonly Verdict[], written: ReadonlyMap<string, WrittenCancellation>): CancelAttempt[] {
+function countIfLast(plan: PlannedCancel, plans: readonly PlannedCancel[]): number {
+  return plans.at(-1) === plan ? plans.length : 0;
+}
+
+function settleAll(verdicts: readonly Verdict[], written: ReadonlyMap<string, WrittenCancels>): CancelAttempt[] {
   return verdicts.map((verdict) =>
     verdict.code === 'MUST_WAIT'
       ? LOCKED
@@ -186,13 +203,14 @@ function settleAll(verdicts: readonly Verdict[], written: ReadonlyMap<string, Wr
 }
 
 /** Turns a decision into its answer, which shows the item as the batch leaves it. */
-function settle(decision: Decision, written: ReadonlyMap<string, WrittenCancellation>): CancelOutcome {
+function settle(decision: Decision, written: ReadonlyMap<string, WrittenCancels>): CancelOutcome {
   if (decision.code === 'CANCEL_NOW') {
-    const cancelled = written.get(decision.orderItemId);
-    if (cancelled === undefined) throw new Error('A decided cancel was not written.');
-    return { code: 'CANCELLED', ...cancelled };
+    const { orderItem, cancellations = [] } = written.get(decision.orderItemId) ?? {};
+    const cancellation = cancellations.find(({ cancelledBefore }) => cancelledBefore === decision.cancelledBefore);
+    if (orderItem === undefined || cancellation === undefined) throw new Error('A decided cancel was not written.');
+    return { code: 'CANCELLED', orderItem, cancellation };
   }
-  if (decision.code === 'ORDER_ITEM_NOT_CANCELABLE') {
+  if (decision.code === 'ORDER_ITEM_NOT_CANCELABLE' || decision.code === 'QUANTITY_NOT_CANCELABLE') {
     return { ...decision, orderItem: written.get(decision.orderItem.id)?.orderItem ?? decision.orderItem };
   }
   return decision;

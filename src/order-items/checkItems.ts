@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { rehearseCancel } from './cancelTransaction.ts';
-import { notCancelableSql } from './eligibility.ts';
+import { notCancelableSql, nothingLeftSql } from './eligibility.ts';
 import { ORDER_ITEM_STATUSES } from './orderItem.ts';
 
 /** What a check of the rows found. */
@@ -14,9 +14,10 @@ export interface ItemsCheck {
 /** Values that the service does not guard against, each with what it should be. docs/data.md has the rules. */
 const RULES = {
   'a status that the service does not know': `status NOT IN (${ORDER_ITEM_STATUSES.map((status) => `'${status}'`).join(', ')})`,
-  'no value where one is required': `num_nulls(id, order_id, product_id, status, is_pre_order, quantity, price_amount,
-    price_currency, version, created_at, updated_at) > 0`,
+  'no value where one is required': `num_nulls(id, order_id, product_id, status, is_pre_order, quantity, cancelled_quantity,
+    price_amount, price_currency, version, created_at, updated_at) > 0`,
   'a quantity below 1': 'quantity < 1',
+  'more or fewer cancelled units than there can be': 'cancelled_quantity NOT BETWEEN 0 AND quantity',
   'a negative price': 'price_amount < 0',
   'a currency that is not three capital letters': `price_currency !~ '^[A-Z]{3}$'`,
 } as const;
@@ -32,7 +33,7 @@ const NEWEST = 'SELECT id FROM order_item ORDER BY created_at DESC, id DESC LIMI
 export async function checkItems(dataSource: DataSource): Promise<ItemsCheck> {
   const defects = await findInvalidValues(dataSource);
   const [item] = await dataSource.query<{ id: string }[]>(
-    `SELECT id FROM order_item WHERE NOT ${notCancelableSql} LIMIT 1`,
+    `SELECT id FROM order_item WHERE NOT ${notCancelableSql} AND NOT (${nothingLeftSql}) LIMIT 1`,
   );
   const rehearsed = item === undefined ? [] : await rehearse(dataSource, item.id);
   const hasIndex = await listsNewestFromIndex(dataSource);

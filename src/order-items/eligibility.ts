@@ -2,7 +2,7 @@ import type { OrderItem } from './orderItem.ts';
 import type { CancellationBlocker, CancellationBlockerCode } from './refusals.ts';
 
 /** The members of an item that the policy reads. */
-export type JudgedItem = Pick<OrderItem, 'isPreOrder' | 'status'>;
+export type JudgedItem = Pick<OrderItem, 'isPreOrder' | 'status' | 'quantity' | 'cancelledQuantity'>;
 
 interface BlockerRule {
   readonly code: CancellationBlockerCode;
@@ -26,7 +26,9 @@ const notPreOrdered: BlockerRule = {
 const terminalStatus: BlockerRule = {
   code: 'TERMINAL_STATUS',
   message: 'Order item is no longer cancelable.',
-  blocks: ({ status }) => status === 'complete' || status === 'cancelled' || status === 'returned',
+  // A view of another service's table can show an item with nothing left in another status.
+  blocks: ({ status, quantity, cancelledQuantity }) =>
+    status === 'complete' || status === 'cancelled' || status === 'returned' || cancelledQuantity >= quantity,
   sql: "status IN ('complete', 'cancelled', 'returned')",
 };
 
@@ -43,5 +45,16 @@ export function findBlockers(item: JudgedItem): CancellationBlocker[] {
   return blockerRules.filter((rule) => rule.blocks(item)).map(({ code, message }) => ({ code, message }));
 }
 
-/** The policy as a condition over the columns of `order_item`. It is true for an item with a blocker, and never null. */
+/**
+ * The policy as a condition over the columns of `order_item`. It is true for an item with a blocker, and never null. A check of
+ * the table ensures that an item with nothing left is `cancelled`. Views need {@link nothingLeftSql}, too.
+ */
 export const notCancelableSql = `(${blockerRules.map((rule) => rule.sql).join(' OR ')})`;
+
+/** Whether an item has nothing left, as a condition over the columns of `order_item`. */
+export const nothingLeftSql = 'cancelled_quantity >= quantity';
+
+/** Returns the units that a cancel of the item can take: none if something blocks it. */
+export function countCancelableUnits(item: JudgedItem): number {
+  return findBlockers(item).length === 0 ? item.quantity - item.cancelledQuantity : 0;
+}

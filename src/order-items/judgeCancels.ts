@@ -6,6 +6,7 @@ import {
   malformedOrderItemId,
   orderItemNotCancelable,
   orderItemNotFound,
+  quantityNotCancelable,
   type Refusal,
 } from './refusals.ts';
 
@@ -55,10 +56,12 @@ export interface CancelFacts {
   readonly keyUses: ReadonlyMap<string, KeyUse>;
 }
 
-/** The transaction must cancel the item. */
+/** The transaction must cancel units of the item. */
 export interface CancelNow {
   readonly code: 'CANCEL_NOW';
   readonly orderItemId: string;
+  /** The units that are cancelled before these. Together with the item, it identifies the cancellation. */
+  readonly cancelledBefore: number;
 }
 
 export type Decision = CancelOutcome | CancelNow;
@@ -67,10 +70,12 @@ export type Decision = CancelOutcome | CancelNow;
 export type Verdict =
   { readonly code: 'DECIDED'; readonly decisions: readonly Decision[] } | { readonly code: 'MUST_WAIT' };
 
-/** An item to cancel and the request that gets it. */
+/** Units of an item to cancel, and the request that gets them. */
 export interface PlannedCancel {
   readonly orderItemId: string;
   readonly request: CancelRequest;
+  /** The units of the item that earlier requests of the batch get. */
+  readonly ahead: number;
   /** Null if the request has no idempotency key. */
   readonly requestFingerprint: string | null;
 }
@@ -78,13 +83,15 @@ export interface PlannedCancel {
 export interface Judgement {
   /** One verdict for each request, in order. */
   readonly verdicts: readonly Verdict[];
-  /** One entry for each item to cancel. */
+  /** One entry for each cancellation to write. Those of one item are in the order of their requests. */
   readonly planned: readonly PlannedCancel[];
 }
 
 /** The decisions that the batch has made so far. Later requests count them as done. */
 interface Progress {
-  readonly planned: Map<string, PlannedCancel>;
+  readonly planned: PlannedCancel[];
+  /** By id: the items of which units are planned to be cancelled, as they will be. */
+  readonly items: Map<string, OrderItem>;
   /** By key name: the decisions of earlier requests of the batch with the same key. */
   readonly keyUses: Map<string, { readonly fingerprint: string; readonly decisions: Map<string, CancelNow> }>;
 }
@@ -93,12 +100,12 @@ const MUST_WAIT: Verdict = { code: 'MUST_WAIT' };
 
 /**
  * Judges a batch of requests in order. A pure function: it runs no SQL and reads no clock.
- * The order of checks is the contract's: idempotency key, existence, blockers.
+ * The order of checks is the contract's: idempotency key, existence, blockers, quantity.
  */
 export function judgeCancels(requests: readonly CancelRequest[], facts: CancelFacts): Judgement {
-  const progress: Progress = { planned: new Map(), keyUses: new Map() };
+  const progress: Progress = { planned: [], items: new Map(), keyUses: new Map() };
   const verdicts = requests.map((request) => judgeRequest(request, facts, progress));
-  return { verdicts, planned: [...progress.planned.values()] };
+  return { verdicts, planned: progress.planned };
 }
 
 function judgeRequest(request: CancelRequest, facts: CancelFacts, progress: Progress): Verdict {
@@ -127,13 +134,24 @@ function judgeRequest(request: CancelRequest, facts: CancelFacts, progress: Prog
     if (earlier !== undefined) {
       return 'code' in earlier ? earlier : { code: 'CANCELLED', orderItem: item, cancellation: earlier };
     }
-    const [blocker, ...others] = findBlockers(progress.planned.has(id) ? { ...item, status: 'cancelled' } : item);
+    const current = progress.items.get(id) ?? item;
+    const [blocker, ...others] = findBlockers(current);
     if (blocker !== undefined) return orderItemNotCancelable(item, [blocker, ...others]);
-    progress.planned.set(id, { orderItemId: id, request, requestFingerprint: key?.fingerprint ?? null });
-    return { code: 'CANCEL_NOW', orderItemId: id };
+    const left = current.quantity - current.cancelledQuantity;
+    const units = request.quantity ?? left;
+    if (units > left) return quantityNotCancelable(item, units, left);
+    const ahead = current.cancelledQuantity - item.cancelledQuantity;
+    progress.planned.push({ orderItemId: id, request, ahead, requestFingerprint: key?.fingerprint ?? null });
+    progress.items.set(id, cancelUnits(current, units));
+    return { code: 'CANCEL_NOW', orderItemId: id, cancelledBefore: current.cancelledQuantity };
   });
   if (key !== null) rememberDecisions(key, decisions, progress);
   return { code: 'DECIDED', decisions };
+}
+
+function cancelUnits(item: OrderItem, units: number): OrderItem {
+  const cancelledQuantity = item.cancelledQuantity + units;
+  return { ...item, cancelledQuantity, status: cancelledQuantity === item.quantity ? 'cancelled' : item.status };
 }
 
 /** The successes of earlier requests with the same key, in this batch or before it. */

@@ -29,9 +29,17 @@ export interface OrderItemPage {
 /** The default of `first` in the schema. */
 export const DEFAULT_PAGE_SIZE = 20;
 
-/** Reads a page of all order items, in one statement. */
-export async function listOrderItems(reader: Reader, request: PageRequest): Promise<OrderItemPage> {
-  const { where, parameters, shape } = buildConditions(request);
+/**
+ * Reads a page of all order items, in one statement.
+ *
+ * @param isNotCancelable is the policy in SQL, see {@link choosePolicySql}.
+ */
+export async function listOrderItems(
+  reader: Reader,
+  request: PageRequest,
+  isNotCancelable = notCancelableSql,
+): Promise<OrderItemPage> {
+  const { where, parameters, shape } = buildConditions(request, isNotCancelable);
   const rows = await reader.query<OrderItem[]>(
     `${nameStatement('list_order_items', request, shape)}SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE ${where} ORDER BY created_at DESC, id DESC LIMIT ${request.first + 1}`,
     parameters,
@@ -48,8 +56,9 @@ export async function listItemsOfOrders(
   reader: Reader,
   orderIds: readonly string[],
   request: PageRequest,
+  isNotCancelable = notCancelableSql,
 ): Promise<OrderItemPage[]> {
-  const { where, parameters, shape } = buildConditions(request);
+  const { where, parameters, shape } = buildConditions(request, isNotCancelable);
   const rows = await reader.query<OrderItem[]>(
     `${nameStatement('list_items_of_orders', request, shape)}SELECT page.* FROM unnest($${parameters.length + 1}::text[]) AS asked(id) CROSS JOIN LATERAL (
        SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE order_id = asked.id AND ${where}
@@ -77,7 +86,7 @@ interface Conditions {
   readonly shape: string;
 }
 
-function buildConditions({ filter, after }: PageRequest): Conditions {
+function buildConditions({ filter, after }: PageRequest, isNotCancelable: string): Conditions {
   const conditions = ['true'];
   const parameters: unknown[] = [];
   const parameter = (value: unknown): string => `$${parameters.push(value)}`;
@@ -86,7 +95,7 @@ function buildConditions({ filter, after }: PageRequest): Conditions {
   const statuses = ORDER_ITEM_STATUSES.filter((status) => filter.statuses?.includes(status));
   if (filter.statuses !== null) conditions.push(isOneOf('status', statuses));
   if (filter.isPreOrder !== null) conditions.push(filter.isPreOrder ? 'is_pre_order' : 'NOT is_pre_order');
-  if (filter.cancelable !== null) conditions.push(filter.cancelable ? `NOT ${notCancelableSql}` : notCancelableSql);
+  if (filter.cancelable !== null) conditions.push(filter.cancelable ? `NOT ${isNotCancelable}` : isNotCancelable);
   if (after !== null) {
     const place = `${parameter(after.createdAt)}::timestamptz, ${parameter(after.id)}::uuid`;
     conditions.push(`(created_at, order_item.id) < (${place})`);

@@ -16,7 +16,7 @@ interface ItemsOfOrder {
 /** The reads of one request. They cache what they read, so they must not outlive the request. */
 export class Loaders {
   readonly orderItem: RequestCache<OrderItem>;
-  readonly cancellation: RequestCache<Cancellation>;
+  readonly cancellations: RequestCache<readonly Cancellation[]>;
   private readonly reads: Reads;
   private readonly listChains: Promise<unknown>[] = [];
   private lists = 0;
@@ -25,13 +25,19 @@ export class Loaders {
   constructor(reads: Reads) {
     this.reads = reads;
     this.orderItem = new RequestCache(reads.orderItems);
-    this.cancellation = new RequestCache(reads.cancellations);
+    this.cancellations = new RequestCache(reads.cancellations);
   }
 
   /** @param id as a client writes it. @returns null for an unknown or malformed id. */
   async loadOrderItem(id: string): Promise<OrderItem | null> {
     const uuid = parseOrderItemId(id);
     return uuid === null ? null : this.orderItem.load(uuid);
+  }
+
+  /** Reads the cancellation that took the last unit of an item. @returns null if there is none. */
+  async loadLastCancellation(id: string): Promise<Cancellation | null> {
+    const last = (await this.cancellations.load(id))?.at(-1);
+    return last?.remaining === 0 ? last : null;
   }
 
   get itemsOfOrder(): DataLoader<ItemsOfOrder, OrderItemPage, string> {
@@ -93,6 +99,11 @@ export class RequestCache<Value> {
     const values = keys.map((key) => this.values.get(key) ?? null);
     if (!values.some((value) => value instanceof Promise)) return values as readonly (Value | null)[];
     return Promise.all(values.map((value) => Promise.resolve(value).catch(toError)));
+  }
+
+  /** Forgets a cached value, which a change made stale. */
+  clear(key: string): void {
+    this.values.delete(key);
   }
 
   /** Replaces a cached value by a newer one. */

@@ -17,7 +17,13 @@ export interface OrderItem {
   readonly isPreOrder: boolean;
   /** `YYYY-MM-DD` */
   readonly releaseDate: string | null;
+  /** The units that were ordered. */
   readonly quantity: number;
+  /**
+   * The units that were cancelled one cancel after the other. An item whose status others set to `cancelled` has fewer than
+   * its quantity here, see {@link countCancelledUnits}.
+   */
+  readonly cancelledQuantity: number;
   /** An exact decimal with four digits after the point. */
   readonly priceAmount: string;
   /** ISO 4217 */
@@ -31,12 +37,25 @@ export interface OrderItem {
 export const CANCELLATION_CHANNELS = ['graphql', 'rest'] as const;
 export type CancellationChannel = (typeof CANCELLATION_CHANNELS)[number];
 
+/** The units of an item that are cancelled, whoever cancelled it. */
+export function countCancelledUnits({ status, quantity, cancelledQuantity }: OrderItem): number {
+  return status === 'cancelled' ? quantity : cancelledQuantity;
+}
+
 /** The record of a cancel. */
 export interface Cancellation {
   /** A UUIDv7. */
   readonly id: string;
   readonly orderItemId: string;
+  /** The units that it cancelled. */
+  readonly quantity: number;
+  /** The units that were cancelled before it. Together with the item, it identifies the record. */
+  readonly cancelledBefore: number;
+  /** The units that it left. 0 if it cancelled the item. */
+  readonly remaining: number;
   readonly previousStatus: OrderItemStatus;
+  /** The caller's code for the reason, or null. */
+  readonly reasonCode: string | null;
   readonly reason: string | null;
   readonly note: string | null;
   readonly cancelledAt: Instant;

@@ -1,10 +1,16 @@
 /** The columns of `order_item` with the names and types of `OrderItem`. */
 export const ORDER_ITEM_COLUMNS = `
   order_item.id, order_id AS "orderId", product_id AS "productId", external_id AS "externalId", status,
-  is_pre_order AS "isPreOrder", release_date::text AS "releaseDate", quantity, price_amount AS "priceAmount",
+  is_pre_order AS "isPreOrder", release_date::text AS "releaseDate", quantity, cancelled_quantity AS "cancelledQuantity", price_amount AS "priceAmount",
   price_currency AS "priceCurrency", version, created_at::text AS "createdAt", updated_at::text AS "updatedAt"`;
 
-/** The columns of `order_item_cancellation` with the names of `Cancellation`. */
+/**
+ * The columns of `order_item_cancellation` with the names of `Cancellation`. Rows without a quantity are from releases that
+ * cancelled whole items only.
+ */
 export const CANCELLATION_COLUMNS = `
-  id, order_item_id AS "orderItemId", previous_status AS "previousStatus", reason, note,
+  id, order_item_id AS "orderItemId", cancelled_before AS "cancelledBefore", remaining, previous_status AS "previousStatus",
+  COALESCE(order_item_cancellation.quantity, (
+    SELECT item.quantity FROM order_item AS item WHERE item.id = order_item_cancellation.order_item_id
+  )) AS quantity, reason_code AS "reasonCode", reason, note,
   cancelled_at::text AS "cancelledAt", cancelled_by AS "cancelledBy", channel, request_id AS "requestId"`;

@@ -20,6 +20,12 @@ export const orderItemEntity = new EntitySchema<OrderItemRow>({
     isPreOrder: { name: 'is_pre_order', type: 'boolean', default: false },
     releaseDate: { name: 'release_date', type: 'date', nullable: true },
     quantity: { type: 'integer', default: 1 },
+    cancelledQuantity: {
+      name: 'cancelled_quantity',
+      type: 'integer',
+      default: 0,
+      comment: 'Made by the order-items service.',
+    },
     priceAmount: { name: 'price_amount', type: 'numeric', precision: 19, scale: 4 },
     priceCurrency: { name: 'price_currency', type: 'char', length: 3 },
     version: { type: 'integer', default: 1 },
@@ -33,6 +39,8 @@ export const orderItemEntity = new EntitySchema<OrderItemRow>({
     'status',
     'release_date',
     'quantity',
+    'cancelled_quantity',
+    'remaining_quantity',
     'price_amount',
     'price_currency',
     'version',
@@ -61,9 +69,17 @@ export const orderItemCancellationEntity = new EntitySchema<CancellationRow>({
   name: 'OrderItemCancellation',
   tableName: 'order_item_cancellation',
   columns: {
-    orderItemId: { name: 'order_item_id', ...describeKey('order_item_cancellation_pkey') },
-    id: describeKey('order_item_cancellation_pkey'),
+    orderItemId: { name: 'order_item_id', ...describeKey('order_item_cancellation_pkey', 'uuid') },
+    cancelledBefore: {
+      name: 'cancelled_before',
+      ...describeKey('order_item_cancellation_pkey', 'integer'),
+      default: 0,
+    },
+    id: { type: 'uuid' },
+    quantity: { type: 'integer', nullable: true },
+    remaining: { type: 'integer', default: 0 },
     previousStatus: { name: 'previous_status', type: 'text' },
+    reasonCode: { name: 'reason_code', type: 'text', nullable: true },
     reason: { type: 'text', nullable: true },
     note: { type: 'text', nullable: true },
     cancelledAt: { name: 'cancelled_at', type: 'timestamptz', default: () => 'now()' },
@@ -73,7 +89,6 @@ export const orderItemCancellationEntity = new EntitySchema<CancellationRow>({
     idempotencyKey: { name: 'idempotency_key', type: 'text', nullable: true },
     requestFingerprint: { name: 'request_fingerprint', type: 'text', nullable: true },
   },
-  uniques: [{ name: 'order_item_cancellation_order_item_id_key', columns: ['orderItemId'] }],
   foreignKeys: [
     {
       name: 'order_item_cancellation_order_item_id_fkey',
@@ -83,6 +98,10 @@ export const orderItemCancellationEntity = new EntitySchema<CancellationRow>({
     },
   ],
   checks: [
+    'quantity',
+    'remaining',
+    'reason_code',
+    'cancelled_before',
     'previous_status',
     'reason',
     'note',
@@ -107,14 +126,14 @@ export const orderItemEventEntity = new EntitySchema<{
   name: 'OrderItemEvent',
   tableName: 'order_item_event',
   columns: {
-    orderItemId: { name: 'order_item_id', ...describeKey('order_item_event_pkey') },
-    id: describeKey('order_item_event_pkey'),
+    orderItemId: { name: 'order_item_id', ...describeKey('order_item_event_pkey', 'uuid') },
+    id: describeKey('order_item_event_pkey', 'uuid'),
     type: { type: 'text' },
     occurredAt: { name: 'occurred_at', type: 'timestamptz', default: () => 'now()' },
     payload: { type: 'jsonb' },
     position: { type: 'bigint', nullable: true },
   },
-  checks: [nameCheck('order_item_event_type_check')],
+  checks: [nameCheck('order_item_event_known_type_check')],
   indices: [{ name: 'order_item_event_position', columns: ['position'] }],
 });
 
@@ -124,10 +143,13 @@ function nameCheck(name: string): { name: string; expression: string } {
 }
 
 /** Describes a column of a primary key with this name. */
-function describeKey(primaryKeyConstraintName: string): {
-  type: 'uuid';
+function describeKey<Type extends 'uuid' | 'integer'>(
+  primaryKeyConstraintName: string,
+  type: Type,
+): {
+  type: Type;
   primary: true;
   primaryKeyConstraintName: string;
 } {
-  return { type: 'uuid', primary: true, primaryKeyConstraintName };
+  return { type, primary: true, primaryKeyConstraintName };
 }

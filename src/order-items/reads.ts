@@ -30,8 +30,8 @@ export interface ItemsOfOrders {
 export interface Reads {
   /** Reads items by id, UUIDs in lower case. The result may hold further items. */
   readonly orderItems: (ids: readonly string[]) => Promise<Found<OrderItem>>;
-  /** Reads cancellations by the ids of the cancelled items. */
-  readonly cancellations: (orderItemIds: readonly string[]) => Promise<Found<Cancellation>>;
+  /** Reads the cancellations of items, oldest first. */
+  readonly cancellations: (orderItemIds: readonly string[]) => Promise<Found<readonly Cancellation[]>>;
   /** Reads a page of all items. */
   readonly page: (request: PageRequest) => Promise<OrderItemPage>;
   /** Reads a page of each order. The result may hold further orders. */
@@ -42,47 +42,45 @@ export interface Reads {
  * Creates the reads of one service. One statement serves all requests that arrive together.
  *
  * @param queue creates the state of the queue with this name.
+ * @param isNotCancelable is the policy in SQL, by default that of a table that the migrations made.
  */
-export function createReads(reader: Reader, queue: (name: string) => QueueState): Reads {
+export function createReads(reader: Reader, queue: (name: string) => QueueState, isNotCancelable?: string): Reads {
   return {
-    orderItems: batchById(
-      (ids) =>
-        reader.query<OrderItem[]>(
-          `/* read_order_items */ SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE id = ANY($1::uuid[])`,
-          [ids],
-        ),
-      (item) => item.id,
-      queue('read_order_items'),
-    ),
-    cancellations: batchById(
-      (orderItemIds) =>
-        reader.query<Cancellation[]>(
-          `/* read_cancellations */ SELECT ${CANCELLATION_COLUMNS} FROM order_item_cancellation WHERE order_item_id = ANY($1::uuid[])`,
-          [orderItemIds],
-        ),
-      (cancellation) => cancellation.orderItemId,
-      queue('read_cancellations'),
-    ),
-    page: sharePages(reader, queue('list_order_items')),
-    itemsOfOrders: batchOrders(reader, queue('list_items_of_orders')),
+    orderItems: batchById(async (ids) => {
+      const items = await reader.query<OrderItem[]>(
+        `/* read_order_items */ SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE id = ANY($1::uuid[])`,
+        [ids],
+      );
+      return items.map((item) => [item.id, item] as const);
+    }, queue('read_order_items')),
+    cancellations: batchById(async (orderItemIds) => {
+      const cancellations = await reader.query<Cancellation[]>(
+        `/* read_cancellations */ SELECT ${CANCELLATION_COLUMNS} FROM order_item_cancellation
+           WHERE order_item_id = ANY($1::uuid[]) ORDER BY order_item_id, cancelled_before`,
+        [orderItemIds],
+      );
+      return Map.groupBy(cancellations, ({ orderItemId }) => orderItemId);
+    }, queue('read_cancellations')),
+    page: sharePages(reader, queue('list_order_items'), isNotCancelable),
+    itemsOfOrders: batchOrders(reader, queue('list_items_of_orders'), isNotCancelable),
   };
 }
 
 /** Requests for the same page share a statement. */
-function sharePages(reader: Reader, state: QueueState): Reads['page'] {
+function sharePages(reader: Reader, state: QueueState, isNotCancelable?: string): Reads['page'] {
   const load = async (asked: readonly PageRequest[]): Promise<OrderItemPage[]> => {
     const [request] = asked;
     if (request === undefined) return [];
-    const page = await listOrderItems(reader, request);
+    const page = await listOrderItems(reader, request, isNotCancelable);
     return asked.map(() => page);
   };
   return coalesce(load, READS, state, systemClock, { nameGroup: JSON.stringify });
 }
 
 /** Orders with the same page request share a statement. */
-function batchOrders(reader: Reader, state: QueueState): Reads['itemsOfOrders'] {
+function batchOrders(reader: Reader, state: QueueState, isNotCancelable?: string): Reads['itemsOfOrders'] {
   const read = async ({ orderIds, request }: ItemsOfOrders): Promise<Found<OrderItemPage>> => {
-    const pages = await listItemsOfOrders(reader, orderIds, request);
+    const pages = await listItemsOfOrders(reader, orderIds, request, isNotCancelable);
     return new Map(pages.map((page, position) => [orderIds[position] ?? '', page]));
   };
   const load = async (asked: readonly ItemsOfOrders[]): Promise<Found<OrderItemPage>[]> => {
@@ -101,18 +99,17 @@ function batchOrders(reader: Reader, state: QueueState): Reads['itemsOfOrders'] 
 }
 
 /** Reads for all requests of a batch. Each request gets everything that was found. */
-function batchById<Row>(
-  read: (ids: readonly string[]) => Promise<readonly Row[]>,
-  readId: (row: Row) => string,
+function batchById<Value>(
+  read: (ids: readonly string[]) => Promise<Iterable<readonly [string, Value]>>,
   state: QueueState,
-): (ids: readonly string[]) => Promise<Found<Row>> {
-  const load = async (asked: readonly (readonly string[])[]): Promise<Found<Row>[]> => {
+): (ids: readonly string[]) => Promise<Found<Value>> {
+  const load = async (asked: readonly (readonly string[])[]): Promise<Found<Value>[]> => {
     const ids = [...new Set(asked.flat())];
-    const found = new Map<string, Row>();
+    const found = new Map<string, Value>();
     for (let from = 0; from < ids.length; from += MAX_IDS) {
-      for (const row of await read(ids.slice(from, from + MAX_IDS))) found.set(readId(row), row);
+      for (const [id, value] of await read(ids.slice(from, from + MAX_IDS))) found.set(id, value);
     }
     return asked.map(() => found);
   };
-  return coalesce<readonly string[], Found<Row>>(load, READS, state);
+  return coalesce<readonly string[], Found<Value>>(load, READS, state);
 }

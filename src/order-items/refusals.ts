@@ -9,7 +9,8 @@ export interface CancellationBlocker {
 }
 
 /** An expected outcome in which nothing is cancelled. It is a returned value, never thrown. */
-export type Refusal = OrderItemNotFound | OrderItemNotCancelable | InvalidCancelRequest | IdempotencyKeyReused;
+export type Refusal =
+  OrderItemNotFound | OrderItemNotCancelable | QuantityNotCancelable | InvalidCancelRequest | IdempotencyKeyReused;
 
 export type RefusalCode = Refusal['code'];
 
@@ -27,7 +28,17 @@ export interface OrderItemNotCancelable {
   readonly orderItem: OrderItem;
 }
 
-export type CancelRequestField = 'id' | 'reason' | 'note' | 'idempotencyKey';
+/** The request states more units than are left. */
+export interface QuantityNotCancelable {
+  readonly code: 'QUANTITY_NOT_CANCELABLE';
+  readonly message: string;
+  readonly requested: number;
+  /** The units that are left, at least 1. */
+  readonly remaining: number;
+  readonly orderItem: OrderItem;
+}
+
+export type CancelRequestField = 'id' | 'reason' | 'reasonCode' | 'note' | 'quantity' | 'idempotencyKey';
 
 export interface InvalidCancelRequest {
   readonly code: 'INVALID_CANCEL_REQUEST';
@@ -49,6 +60,20 @@ export function orderItemNotCancelable(
   blockers: readonly [CancellationBlocker, ...CancellationBlocker[]],
 ): OrderItemNotCancelable {
   return { code: 'ORDER_ITEM_NOT_CANCELABLE', message: blockers[0].message, blockers, orderItem };
+}
+
+export function quantityNotCancelable(
+  orderItem: OrderItem,
+  requested: number,
+  remaining: number,
+): QuantityNotCancelable {
+  return {
+    code: 'QUANTITY_NOT_CANCELABLE',
+    message: validationFailure(`'quantity' is more than the ${remaining} that are left`),
+    requested,
+    remaining,
+    orderItem,
+  };
 }
 
 export function malformedOrderItemId(): InvalidCancelRequest {

@@ -182,13 +182,22 @@ test.each([
   },
 );
 
+/** Names what is stated as the REST path does. */
+function toRestBody(stated: Step['stated']): object | null {
+  if (stated === null) return null;
+  const { reasonCode, ...others } = stated;
+  return reasonCode === undefined ? others : { ...others, reason_code: reasonCode };
+}
+
 describe('a sequence of cancels', () => {
   const CANCEL_ONE = `mutation($input: CancelOrderItemInput!) { result: cancelOrderItem(input: $input) { ...ModelOutcome } }`;
   const CANCEL_ALL = `mutation($input: CancelOrderItemsInput!) { result: cancelOrderItems(input: $input) { ...ModelOutcome } }`;
   const TOLD = `fragment ModelOutcome on CancelOrderItemResult {
     __typename
     ... on CancelOrderItemRefusal { message }
-    ... on CancelOrderItemSuccess { orderItem { id status } cancellation { requestId } }
+    ... on CancelOrderItemSuccess {
+      orderItem { id status quantity cancelledQuantity cancelableQuantity } cancellation { requestId quantity }
+    }
   }`;
   const NOBODYS_ID = '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f';
 
@@ -198,6 +207,7 @@ describe('a sequence of cancels', () => {
       { weight: 5, arbitrary: fc.constantFrom('pending' as const, 'on_hold' as const, 'in_fulfillment' as const) },
       { weight: 1, arbitrary: fc.constantFrom('complete' as const, 'returned' as const) },
     ),
+    quantity: fc.constantFrom(1, 2, 5),
   });
 
   /** Takes a step through its door. @returns what is told of each id; null: it was no valid GraphQL. */
@@ -206,7 +216,7 @@ describe('a sequence of cancels', () => {
     const { ids, stated, idempotencyKey } = step;
     const input = { ...stated, ...(idempotencyKey === null ? {} : { idempotencyKey }) };
     const request = isRest
-      ? { path: `/v0/line_item/${ids.join()}/cancel`, body: stated }
+      ? { path: `/v0/line_item/${ids.join()}/cancel`, body: toRestBody(stated) }
       : step.door === 'graphql'
         ? { path: '/graphql', body: { query: CANCEL_ONE + TOLD, variables: { input: { ...input, id: ids[0] } } } }
         : { path: '/graphql', body: { query: CANCEL_ALL + TOLD, variables: { input: { ...input, ids } } } };
@@ -229,7 +239,7 @@ describe('a sequence of cancels', () => {
       const type = expect.any(String);
       const told: ModelOutcome =
         status === 200
-          ? { id: body.id, cancelledBy: body.request_id }
+          ? { id: body.id, cancelledBy: body.request_id, quantity: body.quantity, remaining: body.remaining }
           : { refused: { status, type, message: body.message } };
       return { told: [told], requestId };
     }
@@ -243,8 +253,11 @@ describe('a sequence of cancels', () => {
       if (result.__typename !== 'CancelOrderItemSuccess') {
         return { refused: { status: expect.any(Number), type: result.__typename, message: result.message } };
       }
-      expect(result.orderItem.status).toBe('CANCELLED');
-      return { id: result.orderItem.id, cancelledBy: result.cancellation.requestId };
+      const { id, status: state, quantity, cancelledQuantity, cancelableQuantity } = result.orderItem;
+      expect(cancelableQuantity).toBe(quantity - cancelledQuantity);
+      expect(state === 'CANCELLED').toBe(cancelableQuantity === 0);
+      const { requestId: cancelledBy, quantity: units } = result.cancellation;
+      return { id, cancelledBy, quantity: units, remaining: expect.any(Number) };
     });
     return { told, requestId };
   }
@@ -270,15 +283,14 @@ describe('a sequence of cancels', () => {
             expect({ step, told }).toEqual({ step, told: model.take(step, requestId) });
           }
           const cancellations = await findCancellations(dataSource, ids);
-          const cancelled = [...model.items].filter(([, item]) => item.cancelled !== null);
-          expect(cancellations).toHaveLength(cancelled.length);
-          expect(cancellations).toEqual(
-            expect.arrayContaining(
-              cancelled.map(([id, item]) => expect.objectContaining({ ...item.cancelled, order_item_id: id })),
-            ),
+          const records = [...model.items].flatMap(([id, item]) =>
+            item.records.map((record) => expect.objectContaining({ ...record, order_item_id: id })),
           );
-          for (const [id, { given: before, cancelled: after }] of model.items) {
-            const expected = after === null ? { ...before, version: 1 } : { status: 'cancelled', version: 2 };
+          expect(cancellations).toHaveLength(records.length);
+          expect(cancellations).toEqual(expect.arrayContaining(records));
+          for (const [id, { given: before, quantity, cancelledQuantity, records: made }] of model.items) {
+            const status = cancelledQuantity === quantity ? 'cancelled' : before.status;
+            const expected = { ...before, status, cancelledQuantity, version: 1 + made.length };
             expect(await findOrderItem(dataSource, id)).toMatchObject(expected);
           }
         },

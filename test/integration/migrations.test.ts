@@ -91,11 +91,13 @@ describe('an order_item brought along', () => {
     return empty;
   }
 
+  const VIEW = `CREATE VIEW order_item AS SELECT line_id AS id, order_id, product_id, external_id, status, is_pre_order,
+    release_date, quantity, price_amount, price_currency, version, created_at, updated_at`;
+
   test('as a view is used unchanged, and stays when migrations are reverted', async () => {
     await using brought = await bring([
-      TABLE,
-      `CREATE VIEW order_item AS SELECT line_id AS id, order_id, product_id, external_id, status, is_pre_order,
-         release_date, quantity, price_amount, price_currency, version, created_at, updated_at FROM purchase_line`,
+      TABLE.replace('quantity int', 'quantity int, cancelled_quantity int NOT NULL DEFAULT 0'),
+      `${VIEW}, cancelled_quantity FROM purchase_line`,
     ]);
     const { dataSource } = brought;
     await migrateUp(dataSource);
@@ -116,6 +118,41 @@ describe('an order_item brought along', () => {
     });
     for (const _ of migrations) await migrateDown(dataSource);
     expect(await dataSource.query('SELECT status FROM order_item')).toEqual([{ status: 'cancelled' }]);
+  });
+
+  test.each([
+    ['has no column cancelled_quantity', `${VIEW} FROM purchase_line`],
+    ['does not let cancelled_quantity be updated', `${VIEW}, 0 AS cancelled_quantity FROM purchase_line`],
+  ])('as a view that %s is refused, and migrates once it is mended', async (defect, view) => {
+    await using brought = await bring([TABLE, view]);
+    const { dataSource } = brought;
+    await expect(migrateUp(dataSource)).rejects.toThrow(
+      `The view order_item ${defect}. It counts the cancelled units of an item.`,
+    );
+    expect(await isMigrated(dataSource)).toBe(false);
+    for (const statement of [
+      'DROP VIEW order_item',
+      'ALTER TABLE purchase_line ADD COLUMN cancelled_quantity int NOT NULL DEFAULT 0',
+      `${VIEW}, cancelled_quantity FROM purchase_line`,
+    ]) {
+      await dataSource.query(statement);
+    }
+    await migrateUp(dataSource);
+    expect(await isMigrated(dataSource)).toBe(true);
+  });
+
+  test('as a table keeps a column cancelled_quantity that it brings', async () => {
+    const columns = 'id uuid PRIMARY KEY, quantity int, cancelled_quantity int NOT NULL DEFAULT 0';
+    await using brought = await bring([
+      TABLE.replace('purchase_line', 'order_item')
+        .replace('line_id uuid PRIMARY KEY', columns)
+        .replace(', quantity int,', ','),
+    ]);
+    const { dataSource } = brought;
+    const hasColumn = `SELECT count(*)::int AS columns FROM information_schema.columns WHERE column_name = 'cancelled_quantity'`;
+    await migrateUp(dataSource);
+    for (const _ of migrations) await migrateDown(dataSource);
+    expect(await dataSource.query(hasColumn)).toEqual([{ columns: 1 }]);
   });
 
   test('without a column is refused with the name of the column', async () => {

@@ -63,7 +63,8 @@ test.each([
 
 test('after columns whose names the statements use, too', async () => {
   const names = `cancelled_at cancelled_by cancelledAt newVersion new_version orderItemId requestId ordered previous_status
-    reason note channel asked written planned locked name position payload occurred_at`;
+    reason note channel asked written planned locked name units ahead cancels taken taken_before available item_id
+    reasonCode newStatus new_status is_as_planned cancelledQuantity position payload occurred_at`;
   for (const name of names.split(/\s+/)) await other.query(`ALTER TABLE order_item ADD "${name}" text`);
   await useEveryStatement();
 });

@@ -20,20 +20,41 @@ const words = fc.oneof(
   { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 20 }) },
 );
 
+const reasonCode = fc.constantFrom('other', 'other', 'fraud', 'Other');
+const quantity = fc.oneof(
+  { weight: 9, arbitrary: fc.constantFrom(1, 2, 3) },
+  { weight: 1, arbitrary: fc.constantFrom(0, -1, 2_147_483_647) },
+);
+
 const stated = fc.oneof(
   {
     weight: 6,
-    arbitrary: fc.record({ reason: words, note: words }, { requiredKeys: ['reason'] }),
+    arbitrary: fc.record({ reason: words, note: words, reasonCode }, { requiredKeys: ['reason'] }),
   },
   {
     weight: 1,
     arbitrary: fc.record(
       {
         reason: fc.oneof(words, fc.constantFrom(0, null, true)),
-        note: fc.oneof(words, fc.constantFrom(0, false, 'x'.repeat(2_001))),
+        reasonCode: fc.oneof(reasonCode, fc.constantFrom(0, null, '')),
+        note: fc.oneof(words, fc.constantFrom(0, null, 'x'.repeat(2_001))),
       },
       { requiredKeys: [] },
     ),
+  },
+);
+
+/** Half of the cancels of one item are of some of its units. */
+const statedOfOne = fc.oneof(
+  { weight: 1, arbitrary: stated },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(
+        stated,
+        fc.oneof({ weight: 9, arbitrary: quantity }, { weight: 1, arbitrary: fc.constantFrom(null, '1', 1.5) }),
+      )
+      .map(([others, units]) => ({ ...others, quantity: units })),
   },
 );
 
@@ -57,13 +78,13 @@ export function cancelSteps(count: number): fc.Arbitrary<PlannedStep[]> {
     ...common,
     door: fc.constant('rest'),
     places: fc.array(place, { minLength: 1, maxLength: 1 }),
-    stated: fc.oneof({ weight: 1, arbitrary: fc.constant(null) }, { weight: 3, arbitrary: stated }),
+    stated: fc.oneof({ weight: 1, arbitrary: fc.constant(null) }, { weight: 3, arbitrary: statedOfOne }),
   });
   const byGraphQL = fc.record({
     ...common,
     door: fc.constant('graphql'),
     places: fc.array(place, { minLength: 1, maxLength: 1 }),
-    stated,
+    stated: statedOfOne,
   });
   const inBulk = fc.record({
     ...common,
@@ -92,5 +113,6 @@ export function cancelSteps(count: number): fc.Arbitrary<PlannedStep[]> {
 /** The same request through the other door, as far as that door can express it. */
 function throughOtherDoor(step: PlannedStep): PlannedStep {
   if (step.door !== 'rest') return step.places.length === 1 ? { ...step, door: 'rest' } : step;
-  return step.stated === null ? step : { ...step, door: 'graphqlBulk' };
+  if (step.stated === null) return step;
+  return { ...step, door: 'quantity' in step.stated ? 'graphql' : 'graphqlBulk' };
 }

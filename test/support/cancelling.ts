@@ -14,7 +14,9 @@ export function aRequest(ids: readonly string[], given: Partial<CancelRequest> =
   return {
     ids,
     reason: 'Changed my mind',
+    reasonCode: null,
     note: null,
+    quantity: null,
     idempotencyKey: null,
     cancelledBy: 'somebody',
     channel: 'graphql',

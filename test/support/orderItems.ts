@@ -20,6 +20,7 @@ export async function insertOrderItems(dataSource: DataSource, given: readonly G
     isPreOrder: true,
     releaseDate: null,
     quantity: 1,
+    cancelledQuantity: 0,
     priceAmount: '9.99',
     priceCurrency: 'GBP',
     version: 1,
@@ -29,10 +30,10 @@ export async function insertOrderItems(dataSource: DataSource, given: readonly G
   }));
   await dataSource.query(
     `INSERT INTO order_item (id, order_id, product_id, external_id, status, is_pre_order, release_date, quantity,
-       price_amount, price_currency, version, created_at, updated_at)
+       cancelled_quantity, price_amount, price_currency, version, created_at, updated_at)
      SELECT * FROM jsonb_to_recordset($1::jsonb) AS item(
        id uuid, "orderId" text, "productId" text, "externalId" text, status text, "isPreOrder" boolean,
-       "releaseDate" date, quantity int, "priceAmount" numeric, "priceCurrency" text, version int,
+       "releaseDate" date, quantity int, "cancelledQuantity" int, "priceAmount" numeric, "priceCurrency" text, version int,
        "createdAt" timestamptz, "updatedAt" timestamptz)`,
     [JSON.stringify(items)],
   );

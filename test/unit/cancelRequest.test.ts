@@ -1,4 +1,8 @@
-import { parseCancelReason } from '../../src/order-items/cancelRequest.ts';
+import { parseCancelReason as parse } from '../../src/order-items/cancelRequest.ts';
+import { DEFAULT_REASON_CODES, parseReasonCodes } from '../../src/order-items/reasonCodes.ts';
+
+const parseCancelReason = (given: Parameters<typeof parse>[0], key: string | undefined) =>
+  parse(given, key, DEFAULT_REASON_CODES);
 
 const PREFIX = 'Validation of cancel order request failed with error:';
 
@@ -6,13 +10,21 @@ describe('the texts of a cancel', () => {
   test('are trimmed', () => {
     expect(parseCancelReason({ reason: ' late \n', note: '\t see mail ' }, 'key 1')).toEqual({
       reason: 'late',
+      reasonCode: null,
       note: 'see mail',
+      quantity: null,
       idempotencyKey: 'key 1',
     });
   });
 
   test('need no reason without a body', () => {
-    expect(parseCancelReason(null, undefined)).toEqual({ reason: null, note: null, idempotencyKey: null });
+    expect(parseCancelReason(null, undefined)).toEqual({
+      reason: null,
+      reasonCode: null,
+      note: null,
+      quantity: null,
+      idempotencyKey: null,
+    });
   });
 
   test('treat an empty note as missing', () => {
@@ -51,6 +63,24 @@ describe('the texts of a cancel', () => {
       'note',
       `${PREFIX} 'note' has a character that is not allowed (NUL or half of a surrogate pair).`,
     ],
+    ...[0, -1, 1.5, 2_147_483_648, '2', null, true, NaN].map((quantity): [string, object, string, string] => [
+      `the quantity ${JSON.stringify(quantity)}`,
+      { reason: 'late', quantity },
+      'quantity',
+      `${PREFIX} 'quantity' is not an integer from 1 to 2147483647.`,
+    ]),
+    [
+      'a code that is null',
+      { reason: 'late', reasonCode: null },
+      'reasonCode',
+      `${PREFIX} the reason code is not a string.`,
+    ],
+    ...['', ' other', 'Other', 'otherwise', 'other\0'].map((reasonCode): [string, object, string, string] => [
+      `the code ${JSON.stringify(reasonCode)}`,
+      { reason: 'late', reasonCode },
+      'reasonCode',
+      `${PREFIX} the reason code is not one of: changed_mind, ordered_by_mistake, found_elsewhere, release_delayed, payment_failed, out_of_stock, fraud, other.`,
+    ]),
     ['a note that is an object', { reason: 'late', note: {} }, 'note', `${PREFIX} 'note' is not a string.`],
   ])('name the defect of %s', (_, given, field, message) => {
     expect(parseCancelReason(given, undefined)).toEqual({ code: 'INVALID_CANCEL_REQUEST', field, message });
@@ -70,4 +100,34 @@ describe('the texts of a cancel', () => {
       });
     },
   );
+});
+
+describe('the codes for reasons', () => {
+  test('are read with their labels, in their order', () => {
+    expect(parseReasonCodes('late=Delivered too late, wrong = Ordered = by mistake,x')).toEqual([
+      { code: 'late', label: 'Delivered too late' },
+      { code: 'wrong', label: 'Ordered = by mistake' },
+      { code: 'x', label: 'x' },
+    ]);
+  });
+
+  test.each(['', ',', 'a,,b', 'a=1,a=2', 'ä=Late', 'two words=Late', `${'x'.repeat(65)}=Late`, '*,a'])(
+    'are refused as %j',
+    (text) => {
+      expect(parseReasonCodes(text)).toBeNull();
+    },
+  );
+
+  test('are any with a star, of 1 to 64 characters', () => {
+    const codes = parseReasonCodes('*') ?? [];
+    expect(parse({ reason: 'late', reasonCode: 'A.b_c-9' }, undefined, codes)).toMatchObject({ reasonCode: 'A.b_c-9' });
+    expect(parse({ reason: 'late', reasonCode: 'x'.repeat(65) }, undefined, codes)).toMatchObject({
+      field: 'reasonCode',
+      message: `${PREFIX} the reason code does not have 1 to 64 letters, digits, dots, hyphens or underscores.`,
+    });
+  });
+});
+
+test.each([1, 2_147_483_647])('the quantity %d is accepted', (quantity) => {
+  expect(parseCancelReason({ reason: 'late', quantity }, undefined)).toMatchObject({ quantity });
 });

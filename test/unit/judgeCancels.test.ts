@@ -26,6 +26,7 @@ function anItem(given: Partial<OrderItem> = {}): OrderItem {
     isPreOrder: true,
     releaseDate: null,
     quantity: 1,
+    cancelledQuantity: 0,
     priceAmount: '1.0000',
     priceCurrency: 'EUR',
     version: 1,
@@ -39,7 +40,9 @@ function aRequest(given: Partial<CancelRequest> = {}): CancelRequest {
   return {
     ids: [FIRST],
     reason: 'Late',
+    reasonCode: null,
     note: null,
+    quantity: null,
     idempotencyKey: null,
     cancelledBy: 'somebody',
     channel: 'rest',
@@ -52,7 +55,11 @@ function aCancellation(given: Partial<Cancellation> = {}): Cancellation {
   return {
     id: '0198c0de-0000-7000-8000-000000000001',
     orderItemId: FIRST,
+    quantity: 1,
+    cancelledBefore: 0,
+    remaining: 0,
     previousStatus: 'pending',
+    reasonCode: null,
     reason: 'Late',
     note: null,
     cancelledAt: '1970-01-01 00:00:00+00',
@@ -181,14 +188,29 @@ describe('judgeCancels', () => {
     const [first, second] = [aRequest(), aRequest({ ids: [FIRST, SECOND], requestId: 'f'.repeat(32) })];
     const { planned } = judgeCancels([first, second], facts({ locked: byId(anItem(), anItem({ id: SECOND })) }));
     expect(planned).toEqual([
-      { orderItemId: FIRST, request: first, requestFingerprint: null },
-      { orderItemId: SECOND, request: second, requestFingerprint: null },
+      { orderItemId: FIRST, request: first, ahead: 0, requestFingerprint: null },
+      { orderItemId: SECOND, request: second, ahead: 0, requestFingerprint: null },
     ]);
+  });
+
+  test('gives units in the order of the requests, as long as there are enough', () => {
+    const item = anItem({ quantity: 50, cancelledQuantity: 5 });
+    const requests = [30, 20, 15, null, 1].map((quantity) => aRequest({ quantity }));
+    const { verdicts, planned } = judgeCancels(requests, facts({ locked: byId(item) }));
+    const decisions = verdicts.map((verdict) => (verdict.code === 'DECIDED' ? verdict.decisions[0] : null));
+    expect(decisions).toMatchObject([
+      { code: 'CANCEL_NOW', cancelledBefore: 5 },
+      { code: 'QUANTITY_NOT_CANCELABLE', requested: 20, remaining: 15, orderItem: item },
+      { code: 'CANCEL_NOW', cancelledBefore: 35 },
+      { code: 'ORDER_ITEM_NOT_CANCELABLE', blockers: [{ code: 'TERMINAL_STATUS' }] },
+      { code: 'ORDER_ITEM_NOT_CANCELABLE' },
+    ]);
+    expect(planned.map(({ ahead }) => ahead)).toEqual([0, 30]);
   });
 });
 
 const ITEMS = [
-  anItem(),
+  anItem({ quantity: 3 }),
   anItem({ id: SECOND, status: 'in_fulfillment' }),
   anItem({ id: SECOND.replace(/2$/, '3'), status: 'returned' }),
   anItem({ id: SECOND.replace(/2$/, '4'), isPreOrder: false }),
@@ -197,7 +219,12 @@ const ITEMS = [
 /** Converts an outcome to the form of the model. */
 function toModelOutcome(outcome: CancelOutcome): ModelOutcome | string {
   return outcome.code === 'CANCELLED'
-    ? { id: outcome.orderItem.id, cancelledBy: outcome.cancellation.requestId }
+    ? {
+        id: outcome.orderItem.id,
+        cancelledBy: outcome.cancellation.requestId,
+        quantity: outcome.cancellation.quantity,
+        remaining: outcome.cancellation.remaining,
+      }
     : outcome.message;
 }
 
@@ -211,10 +238,17 @@ class MemoryDatabase {
 
   take(request: CancelRequest): (ModelOutcome | string)[] {
     const { verdicts, planned } = judgeCancels([request], facts({ locked: this.#items, keyUses: this.#uses }));
+    const made = new Map<string, Cancellation>();
     for (const { orderItemId, requestFingerprint } of planned) {
       const item = this.#items.get(orderItemId) ?? anItem();
-      const cancellation = aCancellation({ orderItemId, previousStatus: item.status, requestId: request.requestId });
-      this.#items.set(orderItemId, { ...item, status: 'cancelled' });
+      const left = item.quantity - item.cancelledQuantity;
+      const quantity = request.quantity ?? left;
+      const { requestId } = request;
+      const [cancelledBefore, remaining] = [item.cancelledQuantity, left - quantity];
+      const cancellation = aCancellation({ orderItemId, quantity, cancelledBefore, remaining, requestId });
+      made.set(orderItemId, cancellation);
+      const status = remaining === 0 ? 'cancelled' : item.status;
+      this.#items.set(orderItemId, { ...item, status, cancelledQuantity: cancelledBefore + quantity });
       if (!hasKey(request) || requestFingerprint === null) continue;
       const use = this.#uses.get(nameKey(request)) ?? { fingerprint: requestFingerprint, cancellations: new Map() };
       use.cancellations.set(orderItemId, cancellation);
@@ -224,7 +258,11 @@ class MemoryDatabase {
     if (verdict?.code !== 'DECIDED') throw new Error('Nothing is locked, so every request is decided.');
     return verdict.decisions.map((decision) =>
       decision.code === 'CANCEL_NOW'
-        ? { id: decision.orderItemId, cancelledBy: request.requestId }
+        ? toModelOutcome({
+            code: 'CANCELLED',
+            orderItem: this.#items.get(decision.orderItemId) ?? anItem(),
+            cancellation: made.get(decision.orderItemId) ?? aCancellation(),
+          })
         : toModelOutcome(decision),
     );
   }
@@ -240,7 +278,9 @@ function isAccepted({ stated, idempotencyKey }: Pick<Step, 'stated' | 'idempoten
 test('judgeCancels decides any sequence of requests as the model of the contract does', () => {
   fc.assert(
     fc.property(cancelSteps(ITEMS.length), (steps) => {
-      const model = new CancelModel(ITEMS.map(({ id, status, isPreOrder }) => [id, { status, isPreOrder }]));
+      const model = new CancelModel(
+        ITEMS.map(({ id, status, isPreOrder, quantity }) => [id, { status, isPreOrder, quantity }]),
+      );
       const memory = new MemoryDatabase();
       for (const [position, { places, caller, ...step }] of steps.filter(isAccepted).entries()) {
         const ids = places.map(({ position: place, inUpperCase }) => {
@@ -250,11 +290,13 @@ test('judgeCancels decides any sequence of requests as the model of the contract
         const requestId = String(position).padStart(32, '0');
         const told = model.take({ ...step, ids, caller: String(caller) }, requestId);
         if (told === null) continue;
-        const { reason, note } = step.stated ?? {};
+        const { reason, reasonCode, note, quantity } = step.stated ?? {};
         const outcomes = memory.take({
           ids,
           reason: typeof reason === 'string' ? reason.trim() : null,
+          reasonCode: typeof reasonCode === 'string' ? reasonCode : null,
           note: typeof note === 'string' ? note.trim() || null : null,
+          quantity: typeof quantity === 'number' ? quantity : null,
           idempotencyKey: step.idempotencyKey,
           cancelledBy: String(caller),
           channel: step.door === 'rest' ? 'rest' : 'graphql',

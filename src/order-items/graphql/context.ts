@@ -4,6 +4,7 @@ import type { ListLimits } from '../../graphql/operationCost.ts';
 import type { CacheTags } from './cacheTags.ts';
 import type { CancelOrderItems } from '../cancelOrderItems.ts';
 import type { Loaders } from '../loaders.ts';
+import type { ReasonCodes } from '../reasonCodes.ts';
 
 /** The context of a resolver. */
 export interface GraphQLContext extends ReportContext {
@@ -11,6 +12,8 @@ export interface GraphQLContext extends ReportContext {
   readonly cancel: CancelOrderItems;
   readonly limits: ListLimits & { readonly bulkIds: number };
   readonly loaders: Loaders;
+  /** The codes that cancels can state. */
+  readonly reasonCodes: ReasonCodes;
   /** Null if answers must not be cached. */
   readonly cacheTags: CacheTags | null;
 }

@@ -2,7 +2,8 @@ import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } f
 import type { OrderItem as OrderItemModel, Cancellation as CancellationModel } from '../orderItem.ts';
 import type { OrderItemPage } from '../listOrderItems.ts';
 import type { Cancelled } from '../judgeCancels.ts';
-import type { OrderItemNotFound as OrderItemNotFoundModel, OrderItemNotCancelable as OrderItemNotCancelableModel, InvalidCancelRequest as InvalidCancelRequestModel, IdempotencyKeyReused as IdempotencyKeyReusedModel } from '../refusals.ts';
+import type { OrderItemNotFound as OrderItemNotFoundModel, OrderItemNotCancelable as OrderItemNotCancelableModel, QuantityNotCancelable as QuantityNotCancelableModel, InvalidCancelRequest as InvalidCancelRequestModel, IdempotencyKeyReused as IdempotencyKeyReusedModel } from '../refusals.ts';
+import type { ReasonCode } from '../reasonCodes.ts';
 import type { GraphQLContext } from './context.ts';
 export type Maybe<T> = T | null;
 export type InputMaybe<T> = T | null | undefined;
@@ -36,8 +37,15 @@ export type CancelOrderItemInput = {
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
   /** A further note, up to 2,000 characters. */
   readonly note?: InputMaybe<Scalars['String']['input']>;
+  /**
+   * How many units to cancel, at least 1. Null cancels all that are left. More than `OrderItem.cancelableQuantity` is refused
+   * with `QuantityNotCancelable`.
+   */
+  readonly quantity?: InputMaybe<Scalars['Int']['input']>;
   /** Why the item is cancelled: 1 to 500 characters once surrounding white space is removed. */
   readonly reason: Scalars['String']['input'];
+  /** A code for the reason: one of `Query.cancellationReasons`, unless that list is empty. Null states none. */
+  readonly reasonCode?: InputMaybe<Scalars['String']['input']>;
 };
 
 /** What every refusal of a cancel has. A refusal changes nothing. */
@@ -50,9 +58,9 @@ export type CancelOrderItemRefusal = {
  * The answer to a cancel of one item: a success or one of the refusals. Ask for `... on CancelOrderItemRefusal { message }` to
  * be ready for refusals that later versions add.
  */
-export type CancelOrderItemResult = CancelOrderItemSuccess | IdempotencyKeyReused | InvalidCancelRequest | OrderItemNotCancelable | OrderItemNotFound;
+export type CancelOrderItemResult = CancelOrderItemSuccess | IdempotencyKeyReused | InvalidCancelRequest | OrderItemNotCancelable | OrderItemNotFound | QuantityNotCancelable;
 
-/** The item was cancelled, now or by an earlier request with the same idempotency key. */
+/** The item, or the stated quantity of it, was cancelled: now or by an earlier request with the same idempotency key. */
 export type CancelOrderItemSuccess = {
   readonly __typename?: 'CancelOrderItemSuccess';
   /** The record of its cancellation. */
@@ -63,7 +71,7 @@ export type CancelOrderItemSuccess = {
 
 /** A request to cancel several order items for one reason. */
 export type CancelOrderItemsInput = {
-  /** As in `CancelOrderItemInput`; the request is the same when its ids, in their order, its reason and its note are. */
+  /** As in `CancelOrderItemInput`; the request is the same when its ids, in their order, its reason, code and note are. */
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
   /** The ids of the items to cancel, 1 to 100 UUIDs. */
   readonly ids: ReadonlyArray<Scalars['ID']['input']>;
@@ -71,6 +79,8 @@ export type CancelOrderItemsInput = {
   readonly note?: InputMaybe<Scalars['String']['input']>;
   /** Why the items are cancelled: 1 to 500 characters once surrounding white space is removed. */
   readonly reason: Scalars['String']['input'];
+  /** A code for the reason, as in `CancelOrderItemInput`. */
+  readonly reasonCode?: InputMaybe<Scalars['String']['input']>;
 };
 
 /** The answer to: can this item be cancelled, and if not, why? */
@@ -82,7 +92,7 @@ export type Cancelability = {
   readonly cancelable: Scalars['Boolean']['output'];
 };
 
-/** The record of a cancellation. It is written once, together with the item's new status, and never changes. */
+/** The record of a cancellation. It is written once, together with the change of the item, and never changes. */
 export type Cancellation = {
   readonly __typename?: 'Cancellation';
   /** When the item was cancelled. */
@@ -91,10 +101,16 @@ export type Cancellation = {
   readonly cancelledBy: Scalars['String']['output'];
   /** The door through which the cancel came. */
   readonly channel: CancellationChannel;
+  /** The record's id, a UUID in lower case. */
+  readonly id: Scalars['ID']['output'];
   /** A further note; null when there is none. */
   readonly note: Maybe<Scalars['String']['output']>;
+  /** How many units it cancelled. */
+  readonly quantity: Scalars['Int']['output'];
   /** Why the item was cancelled, in the words of whoever cancelled it; null when a REST caller stated no reason. */
   readonly reason: Maybe<Scalars['String']['output']>;
+  /** The code for the reason; null when none was stated. It can be one that new cancels no longer accept. */
+  readonly reasonCode: Maybe<Scalars['String']['output']>;
   /** The id of the request that cancelled the item: 32 lowercase hexadecimal digits, its W3C trace id. Log lines carry the same id. */
   readonly requestId: Scalars['String']['output'];
 };
@@ -112,7 +128,7 @@ export type CancellationBlocker = {
 export type CancellationBlockerCode =
   /** The item was not pre-ordered. */
   | 'NOT_PRE_ORDERED'
-  /** The item is complete, cancelled or returned. */
+  /** The item is complete, cancelled or returned, or no unit is left. */
   | 'TERMINAL_STATUS';
 
 /** The doors through which a cancel can come. */
@@ -121,6 +137,15 @@ export type CancellationChannel =
   | 'graphql'
   /** The REST path `POST /v0/line_item/{uuid}/cancel`. */
   | 'rest';
+
+/** A code for the reason of a cancellation. */
+export type CancellationReason = {
+  readonly __typename?: 'CancellationReason';
+  /** The code that a cancel states as its `reasonCode`. */
+  readonly code: Scalars['String']['output'];
+  /** The code in words, for people. */
+  readonly label: Scalars['String']['output'];
+};
 
 /** Refused: this caller has already used the idempotency key for another request. */
 export type IdempotencyKeyReused = CancelOrderItemRefusal & {
@@ -132,7 +157,7 @@ export type IdempotencyKeyReused = CancelOrderItemRefusal & {
 /** Refused: a value in the request breaks its rule. */
 export type InvalidCancelRequest = CancelOrderItemRefusal & {
   readonly __typename?: 'InvalidCancelRequest';
-  /** The name of the input field that is wrong: `id`, `reason`, `note` or `idempotencyKey`. */
+  /** The name of the input field that is wrong: `id`, `reason`, `reasonCode`, `note`, `quantity` or `idempotencyKey`. */
   readonly field: Scalars['String']['output'];
   /** Why the cancel was refused, in English; it names the defect. */
   readonly message: Scalars['String']['output'];
@@ -150,8 +175,8 @@ export type Money = {
 export type Mutation = {
   readonly __typename?: 'Mutation';
   /**
-   * Cancels one order item for good. It is cancelled only if it was pre-ordered and is still open; otherwise the answer is a
-   * refusal and nothing changes. The answer is sent after the decision is stored.
+   * Cancels one order item, or some of its units, for good. This is possible only if the item was pre-ordered and is still open.
+   * Otherwise the answer is a refusal and nothing changes. The answer is sent after the decision is stored.
    *
    * Needs the scope `order-items:cancel`. An expected no is one of the result's types; an error means that the request was not
    * carried out: `UNAUTHENTICATED` without a valid token, `FORBIDDEN` without the scope, `TOO_MANY_REQUESTS`, and
@@ -204,8 +229,17 @@ export type OrderItem = {
   readonly __typename?: 'OrderItem';
   /** Whether the item can be cancelled now and, if it cannot, every reason why. */
   readonly cancelability: Cancelability;
-  /** The record of the item's cancellation; null unless it was cancelled through this service. */
+  /** How many units a cancel can take now: those that are left, or 0 if the item cannot be cancelled. */
+  readonly cancelableQuantity: Scalars['Int']['output'];
+  /**
+   * The record of the cancellation that took the last unit. It is null if units are left, and if the item was not cancelled
+   * through this service.
+   */
   readonly cancellation: Maybe<Cancellation>;
+  /** The records of all cancellations of the item, in whole or in part, oldest first. */
+  readonly cancellations: ReadonlyArray<Cancellation>;
+  /** How many of the units are cancelled, whoever cancelled them: all of them if the item's status is `CANCELLED`. */
+  readonly cancelledQuantity: Scalars['Int']['output'];
   /** When the item came into being. */
   readonly createdAt: Scalars['DateTime']['output'];
   /** The id that the source of the order gave this item; null when it gave none. */
@@ -220,7 +254,7 @@ export type OrderItem = {
   readonly price: Money;
   /** The product that was ordered. */
   readonly product: Product;
-  /** How many units were ordered, at least 1. */
+  /** How many units were ordered, at least 1. It does not change when units are cancelled. */
   readonly quantity: Scalars['Int']['output'];
   /** The day on which the product is released; null when it is not known or does not apply. */
   readonly releaseDate: Maybe<Scalars['Date']['output']>;
@@ -315,8 +349,26 @@ export type Product = {
   readonly id: Scalars['ID']['output'];
 };
 
+/** Refused: the request states more units than are left. Only requests with a `quantity` get this answer. */
+export type QuantityNotCancelable = CancelOrderItemRefusal & {
+  readonly __typename?: 'QuantityNotCancelable';
+  /** Why the cancel was refused, in English. */
+  readonly message: Scalars['String']['output'];
+  /** The item as it is. */
+  readonly orderItem: OrderItem;
+  /** How many units could be cancelled when the request was decided. */
+  readonly remaining: Scalars['Int']['output'];
+  /** The quantity of the request. */
+  readonly requested: Scalars['Int']['output'];
+};
+
 export type Query = {
   readonly __typename?: 'Query';
+  /**
+   * The codes that a cancel can state, in the order in which to offer them. The list is empty if every code is accepted. Needs the
+   * scope `order-items:read` or `order-items:cancel`.
+   */
+  readonly cancellationReasons: Maybe<ReadonlyArray<CancellationReason>>;
   /**
    * One order item by its id; null when there is no such item, or when the id is not a UUID. Needs the scope
    * `order-items:read`; without it the field is null and the error's code is `FORBIDDEN`.
@@ -443,6 +495,7 @@ export type ResolversUnionTypes<_RefType extends Record<string, unknown>> = {
     | ( InvalidCancelRequestModel )
     | ( OrderItemNotCancelableModel )
     | ( OrderItemNotFoundModel )
+    | ( QuantityNotCancelableModel )
   ;
 };
 
@@ -453,6 +506,7 @@ export type ResolversInterfaceTypes<_RefType extends Record<string, unknown>> = 
     | ( InvalidCancelRequestModel )
     | ( OrderItemNotCancelableModel )
     | ( OrderItemNotFoundModel )
+    | ( QuantityNotCancelableModel )
   ;
 };
 
@@ -461,6 +515,7 @@ export type ResolversTypes = {
   CancelOrderItemInput: CancelOrderItemInput;
   ID: ResolverTypeWrapper<Scalars['ID']['output']>;
   String: ResolverTypeWrapper<Scalars['String']['output']>;
+  Int: ResolverTypeWrapper<Scalars['Int']['output']>;
   CancelOrderItemRefusal: ResolverTypeWrapper<ResolversInterfaceTypes<ResolversTypes>['CancelOrderItemRefusal']>;
   CancelOrderItemResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['CancelOrderItemResult']>;
   CancelOrderItemSuccess: ResolverTypeWrapper<Cancelled>;
@@ -471,6 +526,7 @@ export type ResolversTypes = {
   CancellationBlocker: ResolverTypeWrapper<CancellationBlocker>;
   CancellationBlockerCode: CancellationBlockerCode;
   CancellationChannel: null;
+  CancellationReason: ResolverTypeWrapper<ReasonCode>;
   Date: ResolverTypeWrapper<Scalars['Date']['output']>;
   DateTime: ResolverTypeWrapper<Scalars['DateTime']['output']>;
   Decimal: ResolverTypeWrapper<Scalars['Decimal']['output']>;
@@ -479,7 +535,6 @@ export type ResolversTypes = {
   Money: ResolverTypeWrapper<Money>;
   Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
   Order: ResolverTypeWrapper<Omit<Order, 'items'> & { items?: Maybe<ResolversTypes['OrderItemConnection']> }>;
-  Int: ResolverTypeWrapper<Scalars['Int']['output']>;
   OrderItem: ResolverTypeWrapper<OrderItemModel>;
   OrderItemConnection: ResolverTypeWrapper<OrderItemPage>;
   OrderItemEdge: ResolverTypeWrapper<OrderItemModel>;
@@ -489,6 +544,7 @@ export type ResolversTypes = {
   OrderItemStatus: null;
   PageInfo: ResolverTypeWrapper<PageInfo>;
   Product: ResolverTypeWrapper<Product>;
+  QuantityNotCancelable: ResolverTypeWrapper<QuantityNotCancelableModel>;
   Query: ResolverTypeWrapper<Record<PropertyKey, never>>;
 };
 
@@ -497,6 +553,7 @@ export type ResolversParentTypes = {
   CancelOrderItemInput: CancelOrderItemInput;
   ID: Scalars['ID']['output'];
   String: Scalars['String']['output'];
+  Int: Scalars['Int']['output'];
   CancelOrderItemRefusal: ResolversInterfaceTypes<ResolversParentTypes>['CancelOrderItemRefusal'];
   CancelOrderItemResult: ResolversUnionTypes<ResolversParentTypes>['CancelOrderItemResult'];
   CancelOrderItemSuccess: Cancelled;
@@ -505,6 +562,7 @@ export type ResolversParentTypes = {
   Boolean: Scalars['Boolean']['output'];
   Cancellation: CancellationModel;
   CancellationBlocker: CancellationBlocker;
+  CancellationReason: ReasonCode;
   Date: Scalars['Date']['output'];
   DateTime: Scalars['DateTime']['output'];
   Decimal: Scalars['Decimal']['output'];
@@ -513,7 +571,6 @@ export type ResolversParentTypes = {
   Money: Money;
   Mutation: Record<PropertyKey, never>;
   Order: Omit<Order, 'items'> & { items?: Maybe<ResolversParentTypes['OrderItemConnection']> } | FederationReferenceTypes['Order'];
-  Int: Scalars['Int']['output'];
   OrderItem: OrderItemModel;
   OrderItemConnection: OrderItemPage;
   OrderItemEdge: OrderItemModel;
@@ -522,15 +579,16 @@ export type ResolversParentTypes = {
   OrderItemNotFound: OrderItemNotFoundModel;
   PageInfo: PageInfo;
   Product: Product;
+  QuantityNotCancelable: QuantityNotCancelableModel;
   Query: Record<PropertyKey, never>;
 };
 
 export type CancelOrderItemRefusalResolvers<ContextType = GraphQLContext, ParentType extends ResolversParentTypes['CancelOrderItemRefusal'] = ResolversParentTypes['CancelOrderItemRefusal']> = {
-  __resolveType: TypeResolveFn<'IdempotencyKeyReused' | 'InvalidCancelRequest' | 'OrderItemNotCancelable' | 'OrderItemNotFound', ParentType, ContextType>;
+  __resolveType: TypeResolveFn<'IdempotencyKeyReused' | 'InvalidCancelRequest' | 'OrderItemNotCancelable' | 'OrderItemNotFound' | 'QuantityNotCancelable', ParentType, ContextType>;
 };
 
 export type CancelOrderItemResultResolvers<ContextType = GraphQLContext, ParentType extends ResolversParentTypes['CancelOrderItemResult'] = ResolversParentTypes['CancelOrderItemResult']> = {
-  __resolveType: TypeResolveFn<'CancelOrderItemSuccess' | 'IdempotencyKeyReused' | 'InvalidCancelRequest' | 'OrderItemNotCancelable' | 'OrderItemNotFound', ParentType, ContextType>;
+  __resolveType: TypeResolveFn<'CancelOrderItemSuccess' | 'IdempotencyKeyReused' | 'InvalidCancelRequest' | 'OrderItemNotCancelable' | 'OrderItemNotFound' | 'QuantityNotCancelable', ParentType, ContextType>;
 };
 
 export type CancelOrderItemSuccessResolvers<ContextType = GraphQLContext, ParentType extends ResolversParentTypes['CancelOrderItemSuccess'] = ResolversParentTypes['CancelOrderItemSuccess']> = {
@@ -548,8 +606,11 @@ export type CancellationResolvers<ContextType = GraphQLContext, ParentType exten
   cancelledAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
   cancelledBy?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   channel?: Resolver<ResolversTypes['CancellationChannel'], ParentType, ContextType>;
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   note?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  quantity?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   reason?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  reasonCode?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   requestId?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
 };
 
@@ -559,6 +620,11 @@ export type CancellationBlockerResolvers<ContextType = GraphQLContext, ParentTyp
 };
 
 export type CancellationChannelResolvers = { GRAPHQL: 'graphql', REST: 'rest' };
+
+export type CancellationReasonResolvers<ContextType = GraphQLContext, ParentType extends ResolversParentTypes['CancellationReason'] = ResolversParentTypes['CancellationReason']> = {
+  code?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  label?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+};
 
 export interface DateScalarConfig extends GraphQLScalarTypeConfig<ResolversTypes['Date'], any> {
   name: 'Date';
@@ -602,7 +668,10 @@ export type OrderResolvers<ContextType = GraphQLContext, ParentType extends Reso
 export type OrderItemResolvers<ContextType = GraphQLContext, ParentType extends ResolversParentTypes['OrderItem'] = ResolversParentTypes['OrderItem'], FederationReferenceType extends FederationReferenceTypes['OrderItem'] = FederationReferenceTypes['OrderItem']> = {
   __resolveReference?: ReferenceResolver<Maybe<ResolversTypes['OrderItem']> | FederationReferenceType, FederationReferenceType, ContextType>;
   cancelability?: Resolver<ResolversTypes['Cancelability'], ParentType, ContextType>;
+  cancelableQuantity?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   cancellation?: Resolver<Maybe<ResolversTypes['Cancellation']>, ParentType, ContextType>;
+  cancellations?: Resolver<ReadonlyArray<ResolversTypes['Cancellation']>, ParentType, ContextType>;
+  cancelledQuantity?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   createdAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
   externalId?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
@@ -652,7 +721,16 @@ export type ProductResolvers<ContextType = GraphQLContext, ParentType extends Re
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
 };
 
+export type QuantityNotCancelableResolvers<ContextType = GraphQLContext, ParentType extends ResolversParentTypes['QuantityNotCancelable'] = ResolversParentTypes['QuantityNotCancelable']> = {
+  message?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  orderItem?: Resolver<ResolversTypes['OrderItem'], ParentType, ContextType>;
+  remaining?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  requested?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
 export type QueryResolvers<ContextType = GraphQLContext, ParentType extends ResolversParentTypes['Query'] = ResolversParentTypes['Query']> = {
+  cancellationReasons?: Resolver<Maybe<ReadonlyArray<ResolversTypes['CancellationReason']>>, ParentType, ContextType>;
   orderItem?: Resolver<Maybe<ResolversTypes['OrderItem']>, ParentType, ContextType, RequireFields<QueryOrderItemArgs, 'id'>>;
   orderItems?: Resolver<Maybe<ResolversTypes['OrderItemConnection']>, ParentType, ContextType, RequireFields<QueryOrderItemsArgs, 'first'>>;
 };
@@ -665,6 +743,7 @@ export type Resolvers<ContextType = GraphQLContext> = {
   Cancellation?: CancellationResolvers<ContextType>;
   CancellationBlocker?: CancellationBlockerResolvers<ContextType>;
   CancellationChannel?: CancellationChannelResolvers;
+  CancellationReason?: CancellationReasonResolvers<ContextType>;
   Date?: GraphQLScalarType;
   DateTime?: GraphQLScalarType;
   Decimal?: GraphQLScalarType;
@@ -681,6 +760,7 @@ export type Resolvers<ContextType = GraphQLContext> = {
   OrderItemStatus?: OrderItemStatusResolvers;
   PageInfo?: PageInfoResolvers<ContextType>;
   Product?: ProductResolvers<ContextType>;
+  QuantityNotCancelable?: QuantityNotCancelableResolvers<ContextType>;
   Query?: QueryResolvers<ContextType>;
 };
 

@@ -3,12 +3,13 @@ import { badInput } from '../../http/failures.ts';
 import type { Cancelled, CancelOutcome } from '../judgeCancels.ts';
 import { parseCancelReason } from '../cancelRequest.ts';
 import { encodeCursor, placeItem } from '../cursors.ts';
-import { findBlockers } from '../eligibility.ts';
+import { countCancelableUnits, findBlockers } from '../eligibility.ts';
 import type { GraphQLContext } from './context.ts';
 import type { OrderItemPage } from '../listOrderItems.ts';
 import type { Loaders } from '../loaders.ts';
-import { type Cancellation, type OrderItem, parseOrderItemId } from '../orderItem.ts';
+import { type Cancellation, countCancelledUnits, type OrderItem, parseOrderItemId } from '../orderItem.ts';
 import { isOrderId, parsePageArguments } from './pageArguments.ts';
+import type { ReasonCode } from '../reasonCodes.ts';
 import type * as refusals from '../refusals.ts';
 import { malformedOrderItemId } from '../refusals.ts';
 import type * as schema from './resolverTypes.generated.ts';
@@ -20,6 +21,7 @@ const RESULT_TYPES = {
   CANCELLED: 'CancelOrderItemSuccess',
   ORDER_ITEM_NOT_FOUND: 'OrderItemNotFound',
   ORDER_ITEM_NOT_CANCELABLE: 'OrderItemNotCancelable',
+  QUANTITY_NOT_CANCELABLE: 'QuantityNotCancelable',
   INVALID_CANCEL_REQUEST: 'InvalidCancelRequest',
   IDEMPOTENCY_KEY_REUSED: 'IdempotencyKeyReused',
 } as const satisfies Record<CancelOutcome['code'], string>;
@@ -29,6 +31,10 @@ export const resolvers = {
   ...scalars,
 
   Query: {
+    cancellationReasons: (_, __, { caller, reasonCodes }) => {
+      if (!caller.scopes.has('order-items:cancel')) requireScope(caller, 'order-items:read');
+      return reasonCodes === 'any' ? [] : reasonCodes;
+    },
     orderItem: async (_, { id }, context) => {
       requireScope(context.caller, 'order-items:read');
       const item = await context.loaders.loadOrderItem(id);
@@ -70,7 +76,10 @@ export const resolvers = {
       const blockers = findBlockers(item);
       return { cancelable: blockers.length === 0, blockers };
     },
-    cancellation: ({ id }, _, { loaders }) => loaders.cancellation.load(id),
+    cancelledQuantity: countCancelledUnits,
+    cancelableQuantity: countCancelableUnits,
+    cancellation: ({ id }, _, { loaders }) => loaders.loadLastCancellation(id),
+    cancellations: async ({ id }, _, { loaders }) => (await loaders.cancellations.load(id)) ?? [],
   } satisfies schema.OrderItemResolvers),
 
   Order: {
@@ -103,9 +112,11 @@ export const resolvers = {
   } satisfies schema.OrderItemEdgeResolvers),
 
   Cancellation: followSchema<Cancellation, schema.Cancellation>()({}),
+  CancellationReason: followSchema<ReasonCode, schema.CancellationReason>()({}),
   CancelOrderItemSuccess: followSchema<Cancelled, schema.CancelOrderItemSuccess>()({}),
   OrderItemNotFound: followSchema<refusals.OrderItemNotFound, schema.OrderItemNotFound>()({}),
   OrderItemNotCancelable: followSchema<refusals.OrderItemNotCancelable, schema.OrderItemNotCancelable>()({}),
+  QuantityNotCancelable: followSchema<refusals.QuantityNotCancelable, schema.QuantityNotCancelable>()({}),
   InvalidCancelRequest: followSchema<refusals.InvalidCancelRequest, schema.InvalidCancelRequest>()({}),
   IdempotencyKeyReused: followSchema<refusals.IdempotencyKeyReused, schema.IdempotencyKeyReused>()({}),
 
@@ -129,10 +140,16 @@ function writeCursor(item: OrderItem | undefined): string | null {
 
 async function cancel(
   ids: readonly string[],
-  { reason, note, idempotencyKey }: Omit<schema.CancelOrderItemInput, 'id'>,
+  input: Omit<schema.CancelOrderItemInput, 'id'>,
   context: GraphQLContext,
 ): Promise<readonly CancelOutcome[]> {
-  const statement = parseCancelReason({ reason, note: note ?? undefined }, idempotencyKey ?? undefined);
+  const given = {
+    reason: input.reason,
+    reasonCode: input.reasonCode ?? undefined,
+    note: input.note ?? undefined,
+    quantity: input.quantity ?? undefined,
+  };
+  const statement = parseCancelReason(given, input.idempotencyKey ?? undefined, context.reasonCodes);
   const outcomes =
     'code' in statement
       ? ids.map((id) => (parseOrderItemId(id) === null ? malformedOrderItemId() : statement))
@@ -153,6 +170,8 @@ async function cancel(
 /** Replaces what the request has read of an item before its cancel. */
 function updateLoaders({ orderItem, cancellation }: Cancelled, loaders: Loaders): void {
   loaders.orderItem.set(orderItem.id, orderItem);
-  loaders.cancellation.set(orderItem.id, cancellation);
+  const isOnly = cancellation.cancelledBefore === 0 && cancellation.remaining === 0;
+  if (isOnly) loaders.cancellations.set(orderItem.id, [cancellation]);
+  else loaders.cancellations.clear(orderItem.id);
   loaders.itemsOfOrder.clearAll();
 }

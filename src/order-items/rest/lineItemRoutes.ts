@@ -8,14 +8,16 @@ import { reportOutcome } from '../../http/server.ts';
 import type { CancelOrderItems } from '../cancelOrderItems.ts';
 import { toIsoString } from '../instant.ts';
 import type { Cancelled, CancelOutcome } from '../judgeCancels.ts';
-import { parseCancelReason } from '../cancelRequest.ts';
+import { type GivenReason, parseCancelReason } from '../cancelRequest.ts';
 import { parseOrderItemId } from '../orderItem.ts';
+import type { ReasonCodes } from '../reasonCodes.ts';
 import { malformedOrderItemId, type RefusalCode, validationFailure } from '../refusals.ts';
 
 /** The HTTP status and error code of each refusal. */
 const REFUSALS = {
   ORDER_ITEM_NOT_FOUND: { status: 404, errorCode: 'not_found' },
   ORDER_ITEM_NOT_CANCELABLE: { status: 400, errorCode: 'bad_request' },
+  QUANTITY_NOT_CANCELABLE: { status: 400, errorCode: 'bad_request' },
   INVALID_CANCEL_REQUEST: { status: 400, errorCode: 'bad_request' },
   IDEMPOTENCY_KEY_REUSED: { status: 422, errorCode: 'idempotency_key_reused' },
 } as const satisfies Record<RefusalCode, { status: number; errorCode: string }>;
@@ -25,12 +27,14 @@ const CANCEL_PATH = '/v0/line_item/:uuid/cancel';
 export interface LineItemRoutesOptions {
   readonly cancel: CancelOrderItems;
   readonly access: AccessHooks;
+  /** The codes that cancels can state. */
+  readonly reasonCodes: ReasonCodes;
 }
 
 /** Serves the REST door. It translates and decides nothing. */
 export async function addLineItemRoutes(
   server: FastifyInstance,
-  { cancel, access }: LineItemRoutesOptions,
+  { cancel, access, reasonCodes }: LineItemRoutesOptions,
 ): Promise<void> {
   await server.register(async (scope) => {
     // Keeps the raw bytes. An empty body counts as no body, with any content type.
@@ -54,7 +58,7 @@ export async function addLineItemRoutes(
         },
       ],
       handler: async (request, reply) => {
-        const outcome = await cancelOne(request, request.params.uuid, cancel);
+        const outcome = await cancelOne(request, { cancel, reasonCodes });
         reportOutcome(request, outcome.code);
         if (outcome.code === 'CANCELLED') return sendCancelled(outcome, reply);
         const { status, errorCode } = REFUSALS[outcome.code];
@@ -74,9 +78,13 @@ export async function addLineItemRoutes(
 }
 
 /** Cancels the item of a request. It checks the path before the body. */
-async function cancelOne(request: FastifyRequest, id: string, cancel: CancelOrderItems): Promise<CancelOutcome> {
+async function cancelOne(
+  request: FastifyRequest<{ Params: { uuid: string } }>,
+  { cancel, reasonCodes }: Pick<LineItemRoutesOptions, 'cancel' | 'reasonCodes'>,
+): Promise<CancelOutcome> {
+  const id = request.params.uuid;
   if (parseOrderItemId(id) === null) return malformedOrderItemId();
-  const statement = parseCancelReason(readBody(request), readIdempotencyKey(request));
+  const statement = parseCancelReason(readBody(request), readIdempotencyKey(request), reasonCodes);
   if ('code' in statement) return statement;
   const [outcome] = await cancel({
     ...statement,
@@ -92,7 +100,9 @@ async function cancelOne(request: FastifyRequest, id: string, cancel: CancelOrde
 function sendCancelled({ orderItem, cancellation }: Cancelled, reply: FastifyReply): FastifyReply {
   return reply.send({
     id: orderItem.id,
-    status: 'cancelled',
+    status: cancellation.remaining === 0 ? 'cancelled' : cancellation.previousStatus,
+    quantity: cancellation.quantity,
+    remaining: cancellation.remaining,
     cancelled_at: toIsoString(cancellation.cancelledAt),
     // A repeat returns the id of the first request, which finds the cancellation.
     request_id: cancellation.requestId,
@@ -100,12 +110,12 @@ function sendCancelled({ orderItem, cancellation }: Cancelled, reply: FastifyRep
 }
 
 /**
- * Reads the reason and the note.
+ * Reads what the body states.
  *
  * @returns null if there is no body.
  * @throws Failure if the body is not a JSON object.
  */
-function readBody({ body, headers }: FastifyRequest): { reason?: unknown; note?: unknown } | null {
+function readBody({ body, headers }: Pick<FastifyRequest, 'body' | 'headers'>): GivenReason | null {
   if (!Buffer.isBuffer(body) || body.length === 0) return null;
   const mediaType = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
   if (mediaType !== 'application/json') throw toFailure({ statusCode: 415 });
@@ -115,7 +125,8 @@ function readBody({ body, headers }: FastifyRequest): { reason?: unknown; note?:
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw new Failure('bad_request', validationFailure('the body is not a JSON object'));
   }
-  return parsed;
+  const { reason, reason_code: reasonCode, note, quantity }: Record<string, unknown> = { ...parsed };
+  return { reason, reasonCode, note, quantity };
 }
 
 function parseJson(body: Buffer): unknown {

@@ -1,0 +1,149 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { addCheck, addUnique, changeInTransaction, replacePrimaryKey } from './schemaChanges.ts';
+
+/** A mark on a column that this migration added to a table, so that `down` never drops one that was brought along. */
+const OWNED = 'Made by the order-items service.';
+
+const CHECKS = {
+  order_item_cancellation_quantity_check: 'quantity > 0',
+  order_item_cancellation_remaining_check: 'remaining >= 0',
+  order_item_cancellation_reason_code_check: 'char_length(reason_code) BETWEEN 1 AND 64',
+  order_item_cancellation_cancelled_before_check: 'cancelled_before >= 0',
+} as const;
+
+const ITEM_CHECKS = {
+  order_item_cancelled_quantity_check: 'cancelled_quantity BETWEEN 0 AND quantity',
+  order_item_remaining_quantity_check: "cancelled_quantity < quantity OR status = 'cancelled'",
+} as const;
+
+/**
+ * Lets an item be cancelled in part. It rewrites no table, and each step can run again, because the migration runs in no
+ * transaction. The release before goes on beside this one, and fails only for items that are cancelled in part.
+ */
+export class Quantities1764000004000 implements MigrationInterface {
+  readonly name = 'Quantities1764000004000';
+  /** PostgreSQL builds an index beside writers only outside of a transaction. */
+  readonly transaction = false;
+
+  async up(queryRunner: QueryRunner): Promise<void> {
+    if (await isView(queryRunner)) await requireColumnOfView(queryRunner);
+    else await countCancelledUnits(queryRunner);
+    await changeInTransaction(queryRunner, [
+      `ALTER TABLE order_item_cancellation
+         ADD COLUMN IF NOT EXISTS quantity integer,
+         ADD COLUMN IF NOT EXISTS remaining integer NOT NULL DEFAULT 0,
+         ADD COLUMN IF NOT EXISTS reason_code text,
+         ADD COLUMN IF NOT EXISTS cancelled_before integer NOT NULL DEFAULT 0`,
+    ]);
+    for (const [name, condition] of Object.entries(CHECKS)) {
+      await addCheck(queryRunner, { table: 'order_item_cancellation', name, condition });
+    }
+    // Two writers that start from the same state of an item take the same key, whatever amounts they cancel.
+    await replacePrimaryKey(queryRunner, 'order_item_cancellation', ['order_item_id', 'cancelled_before']);
+    await changeInTransaction(queryRunner, [
+      'ALTER TABLE order_item_cancellation DROP CONSTRAINT IF EXISTS order_item_cancellation_order_item_id_key',
+    ]);
+    await addCheck(queryRunner, {
+      table: 'order_item_event',
+      name: 'order_item_event_known_type_check',
+      condition: "type IN ('order_item.cancelled', 'order_item.partially_cancelled')",
+    });
+    await changeInTransaction(queryRunner, [
+      'ALTER TABLE order_item_event DROP CONSTRAINT IF EXISTS order_item_event_type_check',
+    ]);
+  }
+
+  async down(queryRunner: QueryRunner): Promise<void> {
+    const partial = (await queryRunner.query(
+      'SELECT FROM order_item_cancellation WHERE cancelled_before > 0 OR remaining > 0 LIMIT 1',
+    )) as unknown[];
+    if (partial.length > 0) {
+      throw new Error('Items were cancelled in part, which the release before cannot read. Keep this migration.');
+    }
+    await addCheck(queryRunner, {
+      table: 'order_item_event',
+      name: 'order_item_event_type_check',
+      condition: "type IN ('order_item.cancelled')",
+    });
+    await changeInTransaction(queryRunner, [
+      'ALTER TABLE order_item_event DROP CONSTRAINT IF EXISTS order_item_event_known_type_check',
+    ]);
+    await replacePrimaryKey(queryRunner, 'order_item_cancellation', ['order_item_id', 'id']);
+    await addUnique(queryRunner, {
+      table: 'order_item_cancellation',
+      name: 'order_item_cancellation_order_item_id_key',
+      columns: 'order_item_id',
+    });
+    await changeInTransaction(queryRunner, [
+      `ALTER TABLE order_item_cancellation DROP COLUMN IF EXISTS quantity, DROP COLUMN IF EXISTS remaining,
+         DROP COLUMN IF EXISTS reason_code, DROP COLUMN IF EXISTS cancelled_before`,
+    ]);
+    if (!(await isView(queryRunner))) await forgetCancelledUnits(queryRunner);
+    await changeInTransaction(queryRunner, ['DROP FUNCTION IF EXISTS order_item_units_stay_cancelled()']);
+  }
+}
+
+async function isView(queryRunner: QueryRunner): Promise<boolean> {
+  const [row] = (await queryRunner.query(`SELECT relkind FROM pg_class WHERE oid = to_regclass('order_item')`)) as {
+    relkind: string;
+  }[];
+  return row !== undefined && row.relkind !== 'r' && row.relkind !== 'p';
+}
+
+/** `tgtype`: bit 4 is UPDATE, bit 6 INSTEAD OF. `ev_type` 2 is UPDATE. */
+async function requireColumnOfView(queryRunner: QueryRunner): Promise<void> {
+  const [column] = (await queryRunner.query(`
+    SELECT pg_column_is_updatable(attrelid, attnum, false)
+      OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = attrelid AND tgtype & 80 = 80)
+      OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class = attrelid AND ev_type = '2' AND is_instead) AS "isUpdatable"
+    FROM pg_attribute
+    WHERE attrelid = to_regclass('order_item') AND attname = 'cancelled_quantity' AND NOT attisdropped`)) as {
+    isUpdatable: boolean;
+  }[];
+  if (column?.isUpdatable === true) return;
+  const defect =
+    column === undefined ? 'has no column cancelled_quantity' : 'does not let cancelled_quantity be updated';
+  throw new Error(
+    `The view order_item ${defect}. It counts the cancelled units of an item. Add an integer column that is NOT NULL ` +
+      'with the default 0 to the table of the view, show it in the view, let it be updated, and migrate again.',
+  );
+}
+
+async function countCancelledUnits(queryRunner: QueryRunner): Promise<void> {
+  const found = (await queryRunner.query(`
+    SELECT FROM pg_attribute
+    WHERE attrelid = 'order_item'::regclass AND attname = 'cancelled_quantity' AND NOT attisdropped`)) as unknown[];
+  if (found.length === 0) {
+    await changeInTransaction(queryRunner, [
+      'ALTER TABLE order_item ADD COLUMN cancelled_quantity integer NOT NULL DEFAULT 0',
+      `COMMENT ON COLUMN order_item.cancelled_quantity IS '${OWNED}'`,
+    ]);
+  }
+  for (const [name, condition] of Object.entries(ITEM_CHECKS)) {
+    await addCheck(queryRunner, { table: 'order_item', name, condition });
+  }
+  // An AFTER trigger, so that no other trigger can change the number later.
+  await changeInTransaction(queryRunner, [
+    `CREATE OR REPLACE FUNCTION order_item_units_stay_cancelled() RETURNS trigger LANGUAGE plpgsql AS $$
+     BEGIN
+       RAISE EXCEPTION 'cancelled units of order item % stay cancelled', OLD.id
+         USING ERRCODE = 'check_violation', CONSTRAINT = 'order_item_units_stay_cancelled', TABLE = 'order_item';
+     END $$`,
+    `CREATE OR REPLACE TRIGGER order_item_units_stay_cancelled AFTER UPDATE ON order_item FOR EACH ROW
+     WHEN (NEW.cancelled_quantity < OLD.cancelled_quantity)
+     EXECUTE FUNCTION order_item_units_stay_cancelled()`,
+  ]);
+}
+
+async function forgetCancelledUnits(queryRunner: QueryRunner): Promise<void> {
+  const [owned] = (await queryRunner.query(
+    `SELECT col_description(attrelid, attnum) = $1 AS "isOwned" FROM pg_attribute
+     WHERE attrelid = 'order_item'::regclass AND attname = 'cancelled_quantity' AND NOT attisdropped`,
+    [OWNED],
+  )) as { isOwned: boolean | null }[];
+  await changeInTransaction(queryRunner, [
+    'DROP TRIGGER IF EXISTS order_item_units_stay_cancelled ON order_item',
+    ...Object.keys(ITEM_CHECKS).map((name) => `ALTER TABLE order_item DROP CONSTRAINT IF EXISTS ${name}`),
+    ...(owned?.isOwned === true ? ['ALTER TABLE order_item DROP COLUMN cancelled_quantity'] : []),
+  ]);
+}

@@ -1,10 +1,7 @@
 import { createDataSource } from '../src/database/dataSource.ts';
-import { createCancelOrderItems } from '../src/order-items/cancelOrderItems.ts';
-import { unwatchedQueue } from '../src/work/coalesce.ts';
-import { unwatchedLockQueue } from '../src/work/lockQueue.ts';
+import { cancelAsEarlier } from './earlierCancel.ts';
 
 const PAUSE_MS = 10;
-const LOCK_TIMEOUT_MS = 60_000;
 
 export interface Cancels {
   readonly count: number;
@@ -12,7 +9,7 @@ export interface Cancels {
 }
 
 /**
- * Cancels single items, one after another, until the work has ended.
+ * Cancels single items, one after another, until the work has ended. It works while the newest migration is missing.
  *
  * @param nextId returns the next item to cancel.
  */
@@ -29,12 +26,6 @@ export async function cancelMeanwhile(
     statementTimeoutMs: 0,
   });
   await dataSource.initialize();
-  const cancel = createCancelOrderItems(dataSource, LOCK_TIMEOUT_MS, {
-    queue: unwatchedQueue('cancel_order_items'),
-    bulkQueue: unwatchedQueue('cancel_order_items_bulk'),
-    lockQueue: unwatchedLockQueue(),
-    observe: () => undefined,
-  });
   const state = { hasEnded: false };
   const end = (): void => {
     state.hasEnded = true;
@@ -45,17 +36,7 @@ export async function cancelMeanwhile(
   while (!state.hasEnded) {
     const id = await nextId((statement) => dataSource.query(statement));
     const startedAt = performance.now();
-    await cancel({
-      ids: [id],
-      reason: 'Delivered too late',
-      reasonCode: null,
-      note: null,
-      quantity: null,
-      cancelledBy: 'customer',
-      channel: 'rest',
-      requestId: '0'.repeat(32),
-      idempotencyKey: null,
-    });
+    await cancelAsEarlier((statement, parameters) => dataSource.query(statement, parameters), id);
     slowestMs = Math.max(slowestMs, performance.now() - startedAt);
     count += 1;
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));

@@ -12,8 +12,8 @@ const CHECKS = {
 } as const;
 
 const ITEM_CHECKS = {
-  order_item_cancelled_quantity_check: 'cancelled_quantity BETWEEN 0 AND quantity',
-  order_item_remaining_quantity_check: "cancelled_quantity < quantity OR status = 'cancelled'",
+  order_item_units_cancelled_check: 'cancelled_quantity BETWEEN 0 AND quantity',
+  order_item_units_left_check: "cancelled_quantity < quantity OR status = 'cancelled'",
 } as const;
 
 /**
@@ -26,8 +26,10 @@ export class Quantities1764000004000 implements MigrationInterface {
   readonly transaction = false;
 
   async up(queryRunner: QueryRunner): Promise<void> {
-    if (await isView(queryRunner)) await requireColumnOfView(queryRunner);
-    else await countCancelledUnits(queryRunner);
+    const relation = await findOrderItem(queryRunner);
+    if (relation.canAlter) await addColumn(queryRunner);
+    else await requireColumn(queryRunner, relation);
+    if (relation.kind === 'table') await keepUnitsCancelled(queryRunner);
     await changeInTransaction(queryRunner, [
       `ALTER TABLE order_item_cancellation
          ADD COLUMN IF NOT EXISTS quantity integer,
@@ -78,20 +80,28 @@ export class Quantities1764000004000 implements MigrationInterface {
       `ALTER TABLE order_item_cancellation DROP COLUMN IF EXISTS quantity, DROP COLUMN IF EXISTS remaining,
          DROP COLUMN IF EXISTS reason_code, DROP COLUMN IF EXISTS cancelled_before`,
     ]);
-    if (!(await isView(queryRunner))) await forgetCancelledUnits(queryRunner);
-    await changeInTransaction(queryRunner, ['DROP FUNCTION IF EXISTS order_item_units_stay_cancelled()']);
+    await changeInTransaction(queryRunner, ['DROP FUNCTION IF EXISTS order_item_units_stay_cancelled() CASCADE']);
+    if ((await findOrderItem(queryRunner)).canAlter) await dropColumn(queryRunner);
   }
 }
 
-async function isView(queryRunner: QueryRunner): Promise<boolean> {
-  const [row] = (await queryRunner.query(`SELECT relkind FROM pg_class WHERE oid = to_regclass('order_item')`)) as {
-    relkind: string;
-  }[];
-  return row !== undefined && row.relkind !== 'r' && row.relkind !== 'p';
+interface Relation {
+  readonly kind: 'table' | 'view';
+  /** Whether this role can change the table. Another role can own a table that was brought along. */
+  readonly canAlter: boolean;
+}
+
+async function findOrderItem(queryRunner: QueryRunner): Promise<Relation> {
+  const [relation] = (await queryRunner.query(`
+    SELECT CASE WHEN relkind IN ('r', 'p') THEN 'table' ELSE 'view' END AS kind,
+      relkind IN ('r', 'p') AND pg_has_role(relowner, 'USAGE') AS "canAlter"
+    FROM pg_class WHERE oid = to_regclass('order_item')`)) as Relation[];
+  if (relation === undefined) throw new Error('There is no table or view order_item.');
+  return relation;
 }
 
 /** `tgtype`: bit 4 is UPDATE, bit 6 INSTEAD OF. `ev_type` 2 is UPDATE. */
-async function requireColumnOfView(queryRunner: QueryRunner): Promise<void> {
+async function requireColumn(queryRunner: QueryRunner, { kind }: Relation): Promise<void> {
   const [column] = (await queryRunner.query(`
     SELECT pg_column_is_updatable(attrelid, attnum, false)
       OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = attrelid AND tgtype & 80 = 80)
@@ -103,13 +113,17 @@ async function requireColumnOfView(queryRunner: QueryRunner): Promise<void> {
   if (column?.isUpdatable === true) return;
   const defect =
     column === undefined ? 'has no column cancelled_quantity' : 'does not let cancelled_quantity be updated';
+  const remedy =
+    kind === 'table'
+      ? 'Let its owner add it'
+      : 'Let the table of the view have it, show it in the view, let it be updated';
   throw new Error(
-    `The view order_item ${defect}. It counts the cancelled units of an item. Add an integer column that is NOT NULL ` +
-      'with the default 0 to the table of the view, show it in the view, let it be updated, and migrate again.',
+    `The ${kind} order_item ${defect}. The column counts the cancelled units of an item: integer NOT NULL DEFAULT 0. ` +
+      `${remedy}, and migrate again.`,
   );
 }
 
-async function countCancelledUnits(queryRunner: QueryRunner): Promise<void> {
+async function addColumn(queryRunner: QueryRunner): Promise<void> {
   const found = (await queryRunner.query(`
     SELECT FROM pg_attribute
     WHERE attrelid = 'order_item'::regclass AND attname = 'cancelled_quantity' AND NOT attisdropped`)) as unknown[];
@@ -122,6 +136,9 @@ async function countCancelledUnits(queryRunner: QueryRunner): Promise<void> {
   for (const [name, condition] of Object.entries(ITEM_CHECKS)) {
     await addCheck(queryRunner, { table: 'order_item', name, condition });
   }
+}
+
+async function keepUnitsCancelled(queryRunner: QueryRunner): Promise<void> {
   // An AFTER trigger, so that no other trigger can change the number later.
   await changeInTransaction(queryRunner, [
     `CREATE OR REPLACE FUNCTION order_item_units_stay_cancelled() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -135,14 +152,13 @@ async function countCancelledUnits(queryRunner: QueryRunner): Promise<void> {
   ]);
 }
 
-async function forgetCancelledUnits(queryRunner: QueryRunner): Promise<void> {
+async function dropColumn(queryRunner: QueryRunner): Promise<void> {
   const [owned] = (await queryRunner.query(
     `SELECT col_description(attrelid, attnum) = $1 AS "isOwned" FROM pg_attribute
      WHERE attrelid = 'order_item'::regclass AND attname = 'cancelled_quantity' AND NOT attisdropped`,
     [OWNED],
   )) as { isOwned: boolean | null }[];
   await changeInTransaction(queryRunner, [
-    'DROP TRIGGER IF EXISTS order_item_units_stay_cancelled ON order_item',
     ...Object.keys(ITEM_CHECKS).map((name) => `ALTER TABLE order_item DROP CONSTRAINT IF EXISTS ${name}`),
     ...(owned?.isOwned === true ? ['ALTER TABLE order_item DROP COLUMN cancelled_quantity'] : []),
   ]);

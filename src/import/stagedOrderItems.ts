@@ -38,13 +38,21 @@ export const NUMBER_STAGED = [
 const WRITTEN = COLUMN_NAMES.filter((name) => name !== 'id');
 const WRITTEN_LIST = WRITTEN.join(', ');
 
-/** Whether the item is cancelled and the file has another status. Such an item stays cancelled. */
-const IS_KEPT = "(existing.status = 'cancelled' AND staged.status <> 'cancelled')";
+/** Whether the file has no more units of an item than are cancelled. Such an item keeps its quantity. */
+function hasTooFewUnits(item: string): string {
+  return `(${item}.cancelled_quantity > 0 AND staged.quantity <= ${item}.cancelled_quantity AND staged.quantity <> ${item}.quantity)`;
+}
+
+/** Whether the item is cancelled and the file has another status, or too few units. What is cancelled stays cancelled. */
+const IS_KEPT = `(existing.status = 'cancelled' AND staged.status <> 'cancelled' OR ${hasTooFewUnits('existing')})`;
 
 /** Returns SQL for the column's value after the import. A column that the file lacks keeps its value. */
 function valueAfterImport(name: ColumnName, item: string): string {
   if (name === 'status') {
     return `CASE WHEN ${item}.status = 'cancelled' THEN 'cancelled' ELSE COALESCE(staged.status, ${item}.status) END`;
+  }
+  if (name === 'quantity') {
+    return `CASE WHEN ${hasTooFewUnits(item)} THEN ${item}.quantity ELSE COALESCE(staged.quantity, ${item}.quantity) END`;
   }
   if (COLUMNS[name].nullable === true) {
     return `CASE WHEN staged.${name}_given THEN staged.${name} ELSE ${item}.${name} END`;

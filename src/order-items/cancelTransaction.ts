@@ -77,14 +77,21 @@ export async function tryCancelStatement(dataSource: DataSource): Promise<void> 
   await cancelFreeItems(dataSource, []);
 }
 
+/** What a cancel made of an item, in any status that the database lets it have. */
+interface RehearsedItem {
+  readonly status: string;
+  readonly quantity: number;
+  readonly cancelledQuantity: number;
+}
+
 /**
  * Cancels an item in a transaction that it rolls back.
  *
  * @param id of a cancelable item.
- * @returns the status that the item then had, or null if another transaction has locked it.
+ * @returns the item as it then was, or null if another transaction has locked it.
  * @throws the error with which a cancel of the item would fail.
  */
-export async function rehearseCancel(dataSource: DataSource, id: string): Promise<string | null> {
+export async function rehearseCancel(dataSource: DataSource, id: string): Promise<RehearsedItem | null> {
   const request: CancelRequest = {
     ids: [id],
     reason: 'Rehearsal',
@@ -102,8 +109,11 @@ export async function rehearseCancel(dataSource: DataSource, id: string): Promis
     const plan = { orderItemId: id, request, ahead: 0, requestFingerprint: null };
     const { locked } = await cancelFreeItems(runner.manager, describeCancellations([plan], uuidv7));
     if (locked.size === 0) return null;
-    const [item] = (await runner.query('SELECT status FROM order_item WHERE id = $1', [id])) as { status: string }[];
-    return item?.status ?? null;
+    const [item] = (await runner.query(
+      'SELECT status, quantity, cancelled_quantity AS "cancelledQuantity" FROM order_item WHERE id = $1',
+      [id],
+    )) as RehearsedItem[];
+    return item ?? null;
   } finally {
     await runner.rollbackTransaction();
     await runner.release();

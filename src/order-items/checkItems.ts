@@ -69,12 +69,21 @@ async function findInvalidValues(dataSource: DataSource): Promise<string[]> {
 /** @returns what stands in the way of a cancel of the item. */
 async function rehearse(dataSource: DataSource, id: string): Promise<string[]> {
   try {
-    const status = await rehearseCancel(dataSource, id);
-    if (status === 'cancelled') return [];
+    const item = await rehearseCancel(dataSource, id);
+    if (item === null) {
+      return [
+        `The item ${id} cannot be locked. Either another transaction has locked it, and the check works later, or row-level security on order_item lets the role read it and not update it.`,
+      ];
+    }
+    const { status, quantity, cancelledQuantity } = item;
+    if (status !== 'cancelled') {
+      return [
+        `The item ${id} has the status ${JSON.stringify(status)} after a cancel. A trigger or a rule on order_item does not write the status.`,
+      ];
+    }
+    if (cancelledQuantity === quantity) return [];
     return [
-      status === null
-        ? `The item ${id} cannot be locked. Either another transaction has locked it, and the check works later, or row-level security on order_item lets the role read it and not update it.`
-        : `The item ${id} has the status ${JSON.stringify(status)} after a cancel. A trigger or a rule on order_item does not write the status.`,
+      `The item ${id} has ${cancelledQuantity} of its ${quantity} units in cancelled_quantity after a cancel. A trigger or a rule on order_item does not write the column.`,
     ];
   } catch (error) {
     const reason = Error.isError(error) ? error.message : String(error);

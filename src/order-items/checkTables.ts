@@ -125,7 +125,7 @@ export async function requireUsableTables(dataSource: DataSource): Promise<void>
 export async function choosePolicySql(dataSource: DataSource): Promise<string> {
   const checks = await dataSource.query<unknown[]>(
     `SELECT FROM pg_constraint
-     WHERE conrelid = to_regclass('order_item') AND conname = 'order_item_remaining_quantity_check' AND convalidated`,
+     WHERE conrelid = to_regclass('order_item') AND conname = 'order_item_units_left_check' AND convalidated`,
   );
   return checks.length > 0 ? notCancelableSql : `(${notCancelableSql} OR ${nothingLeftSql})`;
 }

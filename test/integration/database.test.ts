@@ -20,7 +20,7 @@ describe('the database', () => {
       const id = await aCancelledItem();
       await expect(
         dataSource.query('UPDATE order_item SET status = $2 WHERE id = $1', [id, status]),
-      ).rejects.toMatchObject({ code: '23514', constraint: 'order_item_stays_cancelled' });
+      ).rejects.toMatchObject({ code: '23514', constraint: 'order_item_units_left_check' });
       expect(await findOrderItem(dataSource, id)).toMatchObject({ status: 'cancelled' });
     },
   );

@@ -112,6 +112,7 @@ describe('a new item', () => {
       isPreOrder: true,
       releaseDate: '2026-02-28',
       quantity: 2147483647,
+      cancelledQuantity: 0,
       priceAmount: '999999999999999.9999',
       priceCurrency: 'GBP',
       version: 7,
@@ -217,5 +218,26 @@ describe('a cancelled item', () => {
     expect(await findOrderItem(dataSource, changed)).toMatchObject({ status: 'cancelled', quantity: 7 });
     expect(await findOrderItem(dataSource, same)).toMatchObject({ status: 'cancelled', version: 2 });
     expect(await findCancellations(dataSource, ids)).toEqual(cancellations);
+  });
+
+  test('in part keeps its units if the file has no more than are cancelled', async () => {
+    const ids = await insertOrderItems(dataSource, [{ quantity: 5 }, { quantity: 5 }, { quantity: 5 }]);
+    for (const id of ids) {
+      expect((await service.cancelByRest(id, { body: { reason: 'Fewer', quantity: 2 } })).status).toBe(200);
+    }
+    const [fewer = '', equal = '', enough = ''] = ids;
+    const imported = await importRows(databaseUrl, [
+      aRow({ id: fewer, quantity: '1' }, 2),
+      aRow({ id: equal, quantity: '2', external_id: 'x' }, 3),
+      aRow({ id: enough, quantity: '3' }, 4),
+    ]);
+    expect(imported).toMatchObject({ updated: expect.any(Number), keptCancelled: 2 });
+    expect(await findOrderItem(dataSource, fewer)).toMatchObject({ quantity: 5, cancelledQuantity: 2 });
+    expect(await findOrderItem(dataSource, equal)).toMatchObject({
+      quantity: 5,
+      cancelledQuantity: 2,
+      externalId: 'x',
+    });
+    expect(await findOrderItem(dataSource, enough)).toMatchObject({ quantity: 3, cancelledQuantity: 2 });
   });
 });

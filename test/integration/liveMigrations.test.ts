@@ -1,4 +1,6 @@
 import pg from 'pg';
+import type { DataSource } from 'typeorm';
+import { cancelAsEarlier } from '../../bench/earlierCancel.ts';
 import { createDataSource } from '../../src/database/dataSource.ts';
 import { migrateDown, migrateUp, migrations } from '../../src/database/migrations.ts';
 import { startDatabaseProxy } from '../support/databaseProxy.ts';
@@ -63,51 +65,56 @@ async function countInvalidIndexes(client: pg.Client): Promise<number> {
   return rowCount ?? 0;
 }
 
-/** Fails if a cancel waits for the migration longer than the service's own limit for locks. */
-async function expectCancels(): Promise<void> {
+/** Cancels as the release before the newest migration does. Fails if a cancel waits for the migration. */
+async function expectCancels({ dataSource }: { dataSource: DataSource }): Promise<void> {
   for (let count = 0; count < 10; count += 1) {
-    const answer = await service.cancelByRest(await anOrderItem(service.dataSource));
-    expect(answer).toMatchObject({ status: 200 });
+    const id = await anOrderItem(dataSource);
+    await dataSource.transaction(async (manager) => {
+      await manager.query("SET LOCAL lock_timeout = '2s'");
+      await cancelAsEarlier((statement, parameters) => manager.query(statement, parameters), id);
+    });
   }
 }
 
-const ITEM_KEYS = ['order_item_cancellation', 'order_item_event'].map(
-  (table) => `${table} PRIMARY KEY (order_item_id, id)`,
-);
+const NEWEST_KEYS = [
+  'order_item_cancellation PRIMARY KEY (order_item_id, cancelled_before)',
+  'order_item_event PRIMARY KEY (order_item_id, id)',
+];
 
 test('cancels go on while a reader keeps the newest migration from its lock, down and up', async () => {
   await using reading = await connect(service.databaseUrl);
   await using migrating = await openMigrating(service.databaseUrl);
+  await using cancelling = await openMigrating(service.databaseUrl);
   for (const migrate of [migrateDown, migrateUp]) {
     await reading.client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
     await reading.client.query('SELECT FROM order_item_cancellation, order_item_event LIMIT 1');
     const migration = migrateStepwise(migrate, migrating.dataSource);
     for (let attempt = 1; attempt <= 3; attempt += 1) {
-      const cancelling = expectCancels();
+      const cancelled = expectCancels(cancelling);
       expect(await migration.untilLocked()).toBe('locked');
-      await cancelling;
+      await cancelled;
       await migration.next();
     }
     await reading.client.query('COMMIT');
     while ((await migration.untilLocked()) === 'locked') await migration.next();
     expect(await migration.done).toEqual([newest]);
-    await expectCancels();
+    await expectCancels(cancelling);
   }
-  expect(await findPrimaryKeys(reading.client)).toEqual(ITEM_KEYS);
+  expect(await findPrimaryKeys(reading.client)).toEqual(NEWEST_KEYS);
+  expect(await service.cancelByRest(await anOrderItem(service.dataSource))).toMatchObject({ status: 200 });
 });
 
 test('cancels go on while an index is built, and a build that was interrupted is done again', async () => {
   await using writing = await connect(service.databaseUrl);
   await using migrating = await openMigrating(service.databaseUrl);
+  await using cancelling = await openMigrating(service.databaseUrl);
   await migrateDown(migrating.dataSource);
-  await writing.client.query('BEGIN');
-  await writing.client.query(
-    `INSERT INTO order_item_event (id, order_item_id, type, payload)
-     VALUES (gen_random_uuid(), gen_random_uuid(), 'order_item.cancelled', '{}')`,
-  );
+  // An index that is built beside writers waits for every older snapshot.
+  await writing.client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+  await writing.client.query('SELECT 1');
   const interrupted = migrateUp(migrating.dataSource).catch((error: unknown) => error);
   await untilSessionWaits(service.databaseUrl);
-  await expectCancels();
+  await expectCancels(cancelling);
   await writing.client.query(
     "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CREATE%CONCURRENTLY%'",
   );
@@ -117,7 +124,7 @@ test('cancels go on while an index is built, and a build that was interrupted is
 
   expect(await migrateUp(migrating.dataSource)).toEqual([newest]);
   expect(await countInvalidIndexes(writing.client)).toBe(0);
-  expect(await findPrimaryKeys(writing.client)).toEqual(ITEM_KEYS);
+  expect(await findPrimaryKeys(writing.client)).toEqual(NEWEST_KEYS);
 });
 
 test('a migration goes on after a silence of the database in which requests fail', async () => {

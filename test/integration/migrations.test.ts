@@ -127,7 +127,7 @@ describe('an order_item brought along', () => {
     await using brought = await bring([TABLE, view]);
     const { dataSource } = brought;
     await expect(migrateUp(dataSource)).rejects.toThrow(
-      `The view order_item ${defect}. It counts the cancelled units of an item.`,
+      `The view order_item ${defect}. The column counts the cancelled units of an item`,
     );
     expect(await isMigrated(dataSource)).toBe(false);
     for (const statement of [

@@ -12,13 +12,13 @@ const owner = new pg.Client(database.url);
 await owner.connect();
 await owner.query(`
   CREATE TABLE purchase_line (
-    line_id uuid PRIMARY KEY, purchase text, sku text, state text, preorder boolean, units int,
+    line_id uuid PRIMARY KEY, purchase text, sku text, state text, preorder boolean, units int, void_units int DEFAULT 0,
     unit_price numeric(19,4), revision int DEFAULT 1, bought_at timestamptz DEFAULT now(), changed_at timestamptz DEFAULT now(),
     warehouse text DEFAULT 'north');
   INSERT INTO purchase_line (line_id, purchase, sku, state, preorder, units, unit_price)
     VALUES ('${ITEM}', 'P-1', 'S-1', 'pending', true, 2, 4.5), ('${OTHER}', 'P-1', 'S-2', 'pending', true, 1, 1);
   CREATE VIEW order_item AS SELECT line_id AS id, purchase AS order_id, sku AS product_id, NULL::text AS external_id,
-    state AS status, preorder AS is_pre_order, NULL::date AS release_date, units AS quantity,
+    state AS status, preorder AS is_pre_order, NULL::date AS release_date, units AS quantity, void_units AS cancelled_quantity,
     unit_price AS price_amount, 'EUR'::char(3) AS price_currency, revision AS version, bought_at AS created_at,
     changed_at AS updated_at FROM purchase_line;
 `);

@@ -25,7 +25,7 @@ await owner.query(`
     ('${OPEN}', 'P-1', 'S-1', 'open', true, 2, 450), ('${OTHER}', 'P-1', 'S-2', 'open', true, 1, 99),
     ('${SENT}', 'P-1', 'S-3', 'sent', true, 1, 1);
   CREATE ROLE own_states LOGIN PASSWORD 'own';
-  GRANT SELECT, UPDATE (status, version, updated_at) ON order_item TO own_states;
+  GRANT SELECT, UPDATE (status, cancelled_quantity, version, updated_at) ON order_item TO own_states;
   GRANT SELECT, INSERT ON order_item_cancellation TO own_states;
   GRANT INSERT ON order_item_event TO own_states;
   GRANT SELECT ON order_item_migration TO own_states;`);
@@ -92,7 +92,7 @@ test('the service cancels through both doors, refuses what is sent, and keeps wh
 });
 
 describe('the check says in plain words', () => {
-  const reopen = `ALTER TABLE line DISABLE TRIGGER USER; UPDATE line SET state = 'open' WHERE line_id = '${OTHER}';
+  const reopen = `ALTER TABLE line DISABLE TRIGGER USER; UPDATE line SET state = 'open', void_units = 0 WHERE line_id = '${OTHER}';
     DELETE FROM order_item_event; ALTER TABLE order_item_cancellation DISABLE TRIGGER USER; DELETE FROM order_item_cancellation;
     ALTER TABLE order_item_cancellation ENABLE TRIGGER USER; ALTER TABLE line ENABLE TRIGGER USER;`;
   beforeAll(async () => {
@@ -106,8 +106,14 @@ describe('the check says in plain words', () => {
       /has the status "pending" after a cancel\. A trigger or a rule on order_item does not write the status\.$/m,
     ],
     [
+      'that the trigger does not count the units',
+      `CREATE OR REPLACE FUNCTION cancel_line() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN
+         UPDATE line SET state = 'void' WHERE line_id = OLD.id; RETURN NEW; END $$`,
+      /has 0 of its 1 units in cancelled_quantity after a cancel\. A trigger or a rule on order_item does not write the column\.$/m,
+    ],
+    [
       'that the trigger fails',
-      `CREATE OR REPLACE FUNCTION cancel_line() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE line SET state = 'void'; RETURN NEW; END $$`,
+      `CREATE OR REPLACE FUNCTION cancel_line() RETURNS trigger LANGUAGE plpgsql SECURITY INVOKER AS $$ BEGIN UPDATE line SET state = 'void'; RETURN NEW; END $$`,
       /A cancel of the item \S+ fails: permission denied for table line\.$/m,
     ],
     [
@@ -124,7 +130,7 @@ describe('the check says in plain words', () => {
     [
       'which right is missing',
       'REVOKE UPDATE ON order_item FROM own_states',
-      /lacks GRANT UPDATE \(status, version, updated_at\) ON order_item/,
+      /lacks GRANT UPDATE \(status, cancelled_quantity, version, updated_at\) ON order_item/,
     ],
   ])('%s', async (_name, statement, sentence) => {
     await owner.query(statement);

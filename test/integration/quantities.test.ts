@@ -230,10 +230,10 @@ describe('an item that others change after a cancel in part', () => {
   });
 
   test.each([
-    ['order_item_cancelled_quantity_check', 'quantity = 1'],
-    ['order_item_cancelled_quantity_check', 'cancelled_quantity = 6'],
-    ['order_item_remaining_quantity_check', 'cancelled_quantity = 5'],
-    ['order_item_remaining_quantity_check', 'quantity = 2'],
+    ['order_item_units_cancelled_check', 'quantity = 1'],
+    ['order_item_units_cancelled_check', 'cancelled_quantity = 6'],
+    ['order_item_units_left_check', 'cancelled_quantity = 5'],
+    ['order_item_units_left_check', 'quantity = 2'],
     ['order_item_units_stay_cancelled', 'cancelled_quantity = 1'],
   ])('is protected by %s from %s', async (constraint, set) => {
     const id = await anOrderItem(dataSource, { quantity: 5 });

@@ -71,7 +71,7 @@ async function startBetween(before: string, after: string, environment: Record<s
 }
 
 const GRANTS = `
-  GRANT SELECT, UPDATE (status, version, updated_at) ON order_item TO start_checks;
+  GRANT SELECT, UPDATE (status, cancelled_quantity, version, updated_at) ON order_item TO start_checks;
   GRANT SELECT, INSERT ON order_item_cancellation TO start_checks;
   GRANT INSERT ON order_item_event TO start_checks;`;
 const REVOKES = 'REVOKE ALL ON order_item, order_item_cancellation, order_item_event FROM start_checks';
@@ -90,7 +90,7 @@ describe('a start refuses', () => {
   });
 
   test.each([
-    ['no right', '', 'GRANT UPDATE (status, version, updated_at) ON order_item; '],
+    ['no right', '', 'GRANT UPDATE (status, cancelled_quantity, version, updated_at) ON order_item; '],
     [
       'no right to update',
       'REVOKE UPDATE (status) ON order_item FROM start_checks',
@@ -123,7 +123,7 @@ describe('a start refuses', () => {
   const replaceTable = (view: string): string =>
     `ALTER TABLE order_item RENAME TO bought; CREATE VIEW order_item AS ${view}; ${GRANTS}`;
   const restoreTable = `${REVOKES}; DROP VIEW order_item; ALTER TABLE bought RENAME TO order_item`;
-  const columns = `id, order_id, product_id, external_id, is_pre_order, release_date, quantity, price_amount,
+  const columns = `id, order_id, product_id, external_id, is_pre_order, release_date, quantity, cancelled_quantity, price_amount,
     price_currency, version, created_at, updated_at`;
 
   test('columns of types that would be read otherwise, by name', async () => {
@@ -146,7 +146,7 @@ describe('a start refuses', () => {
     );
     const trigger = `${view};
       CREATE FUNCTION write_bought() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
-        UPDATE bought SET status = NEW.status, version = NEW.version, updated_at = NEW.updated_at WHERE id = OLD.id;
+        UPDATE bought SET status = NEW.status, cancelled_quantity = NEW.cancelled_quantity, version = NEW.version, updated_at = NEW.updated_at WHERE id = OLD.id;
         RETURN NEW;
       END $$;
       CREATE TRIGGER write_bought INSTEAD OF UPDATE ON order_item FOR EACH ROW EXECUTE FUNCTION write_bought()`;

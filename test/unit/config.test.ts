@@ -1,4 +1,5 @@
 import { InvalidConfig, readConfig } from '../../src/config.ts';
+import { DEFAULT_REASON_CODES } from '../../src/order-items/reasonCodes.ts';
 
 function readDefects(environment: Record<string, string>): readonly string[] {
   try {
@@ -43,12 +44,23 @@ describe('readConfig', () => {
         representations: 1_000,
         batchedOperations: 0,
       },
+      reasonCodes: DEFAULT_REASON_CODES,
       corsOrigins: [],
       cacheMaxAgeS: 0,
       cacheScope: 'private',
       tracing: null,
       production: false,
     });
+  });
+
+  test('reads the codes for reasons', () => {
+    expect(readConfig({ CANCELLATION_REASON_CODES: 'late=Too late' }).reasonCodes).toEqual([
+      { code: 'late', label: 'Too late' },
+    ]);
+    expect(readConfig({ CANCELLATION_REASON_CODES: '*' }).reasonCodes).toBe('any');
+    expect(readDefects({ CANCELLATION_REASON_CODES: 'too late' })).toEqual([
+      expect.stringContaining('CANCELLATION_REASON_CODES must be codes with labels'),
+    ]);
   });
 
   test('treats an empty variable as unset', () => {

@@ -32,6 +32,7 @@ import { createCancelOrderItems } from './order-items/cancelOrderItems.ts';
 import type { GraphQLContext } from './order-items/graphql/context.ts';
 import { addLineItemRoutes } from './order-items/rest/lineItemRoutes.ts';
 import { Loaders } from './order-items/loaders.ts';
+import { addLineItemRead } from './order-items/rest/lineItemRead.ts';
 import { createReads } from './order-items/reads.ts';
 import { addOpenApiRoute } from './order-items/rest/openApiRoute.ts';
 import { addOverviewRoute } from './order-items/rest/overviewRoute.ts';
@@ -191,6 +192,7 @@ async function addRoutes(
   });
   const reads = createReads(reader, metrics.queue, await choosePolicySql(dataSource));
   await addLineItemRoutes(server, { cancel, access, reasonCodes: config.reasonCodes });
+  addLineItemRead(server, { reads, access });
   const hasStartPage = config.playground && !config.production;
   if (hasStartPage) addOverviewRoute(server, { dataSource, access });
   const playground = config.playground

@@ -14,16 +14,25 @@ const service = await startTestService();
 const REQUEST_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
 
 /** Builds an answer with every header that the document requires anywhere, except one. */
-function buildAnswer(status: number, body: unknown, omittedHeader?: string): RestAnswer {
+function buildAnswer(
+  status: number,
+  body: unknown,
+  { allow = 'POST', omittedHeader }: { readonly allow?: string; readonly omittedHeader?: string } = {},
+): RestAnswer {
   const headers = new Headers({
     'content-type': 'application/json; charset=utf-8',
     'x-request-id': REQUEST_ID,
     'www-authenticate': 'Bearer realm="order-items"',
-    allow: 'POST',
+    allow,
     'retry-after': '1',
   });
   if (omittedHeader !== undefined) headers.delete(omittedHeader);
   return { status, headers, body };
+}
+
+/** The methods of a path, as a 405 names them. */
+function allowed(pathTemplate: string): string {
+  return pathTemplate === CANCEL ? 'POST' : 'GET, HEAD';
 }
 
 describe('the OpenAPI document', () => {
@@ -80,7 +89,7 @@ describe('the OpenAPI document', () => {
         expectDocumented(
           method,
           pathTemplate,
-          buildAnswer(status, documentedExample(method, pathTemplate, status, name)),
+          buildAnswer(status, documentedExample(method, pathTemplate, status, name), { allow: allowed(pathTemplate) }),
         );
       }
     },
@@ -105,6 +114,11 @@ describe('the OpenAPI document', () => {
     ['a reason of 501 characters', { reason: 'x'.repeat(501) }, false],
     ['a blank reason', { reason: ' \n' }, false],
     ['a note of 2,001 characters', { reason: 'x', note: 'x'.repeat(2_001) }, false],
+    ['a quantity and a code', { reason: 'x', quantity: 1, reason_code: 'a' }, true],
+    ['a quantity of 0', { reason: 'x', quantity: 0 }, false],
+    ['half a unit', { reason: 'x', quantity: 0.5 }, false],
+    ['a quantity that is a text', { reason: 'x', quantity: '1' }, false],
+    ['an empty code', { reason: 'x', reason_code: '' }, false],
     ['an array', [], false],
   ])('accepts or refuses a body like the service: %s', (_, body, valid) => {
     expect(isDocumentedCancelBody(body)).toBe(valid);
@@ -116,6 +130,8 @@ describe('the comparison of an answer with the document', () => {
   const success = {
     id: '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f',
     status: 'cancelled',
+    quantity: 1,
+    remaining: 0,
     cancelled_at: '2025-11-23T16:54:07.123Z',
     request_id: REQUEST_ID,
   };
@@ -131,17 +147,25 @@ describe('the comparison of an answer with the document', () => {
     ['a missing member', buildAnswer(404, { error_code: 'not_found', message: 'x' }), /required property 'request_id'/],
     ['the code of another status', buildAnswer(404, { ...error, error_code: 'bad_request' }), /error_code/],
     ['a malformed request id', buildAnswer(404, { ...error, request_id: REQUEST_ID.toUpperCase() }), /request_id/],
-    ['a missing header X-Request-Id', buildAnswer(404, error, 'x-request-id'), /lacks the header X-Request-Id/],
-    ['a missing content type', buildAnswer(404, error, 'content-type'), /no content type/],
+    [
+      'a missing header X-Request-Id',
+      buildAnswer(404, error, { omittedHeader: 'x-request-id' }),
+      /lacks the header X-Request-Id/,
+    ],
+    ['a missing content type', buildAnswer(404, error, { omittedHeader: 'content-type' }), /no content type/],
     [
       'a missing challenge',
-      buildAnswer(401, { ...error, error_code: 'unauthorized' }, 'www-authenticate'),
+      buildAnswer(401, { ...error, error_code: 'unauthorized' }, { omittedHeader: 'www-authenticate' }),
       /WWW-Authenticate/,
     ],
-    ['a missing header Allow', buildAnswer(405, { ...error, error_code: 'method_not_allowed' }, 'allow'), /Allow/],
+    [
+      'a missing header Allow',
+      buildAnswer(405, { ...error, error_code: 'method_not_allowed' }, { omittedHeader: 'allow' }),
+      /Allow/,
+    ],
     [
       'a missing header Retry-After',
-      buildAnswer(503, { ...error, error_code: 'service_unavailable' }, 'retry-after'),
+      buildAnswer(503, { ...error, error_code: 'service_unavailable' }, { omittedHeader: 'retry-after' }),
       /Retry-After/,
     ],
     [

@@ -69,6 +69,8 @@ describe('200: a cancel that succeeds', () => {
     expect(answer.body).toEqual({
       id,
       status: 'cancelled',
+      quantity: 1,
+      remaining: 0,
       cancelled_at: toIsoString(item?.updatedAt ?? ''),
       request_id: answer.headers.get('x-request-id'),
     });

@@ -153,7 +153,7 @@ describe('404: an unknown route', () => {
   test.each([
     ['GET', '/nothing'],
     ['POST', '/v0/line_item'],
-    ['POST', `/v0/line_item/${id}`],
+    ['POST', `/v0/line_item/${id}/uncancel`],
     ['POST', `/v0/line_item/${id}/cancel/`],
     ['POST', `/v0/line_item/${id}/cancel/it`],
     ['POST', `/v0/line_item/${id}/Cancel`],

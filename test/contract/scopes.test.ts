@@ -97,6 +97,15 @@ const PROBES: Record<string, Probe[]> = {
       find: (list) => list,
     },
   ],
+  'Query.cancellationReasons': [
+    {
+      operation: 'query',
+      root: 'Query',
+      passes: [],
+      ask: () => 'cancellationReasons { code label }',
+      find: (reasons) => reasons,
+    },
+  ],
   'Mutation.cancelOrderItem': [
     {
       operation: 'mutation',

@@ -2,8 +2,10 @@ import { z } from 'zod';
 import type { AuthConfig } from './auth/issuerKeys.ts';
 import { parseDatabaseUrl } from './database/databaseUrl.ts';
 import type { DocumentLimits } from './graphql/documentLimits.ts';
+import { duration, reasonCodes, timeZone } from './configCancels.ts';
+import type { WindowLengths } from './order-items/cancellationWindows.ts';
 import type { CacheScope } from './order-items/graphql/cacheTags.ts';
-import { DEFAULT_REASON_CODES, parseReasonCodes, type ReasonCodes } from './order-items/reasonCodes.ts';
+import { DEFAULT_REASON_CODES, type ReasonCodes } from './order-items/reasonCodes.ts';
 import { findMisspelledVariables } from './misspelledVariables.ts';
 import type { LogLevel } from './telemetry/logger.ts';
 import { readTracing, type TracingConfig, TRACING_VARIABLES } from './telemetry/tracingConfig.ts';
@@ -38,6 +40,7 @@ export interface Config {
   readonly limits: Limits;
   /** The codes for reasons that cancels can state. */
   readonly reasonCodes: ReasonCodes;
+  readonly cancellationWindows: WindowLengths;
   /** The origins of web pages that can call the service from a browser. */
   readonly corsOrigins: readonly string[];
   /** How long routers can cache answers to queries, in seconds. 0 means never. */
@@ -141,17 +144,6 @@ const origins = z
     'must be origins such as https://shop.example, separated by commas',
   );
 
-const reasonCodes = z.string().transform((value, context) => {
-  const codes = parseReasonCodes(value);
-  if (codes === null) {
-    context.addIssue(
-      'must be codes with labels, such as late=Delivered too late,wrong=Ordered by mistake, or *. A code has 1 to 64 letters, digits, dots, hyphens or underscores, and occurs once',
-    );
-    return z.NEVER;
-  }
-  return codes;
-});
-
 const environment = z.object({
   NODE_ENV: z
     .string()
@@ -195,6 +187,9 @@ const environment = z.object({
   MAX_REPRESENTATIONS: wholeNumber(1, 100_000).default(1_000),
   MAX_BATCHED_OPERATIONS: wholeNumber(0, 1_000).default(0),
   CANCELLATION_REASON_CODES: reasonCodes.default(DEFAULT_REASON_CODES),
+  CANCELLATION_WINDOW: duration.nullable().default(null),
+  CANCELLATION_CUTOFF: duration.nullable().default(null),
+  CANCELLATION_TIME_ZONE: timeZone.default('UTC'),
   CORS_ORIGINS: origins.default([]),
   CACHE_MAX_AGE_S: wholeNumber(0, 86_400).default(0),
   CACHE_SCOPE: z.custom<CacheScope>(isCacheScope, `must be one of ${CACHE_SCOPES.join(', ')}`).default('private'),
@@ -279,6 +274,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       bulkIds: values.MAX_BULK_IDS,
       representations: values.MAX_REPRESENTATIONS,
       batchedOperations: values.MAX_BATCHED_OPERATIONS,
+    }),
+    cancellationWindows: Object.freeze({
+      windowMs: values.CANCELLATION_WINDOW,
+      cutoffMs: values.CANCELLATION_CUTOFF,
+      timeZone: values.CANCELLATION_TIME_ZONE,
     }),
     corsOrigins: Object.freeze(values.CORS_ORIGINS),
     cacheMaxAgeS: values.CACHE_MAX_AGE_S,

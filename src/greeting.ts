@@ -1,8 +1,16 @@
-import { notCancelableSql } from './order-items/eligibility.ts';
+import { bindClosedWindows } from './order-items/cancellationWindows.ts';
+import { type ClosedWindows, writeNotCancelableSql } from './order-items/eligibility.ts';
 import type { Service } from './service.ts';
 
-/** Writes the greeting for developers: the doors, a token, and a command that cancels an item through each door. */
-export async function writeGreeting({ url, dataSource, developmentIssuer, hasPages }: Service): Promise<string> {
+/**
+ * Writes the greeting for developers: the doors, a token, and a command that cancels an item through each door.
+ *
+ * @param closedWindows what the cancellation windows have closed now.
+ */
+export async function writeGreeting(
+  { url, dataSource, developmentIssuer, hasPages }: Service,
+  closedWindows: ClosedWindows,
+): Promise<string> {
   const doors = [
     '',
     ...(hasPages ? [`  Open      ${url}   (a playground and an API reference are one click away)`] : []),
@@ -14,8 +22,11 @@ export async function writeGreeting({ url, dataSource, developmentIssuer, hasPag
   if (developmentIssuer === null) return lines(doors);
 
   const token = await developmentIssuer.issueToken();
+  const parameters: string[] = [];
+  const closed = bindClosedWindows(closedWindows, (value) => `$${parameters.push(value)}`);
   const items = await dataSource.query<{ id: string }[]>(
-    `SELECT id FROM order_item WHERE NOT ${notCancelableSql} ORDER BY created_at DESC, id DESC LIMIT 2`,
+    `SELECT id FROM order_item WHERE NOT ${writeNotCancelableSql(closed, 'compared')} ORDER BY created_at DESC, id DESC LIMIT 2`,
+    parameters,
   );
   const [first, second] = items;
   if (first === undefined || second === undefined) {

@@ -1,5 +1,6 @@
 import { findMisspellings, readConfig } from './config.ts';
 import { writeGreeting } from './greeting.ts';
+import { createCancellationWindows } from './order-items/cancellationWindows.ts';
 import { startService, type Service } from './service.ts';
 import { createLogger } from './telemetry/logger.ts';
 import { systemClock } from './work/clock.ts';
@@ -58,7 +59,10 @@ async function main(clock = systemClock): Promise<void> {
       return;
     }
     phase = { name: 'serving', service };
-    if (!config.production) process.stdout.write(await writeGreeting(service));
+    if (!config.production) {
+      const windows = createCancellationWindows(config.cancellationWindows);
+      process.stdout.write(await writeGreeting(service, windows.closedAt(clock.epochMs())));
+    }
     logger.info({ url: service.url }, 'serving');
   } catch (error) {
     const code = abort.signal.aborted ? 0 : 1;

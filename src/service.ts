@@ -26,8 +26,9 @@ import { inlineTrace } from './graphql/inlineTrace.ts';
 import { drain, listen } from './http/listen.ts';
 import { addMetricsRoute } from './http/metricsRoute.ts';
 import { createServer, reportOutcome } from './http/server.ts';
-import { choosePolicySql } from './order-items/checkTables.ts';
+import { findUnitsRule } from './order-items/checkTables.ts';
 import { allowCaching, CacheTags } from './order-items/graphql/cacheTags.ts';
+import { createCancellationWindows } from './order-items/cancellationWindows.ts';
 import { createCancelOrderItems } from './order-items/cancelOrderItems.ts';
 import type { GraphQLContext } from './order-items/graphql/context.ts';
 import { addLineItemRoutes } from './order-items/rest/lineItemRoutes.ts';
@@ -190,9 +191,10 @@ async function addRoutes(
       metrics.observeCancel({ channel, outcome: outcome.code, blocker });
     },
   });
-  const reads = createReads(reader, metrics.queue, await choosePolicySql(dataSource));
-  await addLineItemRoutes(server, { cancel, access, reasonCodes: config.reasonCodes });
-  addLineItemRead(server, { reads, access });
+  const windows = createCancellationWindows(config.cancellationWindows);
+  const reads = createReads(reader, metrics.queue, await findUnitsRule(dataSource));
+  await addLineItemRoutes(server, { cancel, windows, access, reasonCodes: config.reasonCodes });
+  addLineItemRead(server, { reads, windows, access });
   const hasStartPage = config.playground && !config.production;
   if (hasStartPage) addOverviewRoute(server, { dataSource, access });
   const playground = config.playground
@@ -211,6 +213,7 @@ async function addRoutes(
     createContext: (request) => ({
       caller: getCaller(request),
       cancel,
+      closedWindows: windows.closedAt(request.arrivedAt),
       limits: config.limits,
       loaders: new Loaders(reads),
       reasonCodes: config.reasonCodes,

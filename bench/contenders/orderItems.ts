@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { encodeCursor } from '../../src/order-items/cursors.ts';
-import { findBlockers } from '../../src/order-items/eligibility.ts';
+import { findBlockers, NOTHING_CLOSED } from '../../src/order-items/eligibility.ts';
 import type { CancellationChannel, OrderItem } from '../../src/order-items/orderItem.ts';
+import type { CancellationBlocker } from '../../src/order-items/refusals.ts';
 
 /** The columns of an item that the answers need. */
 export interface Item extends Pick<
@@ -102,21 +103,25 @@ export async function cancelItem(pool: pg.Pool, { id, reason, channel }: CancelI
   return { code: 'CANCELLED', id, cancelledAt: row.cancelledAt, requestId };
 }
 
-/** Lists the blockers of an item. The contenders cancel only whole items. */
-export function listBlockers(item: Pick<Item, 'status' | 'isPreOrder'>): ReturnType<typeof findBlockers> {
-  return findBlockers({ ...item, quantity: 1, cancelledQuantity: 0 });
+/** Applies the policy. The contenders cancel whole items, and have no cancellation windows. */
+export function findLastingBlockers({
+  status,
+  isPreOrder,
+}: Pick<Item, 'status' | 'isPreOrder'>): CancellationBlocker[] {
+  const item = { status, isPreOrder, quantity: 1, cancelledQuantity: 0, createdAt: 'infinity', releaseDate: null };
+  return findBlockers(item, NOTHING_CLOSED);
 }
 
 /** Explains why an item was not cancelled, with the messages of the contract. */
 export function toRefusal(item: Pick<Item, 'status' | 'isPreOrder'> | null): Outcome {
   return item === null
     ? { code: 'NOT_FOUND', message: 'Order item with provided UUID was not found.' }
-    : { code: 'NOT_CANCELABLE', message: listBlockers(item)[0]?.message ?? '' };
+    : { code: 'NOT_CANCELABLE', message: findLastingBlockers(item)[0]?.message ?? '' };
 }
 
 /** Formats an item for GraphQL. */
 export function formatItem(item: Item): object {
-  const blockers = listBlockers(item);
+  const blockers = findLastingBlockers(item);
   return {
     id: item.id,
     status: item.status.toUpperCase(),

@@ -1,7 +1,15 @@
 import DataLoader from 'dataloader';
 import type { GraphQLFieldResolver } from 'graphql';
 import type pg from 'pg';
-import { cancelItem, type Item, listBlockers, toPage, readItems, readOrder, formatOutcome } from './orderItems.ts';
+import {
+  cancelItem,
+  findLastingBlockers,
+  type Item,
+  toPage,
+  readItems,
+  readOrder,
+  formatOutcome,
+} from './orderItems.ts';
 
 /** The part of the service's schema that the workloads use, without descriptions and directives. */
 export const SDL = `
@@ -17,7 +25,7 @@ enum OrderItemStatus { PENDING ON_HOLD IN_FULFILLMENT COMPLETE CANCELLED RETURNE
 type Money { amount: String! currency: String! }
 type Cancelability { cancelable: Boolean! blockers: [CancellationBlocker!]! }
 type CancellationBlocker { code: CancellationBlockerCode! message: String! }
-enum CancellationBlockerCode { NOT_PRE_ORDERED TERMINAL_STATUS }
+enum CancellationBlockerCode { NOT_PRE_ORDERED TERMINAL_STATUS WINDOW_CLOSED PAST_CUTOFF }
 type OrderItemConnection { edges: [OrderItemEdge!]! pageInfo: PageInfo! }
 type OrderItemEdge { node: OrderItem! }
 type PageInfo { hasNextPage: Boolean! endCursor: String }
@@ -60,7 +68,7 @@ export const itemFields = {
   status: ({ status }: Item): string => status.toUpperCase(),
   price: ({ priceAmount, priceCurrency }: Item): object => ({ amount: priceAmount, currency: priceCurrency }),
   cancelability: (item: Item): object => {
-    const blockers = listBlockers(item);
+    const blockers = findLastingBlockers(item);
     return { cancelable: blockers.length === 0, blockers };
   },
 };

@@ -6,13 +6,20 @@ import DataLoader from 'dataloader';
 import { parse } from 'graphql';
 import { DataSource, In } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { findBlockers } from '../../src/order-items/eligibility.ts';
 import {
   orderItemCancellationEntity,
   orderItemEntity,
   orderItemEventEntity,
 } from '../../src/order-items/orderItemTables.ts';
-import { type CancelInput, type Outcome, toPage, POOL_SIZE, toRefusal, formatOutcome } from './orderItems.ts';
+import {
+  type CancelInput,
+  findLastingBlockers,
+  type Outcome,
+  toPage,
+  POOL_SIZE,
+  toRefusal,
+  formatOutcome,
+} from './orderItems.ts';
 import { type CancelArguments, itemFields, LINK, type Loaders, type PageArguments, SDL } from './schema.ts';
 import { announce, answerRest, listen } from './serve.ts';
 
@@ -40,7 +47,7 @@ function createLoaders(): Loaders {
 function cancelItem({ id, reason, channel }: CancelInput): Promise<Outcome> {
   return dataSource.transaction(async (manager): Promise<Outcome> => {
     const item = await manager.findOne(orderItemEntity, { where: { id }, lock: { mode: 'pessimistic_write' } });
-    if (item === null || findBlockers(item).length > 0) return toRefusal(item);
+    if (item === null || findLastingBlockers(item).length > 0) return toRefusal(item);
     const cancelledAt = new Date();
     const requestId = randomBytes(16).toString('hex');
     const cancellationId = uuidv7();

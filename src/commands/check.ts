@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util';
 import { connectDatabase, readConnectionOptions } from '../connectDatabase.ts';
 import { openDatabase } from '../database/openDatabase.ts';
+import { createCancellationWindows } from '../order-items/cancellationWindows.ts';
 import { checkItems } from '../order-items/checkItems.ts';
 import { createLogger } from '../telemetry/logger.ts';
+import { systemClock } from '../work/clock.ts';
 import { readCommandConfig } from './commandConfig.ts';
 
 const USAGE = `Checks whether the service can work with the database of DATABASE_URL, or the embedded one.
@@ -34,7 +36,8 @@ async function check(): Promise<boolean> {
   const dataSource = await connectDatabase(options, config, { logger: createLogger('silent') });
   opened.defer(() => dataSource.destroy());
   process.stdout.write('The database, its migrations, columns and rights are in order.\n');
-  const { defects, remarks } = await checkItems(dataSource);
+  const windows = createCancellationWindows(config.cancellationWindows);
+  const { defects, remarks } = await checkItems(dataSource, windows.closedAt(systemClock.epochMs()));
   for (const sentence of [...defects, ...remarks]) process.stdout.write(`${sentence}\n`);
   return defects.length === 0;
 }

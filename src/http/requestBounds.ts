@@ -14,6 +14,8 @@ export interface RequestBounds {
 
 declare module 'fastify' {
   interface FastifyRequest {
+    /** When the request's head arrived, in milliseconds since 1970-01-01 UTC. */
+    arrivedAt: number;
     /** The result of the route's handler. Null before it starts. */
     work: Promise<unknown> | null;
     /** The work for the request, which counts its statements. Null before it starts. */
@@ -22,7 +24,7 @@ declare module 'fastify' {
 }
 
 /**
- * Sets a deadline for each request and sheds load. Call it before routes are added. The probes and the metrics always pass,
+ * Notes when each request arrives, sets its deadline, and sheds load. Call it before routes are added. The probes and the metrics always pass,
  * because they matter most under overload.
  *
  * @param state is kept up to date.
@@ -33,8 +35,13 @@ export function boundRequests(
   state: LoadState,
   clock: Clock = systemClock,
 ): void {
+  server.decorateRequest('arrivedAt', 0);
   server.decorateRequest('work', null);
   server.decorateRequest('spent', null);
+  server.addHook('onRequest', (request, _reply, done) => {
+    request.arrivedAt = clock.epochMs();
+    done();
+  });
   shedLoad(server, bounds, state);
   server.addHook('onRoute', (route) => {
     const { handler } = route;

@@ -1,5 +1,5 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import { notCancelableSql } from './eligibility.ts';
+import { type ClosedWindows, notCancelableSql, writeNotCancelableSql } from './eligibility.ts';
 import type { Instant } from './instant.ts';
 import { type CallerKey, type CancelFacts, nameKey } from './judgeCancels.ts';
 import type { Cancellation, OrderItem, OrderItemStatus } from './orderItem.ts';
@@ -7,6 +7,20 @@ import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS } from './orderItemColumns.ts'
 
 /** The version after the cancels. Others write the column, too, so after the greatest integer comes 1. */
 const nextVersionSql = '((order_item.version::bigint - 1 + planned.cancels) % 2147483647 + 1)::int';
+
+/** The part of the cancel's statement that differs with the cancellation windows, which are on or off for a whole process. */
+const WINDOWS_OFF = { name: 'cancel_order_items', columns: '', notCancelable: notCancelableSql };
+const WINDOWS_ON = {
+  name: 'cancel_order_items_windows',
+  columns: ', "createdBefore" timestamptz, "releasedBefore" date',
+  notCancelable: writeNotCancelableSql(
+    {
+      createdBefore: `coalesce(asked."createdBefore", '-infinity')`,
+      releasedBefore: `coalesce(asked."releasedBefore", '-infinity')`,
+    },
+    'checked by the table',
+  ),
+};
 
 type LockedItems = Pick<CancelFacts, 'locked' | 'busy'>;
 
@@ -18,10 +32,10 @@ export interface KeyedCancellation {
 }
 
 /** A cancellation to write. The database adds what depends on the item, and the time. */
-export interface NewCancellation extends Omit<
-  Cancellation,
-  'quantity' | 'cancelledBefore' | 'remaining' | 'previousStatus' | 'cancelledAt'
-> {
+export interface NewCancellation
+  extends
+    Omit<Cancellation, 'quantity' | 'cancelledBefore' | 'remaining' | 'previousStatus' | 'cancelledAt'>,
+    ClosedWindows {
   /** The units to cancel. Null means all that are left. */
   readonly units: number | null;
   /** The units of the item that earlier cancellations of the statement take. */
@@ -131,11 +145,14 @@ export async function cancelFreeItems(
   planned: readonly NewCancellation[],
 ): Promise<CancelledItems> {
   const ids = [...new Set(planned.map((cancellation) => cancellation.orderItemId))];
+  const hasWindows = planned.some((one) => one.createdBefore !== undefined || one.releasedBefore !== undefined);
+  const { name, columns, notCancelable } = hasWindows ? WINDOWS_ON : WINDOWS_OFF;
   const rows = await database.query<CancelledRow[]>(
-    `/* cancel_order_items */ WITH asked AS (
+    `/* ${name} */ WITH asked AS (
        SELECT * FROM jsonb_to_recordset($2::jsonb) AS asked(
          id uuid, "orderItemId" uuid, units int, ahead int, cancels int, "reasonCode" text, reason text, note text,
-         "cancelledBy" text, channel text, "requestId" text, "idempotencyKey" text, "requestFingerprint" text, "eventId" uuid)
+         "cancelledBy" text, channel text, "requestId" text, "idempotencyKey" text, "requestFingerprint" text,
+         "eventId" uuid${columns})
      ), locked AS MATERIALIZED (
        SELECT order_item.* FROM order_item WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
      ), planned AS (
@@ -143,7 +160,7 @@ export async function cancelFreeItems(
          locked.quantity - locked.cancelled_quantity - asked.ahead AS available,
          COALESCE(asked.units, locked.quantity - locked.cancelled_quantity - asked.ahead) AS taken
        FROM asked JOIN locked ON locked.id = asked."orderItemId"
-       WHERE NOT ${notCancelableSql}
+       WHERE NOT ${notCancelable}
          AND COALESCE(asked.units, 1) <= locked.quantity - locked.cancelled_quantity - asked.ahead
      ), cancelled AS (
        UPDATE order_item SET cancelled_quantity = planned.taken_before + planned.taken,
@@ -200,6 +217,8 @@ function describeRecord(
     idempotencyKey: _key,
     requestFingerprint: _fingerprint,
     eventId: _event,
+    createdBefore: _createdBefore,
+    releasedBefore: _releasedBefore,
     ...stated
   }: NewCancellation,
   item: OrderItem,

@@ -11,6 +11,7 @@ import {
   selectBusyItems,
   type WrittenCancels,
 } from './cancelSql.ts';
+import type { ClosedWindows } from './eligibility.ts';
 import {
   type CallerKey,
   type CancelFacts,
@@ -51,7 +52,9 @@ export async function cancelInTransaction(
 ): Promise<CancelAttempt[]> {
   const ids = new Set(requests.flatMap((request) => request.ids.map(parseOrderItemId)).filter((id) => id !== null));
   if (ids.size === 0) return requests.map(({ ids }) => ({ state: 'done', value: ids.map(malformedOrderItemId) }));
-  if (canJudgeInStatement(requests)) return retryConflicts(() => cancelInOneStatement(dataSource, requests, newId));
+  if (canJudgeInStatement(requests) && !differForAnItem(requests)) {
+    return retryConflicts(() => cancelInOneStatement(dataSource, requests, newId));
+  }
   return retryConflicts(() =>
     dataSource.transaction(async (manager) => {
       const keys = await lockKeys(manager, requests.filter(hasKey));
@@ -88,10 +91,15 @@ interface RehearsedItem {
  * Cancels an item in a transaction that it rolls back.
  *
  * @param id of a cancelable item.
+ * @param closedWindows what the windows have closed now.
  * @returns the item as it then was, or null if another transaction has locked it.
  * @throws the error with which a cancel of the item would fail.
  */
-export async function rehearseCancel(dataSource: DataSource, id: string): Promise<RehearsedItem | null> {
+export async function rehearseCancel(
+  dataSource: DataSource,
+  id: string,
+  closedWindows: ClosedWindows,
+): Promise<RehearsedItem | null> {
   const request: CancelRequest = {
     ids: [id],
     reason: 'Rehearsal',
@@ -102,6 +110,7 @@ export async function rehearseCancel(dataSource: DataSource, id: string): Promis
     channel: 'rest',
     requestId: '0'.repeat(32),
     idempotencyKey: null,
+    closedWindows,
   };
   const runner = dataSource.createQueryRunner();
   try {
@@ -131,6 +140,20 @@ function canJudgeInStatement(requests: readonly CancelRequest[]): boolean {
     if (request.ids.length !== 1 || hasKey(request) || partial.has(id)) return false;
     if (request.quantity !== null) partial.add(id);
     return true;
+  });
+}
+
+/**
+ * Whether two simple requests for one item arrived at instants that the windows tell apart. The statement judges an item once,
+ * and the request that it judges could be the one that came too late.
+ */
+function differForAnItem(requests: readonly CancelRequest[]): boolean {
+  if (requests.every(({ closedWindows }) => closedWindows === requests[0]?.closedWindows)) return false;
+  const closedFor = new Map<string | undefined, ClosedWindows>();
+  return requests.some(({ ids: [id], closedWindows }) => {
+    const first = closedFor.get(id?.toLowerCase()) ?? closedWindows;
+    closedFor.set(id?.toLowerCase(), first);
+    return first.createdBefore !== closedWindows.createdBefore || first.releasedBefore !== closedWindows.releasedBefore;
   });
 }
 
@@ -197,6 +220,7 @@ function describeCancellations(planned: readonly PlannedCancel[], newId: () => s
     idempotencyKey: plan.request.idempotencyKey,
     requestFingerprint: plan.requestFingerprint,
     eventId: newId(),
+    ...plan.request.closedWindows,
   }));
 }
 

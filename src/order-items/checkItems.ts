@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { rehearseCancel } from './cancelTransaction.ts';
-import { notCancelableSql, nothingLeftSql } from './eligibility.ts';
+import { bindClosedWindows } from './cancellationWindows.ts';
+import { type ClosedWindows, writeNotCancelableSql } from './eligibility.ts';
 import { ORDER_ITEM_STATUSES } from './orderItem.ts';
 
 /** What a check of the rows found. */
@@ -28,22 +29,26 @@ const NEWEST = 'SELECT id FROM order_item ORDER BY created_at DESC, id DESC LIMI
 /**
  * Checks the rows of `order_item`, and cancels one in a transaction that it rolls back. It reads the whole table.
  *
+ * @param closedWindows what the cancellation windows have closed now.
  * @throws a database error of the check itself.
  */
-export async function checkItems(dataSource: DataSource): Promise<ItemsCheck> {
+export async function checkItems(dataSource: DataSource, closedWindows: ClosedWindows): Promise<ItemsCheck> {
   const defects = await findInvalidValues(dataSource);
-  const [item] = await dataSource.query<{ id: string }[]>(
-    `SELECT id FROM order_item WHERE NOT ${notCancelableSql} AND NOT (${nothingLeftSql}) LIMIT 1`,
+  const parameters: string[] = [];
+  const closed = bindClosedWindows(closedWindows, (value) => `$${parameters.push(value)}`);
+  const [{ id } = {}] = await dataSource.query<{ id?: string }[]>(
+    `SELECT id FROM order_item WHERE NOT ${writeNotCancelableSql(closed, 'compared')} LIMIT 1`,
+    parameters,
   );
-  const rehearsed = item === undefined ? [] : await rehearse(dataSource, item.id);
+  const rehearsed = id === undefined ? [] : await rehearse(dataSource, id, closedWindows);
   const hasIndex = await listsNewestFromIndex(dataSource);
   return {
     defects: [...defects, ...rehearsed],
     remarks: [
-      item === undefined
-        ? 'No item is cancelable, so no cancel was tried. A cancelable item has is_pre_order = true and the status pending, on_hold or in_fulfillment.'
+      id === undefined
+        ? 'No item is cancelable, so no cancel was tried. A cancelable item has is_pre_order = true and the status pending, on_hold or in_fulfillment, and is inside CANCELLATION_WINDOW and before CANCELLATION_CUTOFF if they are set.'
         : rehearsed.length === 0
-          ? `The item ${item.id} was cancelled in a transaction and rolled back.`
+          ? `The item ${id} was cancelled in a transaction and rolled back.`
           : 'Nothing was written.',
       ...(hasIndex ? [] : ['No index has the order of the lists. Create one on (created_at, id) of the table.']),
     ],
@@ -67,9 +72,9 @@ async function findInvalidValues(dataSource: DataSource): Promise<string[]> {
 }
 
 /** @returns what stands in the way of a cancel of the item. */
-async function rehearse(dataSource: DataSource, id: string): Promise<string[]> {
+async function rehearse(dataSource: DataSource, id: string, closedWindows: ClosedWindows): Promise<string[]> {
   try {
-    const item = await rehearseCancel(dataSource, id);
+    const item = await rehearseCancel(dataSource, id, closedWindows);
     if (item === null) {
       return [
         `The item ${id} cannot be locked. Either another transaction has locked it, and the check works later, or row-level security on order_item lets the role read it and not update it.`,

@@ -2,7 +2,7 @@ import type { DataSource, EntitySchema } from 'typeorm';
 import { isDatabaseUnavailable, isReadOnly } from '../database/errors.ts';
 import { OperatorError } from '../work/operatorError.ts';
 import { tryCancelStatement } from './cancelTransaction.ts';
-import { notCancelableSql, nothingLeftSql } from './eligibility.ts';
+import type { UnitsRule } from './eligibility.ts';
 import { orderItemCancellationEntity, orderItemEntity } from './orderItemTables.ts';
 
 /** A column that the service uses, and what it does with it. */
@@ -118,16 +118,13 @@ export async function requireUsableTables(dataSource: DataSource): Promise<void>
   }
 }
 
-/**
- * Chooses the policy in SQL for lists. A check of a table ensures that an item with nothing left is `cancelled`. So the shorter
- * form is enough there, for which there are indexes. A view has no checks.
- */
-export async function choosePolicySql(dataSource: DataSource): Promise<string> {
+/** Finds out whether the table has the check on which the shorter form of the policy relies. */
+export async function findUnitsRule(dataSource: DataSource): Promise<UnitsRule> {
   const checks = await dataSource.query<unknown[]>(
     `SELECT FROM pg_constraint
      WHERE conrelid = to_regclass('order_item') AND conname = 'order_item_units_left_check' AND convalidated`,
   );
-  return checks.length > 0 ? notCancelableSql : `(${notCancelableSql} OR ${nothingLeftSql})`;
+  return checks.length > 0 ? 'checked by the table' : 'compared';
 }
 
 function describeDefects({ table, privilege, isThere, role, needed, missing, refused, fixed }: Finding): string[] {

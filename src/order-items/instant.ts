@@ -21,6 +21,21 @@ export function toExactIsoString(instant: Instant): string {
   return `${writeIso(instant, 6)}Z`;
 }
 
+const FIRST_MS = Date.parse('0001-01-01T00:00:00Z');
+const LAST_MS = Date.parse('9999-12-31T23:59:59.999Z');
+
+/**
+ * Writes an instant as PostgreSQL does. The texts of two instants sort as the instants do.
+ *
+ * @param epochMs whole milliseconds since 1970-01-01 UTC. Instants outside of the years 1 to 9999 are infinitely far away.
+ */
+export function toInstant(epochMs: number): Instant {
+  if (epochMs < FIRST_MS) return '-infinity';
+  if (epochMs > LAST_MS) return 'infinity';
+  const iso = new Date(epochMs).toISOString();
+  return `${iso.slice(0, 10)} ${iso.slice(11, -1).replace(/\.?0+$/, '')}+00`;
+}
+
 /** @param digits of the fraction of a second. Further digits are cut off. */
 function writeIso(instant: Instant, digits: number): string {
   const [, day, time, fraction = ''] = INSTANT.exec(instant) ?? [];

@@ -1,5 +1,5 @@
 import { type CancelReason, fingerprintRequest } from './cancelRequest.ts';
-import { findBlockers } from './eligibility.ts';
+import { type ClosedWindows, findBlockers } from './eligibility.ts';
 import { type Cancellation, type CancellationChannel, type OrderItem, parseOrderItemId } from './orderItem.ts';
 import {
   idempotencyKeyReused,
@@ -18,6 +18,8 @@ export interface CancelRequest extends CancelReason {
   readonly cancelledBy: string;
   readonly channel: CancellationChannel;
   readonly requestId: string;
+  /** What the windows had closed when the request arrived. Waiting for a lock closes nothing more. */
+  readonly closedWindows: ClosedWindows;
 }
 
 /** The item was cancelled, now or by an earlier request with the same idempotency key. */
@@ -121,7 +123,8 @@ function judgeRequest(request: CancelRequest, facts: CancelFacts, progress: Prog
     };
   }
   const remembered = findRemembered(key?.name, facts, progress);
-  if (ids.some((id) => id !== null && !remembered.has(id) && mustWaitFor(facts.busy.get(id)))) return MUST_WAIT;
+  if (ids.some((id) => id !== null && !remembered.has(id) && mustWaitFor(facts.busy.get(id), request)))
+    return MUST_WAIT;
 
   const decisions = request.ids.map((written): Decision => {
     const id = parseOrderItemId(written);
@@ -135,7 +138,7 @@ function judgeRequest(request: CancelRequest, facts: CancelFacts, progress: Prog
       return 'code' in earlier ? earlier : { code: 'CANCELLED', orderItem: item, cancellation: earlier };
     }
     const current = progress.items.get(id) ?? item;
-    const [blocker, ...others] = findBlockers(current);
+    const [blocker, ...others] = findBlockers(current, request.closedWindows);
     if (blocker !== undefined) return orderItemNotCancelable(item, [blocker, ...others]);
     const left = current.quantity - current.cancelledQuantity;
     const units = request.quantity ?? left;
@@ -181,8 +184,8 @@ function rememberDecisions(
 }
 
 /** An item with a blocker in its last committed state is refused without its lock. */
-function mustWaitFor(busyItem: OrderItem | undefined): boolean {
-  return busyItem !== undefined && findBlockers(busyItem).length === 0;
+function mustWaitFor(busyItem: OrderItem | undefined, { closedWindows }: CancelRequest): boolean {
+  return busyItem !== undefined && findBlockers(busyItem, closedWindows).length === 0;
 }
 
 export function hasKey<T extends { readonly idempotencyKey: string | null }>(

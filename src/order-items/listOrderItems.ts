@@ -1,6 +1,7 @@
 import type { Reader } from '../database/reader.ts';
 import type { Place } from './cursors.ts';
-import { notCancelableSql } from './eligibility.ts';
+import { bindClosedWindows } from './cancellationWindows.ts';
+import { type ClosedWindows, splitNotCancelableSql, type UnitsRule, writeNotCancelableSql } from './eligibility.ts';
 import { ORDER_ITEM_STATUSES, type OrderItem, type OrderItemStatus } from './orderItem.ts';
 import { ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
 
@@ -13,6 +14,8 @@ export interface OrderItemFilter {
 
 export interface PageRequest {
   readonly filter: OrderItemFilter;
+  /** What `filter.cancelable` takes for closed. */
+  readonly closedWindows: ClosedWindows;
   /** The number of items on the page, from 1. */
   readonly first: number;
   /** The page starts after this place. Null starts with the newest item. */
@@ -32,16 +35,16 @@ export const DEFAULT_PAGE_SIZE = 20;
 /**
  * Reads a page of all order items, in one statement.
  *
- * @param isNotCancelable is the policy in SQL, see {@link choosePolicySql}.
+ * @param units see {@link findUnitsRule}.
  */
 export async function listOrderItems(
   reader: Reader,
   request: PageRequest,
-  isNotCancelable = notCancelableSql,
+  units: UnitsRule = 'checked by the table',
 ): Promise<OrderItemPage> {
-  const { where, parameters, shape } = buildConditions(request, isNotCancelable);
+  const { where, parameters, shape } = buildConditions(request, units);
   const rows = await reader.query<OrderItem[]>(
-    `${nameStatement('list_order_items', request, shape)}SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE ${where} ORDER BY created_at DESC, id DESC LIMIT ${request.first + 1}`,
+    `${nameStatement('list_order_items', request, shape)}${selectNewest(where, request)}`,
     parameters,
   );
   return toPage(rows, request);
@@ -56,18 +59,32 @@ export async function listItemsOfOrders(
   reader: Reader,
   orderIds: readonly string[],
   request: PageRequest,
-  isNotCancelable = notCancelableSql,
+  units: UnitsRule = 'checked by the table',
 ): Promise<OrderItemPage[]> {
-  const { where, parameters, shape } = buildConditions(request, isNotCancelable);
+  const { where, parameters, shape } = buildConditions(request, units);
   const rows = await reader.query<OrderItem[]>(
     `${nameStatement('list_items_of_orders', request, shape)}SELECT page.* FROM unnest($${parameters.length + 1}::text[]) AS asked(id) CROSS JOIN LATERAL (
-       SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE order_id = asked.id AND ${where}
-       ORDER BY created_at DESC, id DESC LIMIT ${request.first + 1}
+       ${selectNewest(
+         where.map((condition) => `order_id = asked.id AND ${condition}`),
+         request,
+       )}
      ) AS page`,
     [...parameters, orderIds],
   );
   const rowsOfOrder = Map.groupBy(rows, (row) => row.orderId);
   return orderIds.map((orderId) => toPage(rowsOfOrder.get(orderId) ?? [], request));
+}
+
+/**
+ * Selects the newest items that meet one of the conditions, and one more than the page has.
+ *
+ * @param where no item meets two of them. One index gives the items of each in their order, so PostgreSQL reads no others.
+ */
+function selectNewest(where: readonly string[], { first }: PageRequest): string {
+  const newest = `ORDER BY created_at DESC, id DESC LIMIT ${first + 1}`;
+  if (where.length === 1) return `SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE ${where.join('')} ${newest}`;
+  const parts = where.map((condition) => `(SELECT order_item.* FROM order_item WHERE ${condition} ${newest})`);
+  return `SELECT ${ORDER_ITEM_COLUMNS} FROM (${parts.join(' UNION ALL ')}) AS order_item ${newest}`;
 }
 
 /**
@@ -80,13 +97,14 @@ function nameStatement(statement: string, { first, filter }: PageRequest, shape:
 }
 
 interface Conditions {
-  readonly where: string;
+  /** A matching item meets exactly one of them. */
+  readonly where: readonly string[];
   readonly parameters: readonly unknown[];
   /** Identifies the conditions without their parameters, if they have at most one status. */
   readonly shape: string;
 }
 
-function buildConditions({ filter, after }: PageRequest, isNotCancelable: string): Conditions {
+function buildConditions({ filter, closedWindows, after }: PageRequest, units: UnitsRule): Conditions {
   const conditions = ['true'];
   const parameters: unknown[] = [];
   const parameter = (value: unknown): string => `$${parameters.push(value)}`;
@@ -95,19 +113,26 @@ function buildConditions({ filter, after }: PageRequest, isNotCancelable: string
   const statuses = ORDER_ITEM_STATUSES.filter((status) => filter.statuses?.includes(status));
   if (filter.statuses !== null) conditions.push(isOneOf('status', statuses));
   if (filter.isPreOrder !== null) conditions.push(filter.isPreOrder ? 'is_pre_order' : 'NOT is_pre_order');
-  if (filter.cancelable !== null) conditions.push(filter.cancelable ? `NOT ${isNotCancelable}` : isNotCancelable);
-  if (after !== null) {
-    const place = `${parameter(after.createdAt)}::timestamptz, ${parameter(after.id)}::uuid`;
-    conditions.push(`(created_at, order_item.id) < (${place})`);
-  }
+  const closed = bindClosedWindows(closedWindows, parameter);
+  const alternatives = writeAlternatives(filter.cancelable, closed, units);
+  const place = after === null ? null : `${parameter(after.createdAt)}::timestamptz, ${parameter(after.id)}::uuid`;
+  const isAfter = place === null ? [] : [`(created_at, order_item.id) < (${place})`];
   const { isPreOrder, cancelable } = filter;
   const status = filter.statuses === null ? null : (statuses[0] ?? 'none');
-  const shape = [status, isPreOrder, cancelable, after !== null];
+  const shape = [status, isPreOrder, cancelable, after !== null, ...Object.keys(closed)];
   return {
-    where: conditions.join(' AND '),
+    where: alternatives.map((alternative) => [...conditions, ...alternative, ...isAfter].join(' AND ')),
     parameters,
     shape: shape.map((value) => (typeof value === 'boolean' ? Number(value) : (value ?? 'x'))).join(''),
   };
+}
+
+/** Writes `filter.cancelable` as conditions. A matching item meets all conditions of exactly one alternative. */
+function writeAlternatives(cancelable: boolean | null, closed: ClosedWindows, units: UnitsRule): string[][] {
+  if (cancelable === null) return [[]];
+  return cancelable
+    ? [[`NOT ${writeNotCancelableSql(closed, units)}`]]
+    : splitNotCancelableSql(closed, units).map((sql) => [sql]);
 }
 
 /** An index gives the items of one value in their order; those of several would have to be sorted. */

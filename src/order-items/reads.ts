@@ -1,6 +1,7 @@
 import { systemClock } from '../work/clock.ts';
 import { coalesce, type CoalesceOptions, type QueueState } from '../work/coalesce.ts';
 import type { Reader } from '../database/reader.ts';
+import type { UnitsRule } from './eligibility.ts';
 import { listItemsOfOrders, listOrderItems, type OrderItemPage, type PageRequest } from './listOrderItems.ts';
 import type { Cancellation, OrderItem } from './orderItem.ts';
 import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
@@ -42,9 +43,9 @@ export interface Reads {
  * Creates the reads of one service. One statement serves all requests that arrive together.
  *
  * @param queue creates the state of the queue with this name.
- * @param isNotCancelable is the policy in SQL, by default that of a table that the migrations made.
+ * @param units is by default that of a table that the migrations made.
  */
-export function createReads(reader: Reader, queue: (name: string) => QueueState, isNotCancelable?: string): Reads {
+export function createReads(reader: Reader, queue: (name: string) => QueueState, units?: UnitsRule): Reads {
   return {
     orderItems: batchById(async (ids) => {
       const items = await reader.query<OrderItem[]>(
@@ -61,26 +62,26 @@ export function createReads(reader: Reader, queue: (name: string) => QueueState,
       );
       return Map.groupBy(cancellations, ({ orderItemId }) => orderItemId);
     }, queue('read_cancellations')),
-    page: sharePages(reader, queue('list_order_items'), isNotCancelable),
-    itemsOfOrders: batchOrders(reader, queue('list_items_of_orders'), isNotCancelable),
+    page: sharePages(reader, queue('list_order_items'), units),
+    itemsOfOrders: batchOrders(reader, queue('list_items_of_orders'), units),
   };
 }
 
 /** Requests for the same page share a statement. */
-function sharePages(reader: Reader, state: QueueState, isNotCancelable?: string): Reads['page'] {
+function sharePages(reader: Reader, state: QueueState, units?: UnitsRule): Reads['page'] {
   const load = async (asked: readonly PageRequest[]): Promise<OrderItemPage[]> => {
     const [request] = asked;
     if (request === undefined) return [];
-    const page = await listOrderItems(reader, request, isNotCancelable);
+    const page = await listOrderItems(reader, request, units);
     return asked.map(() => page);
   };
   return coalesce(load, READS, state, systemClock, { nameGroup: JSON.stringify });
 }
 
 /** Orders with the same page request share a statement. */
-function batchOrders(reader: Reader, state: QueueState, isNotCancelable?: string): Reads['itemsOfOrders'] {
+function batchOrders(reader: Reader, state: QueueState, units?: UnitsRule): Reads['itemsOfOrders'] {
   const read = async ({ orderIds, request }: ItemsOfOrders): Promise<Found<OrderItemPage>> => {
-    const pages = await listItemsOfOrders(reader, orderIds, request, isNotCancelable);
+    const pages = await listItemsOfOrders(reader, orderIds, request, units);
     return new Map(pages.map((page, position) => [orderIds[position] ?? '', page]));
   };
   const load = async (asked: readonly ItemsOfOrders[]): Promise<Found<OrderItemPage>[]> => {

@@ -1,7 +1,7 @@
 import type { OrderItem } from './orderItem.ts';
 
 /** The reasons why an item is not cancelable, in the order of the rules. */
-export type CancellationBlockerCode = 'NOT_PRE_ORDERED' | 'TERMINAL_STATUS';
+export type CancellationBlockerCode = 'NOT_PRE_ORDERED' | 'TERMINAL_STATUS' | 'WINDOW_CLOSED' | 'PAST_CUTOFF';
 
 export interface CancellationBlocker {
   readonly code: CancellationBlockerCode;

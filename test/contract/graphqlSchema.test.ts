@@ -24,7 +24,7 @@ const CONTRACT = parse(`
   type Money @shareable { amount: Decimal!  currency: String! }
   type Cancelability { cancelable: Boolean!  blockers: [CancellationBlocker!]! }
   type CancellationBlocker { code: CancellationBlockerCode!  message: String! }
-  enum CancellationBlockerCode { NOT_PRE_ORDERED TERMINAL_STATUS }
+  enum CancellationBlockerCode { NOT_PRE_ORDERED TERMINAL_STATUS WINDOW_CLOSED PAST_CUTOFF }
   type Cancellation {
     reason: String
     note: String

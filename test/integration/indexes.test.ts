@@ -1,4 +1,5 @@
 import type { OrderItemStatus } from '../../src/order-items/orderItem.ts';
+import { NOTHING_CLOSED } from '../../src/order-items/eligibility.ts';
 import { listItemsOfOrders, listOrderItems, type OrderItemFilter } from '../../src/order-items/listOrderItems.ts';
 import { listStatementsDuring } from '../support/countStatements.ts';
 import { startTestService } from '../support/testService.ts';
@@ -56,7 +57,7 @@ describe('an index serves', () => {
   ])('%s, first and later pages, reading only the returned rows', async (_, conditions, orders) => {
     const filter = { ...NO_FILTER, ...conditions };
     for (const after of [null, AFTER]) {
-      const request = { filter, first: 20, after };
+      const request = { filter, closedWindows: NOTHING_CLOSED, first: 20, after };
       const nodes = await explain(
         () => (orders === null ? listOrderItems(dataSource, request) : listItemsOfOrders(dataSource, orders, request)),
         [...(after === null ? [] : place), ...(orders === null ? [] : [orders])],
@@ -69,7 +70,10 @@ describe('an index serves', () => {
 
   test('two rare statuses, reading only the items that have them', async () => {
     const filter = { ...NO_FILTER, statuses: ['returned', 'complete'] as const };
-    const nodes = await explain(() => listOrderItems(dataSource, { filter, first: 20, after: null }), []);
+    const nodes = await explain(
+      () => listOrderItems(dataSource, { filter, closedWindows: NOTHING_CLOSED, first: 20, after: null }),
+      [],
+    );
     expect(Math.max(...nodes.map((node) => node['Actual Rows']))).toBeLessThanOrEqual(100);
     expect(Math.max(...nodes.map((node) => node['Rows Removed by Filter'] ?? 0))).toBe(0);
   });
@@ -90,7 +94,13 @@ describe('an index serves', () => {
   test('the items of many orders', async () => {
     const orderIds = Array.from({ length: 50 }, (_, n) => `order-${n}`);
     const nodes = await explain(
-      () => listItemsOfOrders(dataSource, orderIds, { filter: NO_FILTER, first: 20, after: null }),
+      () =>
+        listItemsOfOrders(dataSource, orderIds, {
+          filter: NO_FILTER,
+          closedWindows: NOTHING_CLOSED,
+          first: 20,
+          after: null,
+        }),
       [orderIds],
     );
     expect(nodes.map((node) => node['Node Type'])).not.toContain('Seq Scan');

@@ -1,3 +1,4 @@
+import { NOTHING_CLOSED } from '../../src/order-items/eligibility.ts';
 import type { PageRequest } from '../../src/order-items/listOrderItems.ts';
 import { createReads, type Reads } from '../../src/order-items/reads.ts';
 import { unwatchedQueue } from '../../src/work/coalesce.ts';
@@ -8,6 +9,7 @@ import { startTestService } from '../support/testService.ts';
 const { dataSource } = await startTestService();
 const PAGE: PageRequest = {
   filter: { statuses: null, isPreOrder: null, cancelable: null },
+  closedWindows: NOTHING_CLOSED,
   first: 20,
   after: null,
 };

@@ -1,7 +1,7 @@
 import { loadDemonstration } from '../../src/demonstration/loadDemonstration.ts';
 import { type RecordedCancellation, findRecordedCancellations } from '../../src/demonstration/recordedCancellations.ts';
 import { readRetailLines } from '../../src/demonstration/retailLines.ts';
-import { findBlockers } from '../../src/order-items/eligibility.ts';
+import { findBlockers, NOTHING_CLOSED } from '../../src/order-items/eligibility.ts';
 import { findCancellations, findOrderItem } from '../support/orderItems.ts';
 import { startTestService } from '../support/testService.ts';
 
@@ -37,7 +37,7 @@ async function cancel({ orderItemId, externalId }: RecordedCancellation, door: D
 async function predict({ orderItemId }: RecordedCancellation): Promise<Outcome> {
   const item = await findOrderItem(dataSource, orderItemId);
   if (item === undefined) return 'not found';
-  const [blocker] = findBlockers(item);
+  const [blocker] = findBlockers(item, NOTHING_CLOSED);
   if (blocker === undefined) return 'cancelled';
   return blocker.code === 'NOT_PRE_ORDERED' ? 'not pre-ordered' : 'terminal';
 }

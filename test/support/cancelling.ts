@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { createCancelOrderItems } from '../../src/order-items/cancelOrderItems.ts';
+import { NOTHING_CLOSED } from '../../src/order-items/eligibility.ts';
 import type { CancelOutcome, CancelRequest } from '../../src/order-items/judgeCancels.ts';
 import { unwatchedQueue } from '../../src/work/coalesce.ts';
 import { unwatchedLockQueue } from '../../src/work/lockQueue.ts';
@@ -21,6 +22,7 @@ export function aRequest(ids: readonly string[], given: Partial<CancelRequest> =
     cancelledBy: 'somebody',
     channel: 'graphql',
     requestId: '0af7651916cd43dd8448eb211c80319c',
+    closedWindows: NOTHING_CLOSED,
     ...given,
   };
 }

@@ -45,6 +45,7 @@ describe('readConfig', () => {
         batchedOperations: 0,
       },
       reasonCodes: DEFAULT_REASON_CODES,
+      cancellationWindows: { windowMs: null, cutoffMs: null, timeZone: 'UTC' },
       corsOrigins: [],
       cacheMaxAgeS: 0,
       cacheScope: 'private',
@@ -147,6 +148,47 @@ describe('readConfig', () => {
     expect(readConfig(production).playground).toBe(false);
     expect(readConfig({ ...production, PLAYGROUND: 'true' }).playground).toBe(true);
     expect(readConfig({ PLAYGROUND: 'false' }).playground).toBe(false);
+  });
+
+  test.each([
+    ['PT0S', 0],
+    ['PT36H', 129_600_000],
+    ['P1W2DT3H4M5.678S', 788_645_678],
+    ['P14D', 1_209_600_000],
+    ['P007D', 604_800_000],
+    ['PT1,5S', 1_500],
+  ])('reads the duration %s as %d ms', (text, milliseconds) => {
+    const given = { CANCELLATION_WINDOW: text, CANCELLATION_CUTOFF: text, CANCELLATION_TIME_ZONE: 'Europe/Berlin' };
+    expect(readConfig(given).cancellationWindows).toEqual({
+      windowMs: milliseconds,
+      cutoffMs: milliseconds,
+      timeZone: 'Europe/Berlin',
+    });
+  });
+
+  test.each(['P', 'PT', 'P1', '14D', 'P1DT', 'PT1D', 'p1d', '-P1D', 'P-1D', 'P1.5D', 'PT1.2345S', 'P1D ', '86400'])(
+    'refuses the duration %j',
+    (text) => {
+      expect(readDefects({ CANCELLATION_WINDOW: text })).toEqual([
+        'CANCELLATION_WINDOW must be an ISO 8601 duration of weeks, days, hours, minutes and seconds, such as P14D or PT36H',
+      ]);
+    },
+  );
+
+  test.each(['P1M', 'P1Y', 'P1Y2M3D', 'P1Y1DT1H'])('refuses the duration %s, whose length varies', (text) => {
+    expect(readDefects({ CANCELLATION_CUTOFF: text })).toEqual([
+      'CANCELLATION_CUTOFF must not have years or months, because their lengths vary. Use days of 24 hours, such as P30D',
+    ]);
+  });
+
+  test.each(['Mars/Olympus', '+01:00', 'GMT+1', 'Berlin'])('refuses the time zone %s', (name) => {
+    expect(readDefects({ CANCELLATION_TIME_ZONE: name, CANCELLATION_WINDOW: 'P1M', CANCELLATION_CUTOFF: '1' })).toEqual(
+      [
+        expect.stringContaining('CANCELLATION_WINDOW'),
+        expect.stringContaining('CANCELLATION_CUTOFF'),
+        'CANCELLATION_TIME_ZONE must be the name of a time zone, such as Europe/Berlin',
+      ],
+    );
   });
 
   test('traces only with a collector endpoint', () => {

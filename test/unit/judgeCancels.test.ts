@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { fingerprintRequest } from '../../src/order-items/cancelRequest.ts';
+import { NOTHING_CLOSED } from '../../src/order-items/eligibility.ts';
 import {
   type CancelFacts,
   type CancelOutcome,
@@ -47,6 +48,7 @@ function aRequest(given: Partial<CancelRequest> = {}): CancelRequest {
     cancelledBy: 'somebody',
     channel: 'rest',
     requestId: REQUEST_ID,
+    closedWindows: NOTHING_CLOSED,
     ...given,
   };
 }
@@ -301,6 +303,7 @@ test('judgeCancels decides any sequence of requests as the model of the contract
           cancelledBy: String(caller),
           channel: step.door === 'rest' ? 'rest' : 'graphql',
           requestId,
+          closedWindows: NOTHING_CLOSED,
         });
         expect(outcomes).toEqual(told.map((one) => ('refused' in one ? one.refused.message : one)));
       }

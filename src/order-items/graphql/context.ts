@@ -3,6 +3,7 @@ import type { ReportContext } from '../../graphql/errors.ts';
 import type { ListLimits } from '../../graphql/operationCost.ts';
 import type { CacheTags } from './cacheTags.ts';
 import type { CancelOrderItems } from '../cancelOrderItems.ts';
+import type { ClosedWindows } from '../eligibility.ts';
 import type { Loaders } from '../loaders.ts';
 import type { ReasonCodes } from '../reasonCodes.ts';
 
@@ -10,6 +11,8 @@ import type { ReasonCodes } from '../reasonCodes.ts';
 export interface GraphQLContext extends ReportContext {
   readonly caller: Caller;
   readonly cancel: CancelOrderItems;
+  /** What the cancellation windows had closed when the request arrived. */
+  readonly closedWindows: ClosedWindows;
   readonly limits: ListLimits & { readonly bulkIds: number };
   readonly loaders: Loaders;
   /** The codes that cancels can state. */

@@ -1,7 +1,9 @@
 import { badInput } from '../../http/failures.ts';
 import { isStorableText } from '../cancelRequest.ts';
 import { decodeCursor } from '../cursors.ts';
+import { NOTHING_CLOSED } from '../eligibility.ts';
 import { DEFAULT_PAGE_SIZE, type PageRequest } from '../listOrderItems.ts';
+import type { GraphQLContext } from './context.ts';
 import type { QueryOrderItemsArgs } from './resolverTypes.generated.ts';
 
 /** Longer than real ids, cursors and lists of statuses. Longer values would cost time for each order of a request. */
@@ -24,10 +26,13 @@ export function isOrderId(id: string): boolean {
 /**
  * Checks the arguments of a list.
  *
- * @param maxPageSize is the limit of `first`.
+ * @param context has the limit of `first`, and what is closed for `filter.cancelable`.
  * @throws Failure `bad_request` that names the argument.
  */
-export function parsePageArguments({ filter, first, after }: QueryOrderItemsArgs, maxPageSize: number): PageArguments {
+export function parsePageArguments(
+  { filter, first, after }: QueryOrderItemsArgs,
+  { limits: { pageSize: maxPageSize }, closedWindows }: Pick<GraphQLContext, 'limits' | 'closedWindows'>,
+): PageArguments {
   const size = first ?? Math.min(DEFAULT_PAGE_SIZE, maxPageSize);
   if (size < 1 || size > maxPageSize) throw badInput(`'first' must be from 1 to ${maxPageSize}.`);
   const place = after == null || after.length > MAX_CURSOR_LENGTH ? null : decodeCursor(after);
@@ -51,6 +56,8 @@ export function parsePageArguments({ filter, first, after }: QueryOrderItemsArgs
         isPreOrder: filter?.isPreOrder ?? null,
         cancelable: filter?.cancelable ?? null,
       },
+      // Requests for the same page share a statement, so the instant of a request must not make pages differ in vain.
+      closedWindows: filter?.cancelable == null ? NOTHING_CLOSED : closedWindows,
       first: size,
       after: place,
     },

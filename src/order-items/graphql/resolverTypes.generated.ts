@@ -86,9 +86,15 @@ export type CancelOrderItemsInput = {
 /** The answer to: can this item be cancelled, and if not, why? */
 export type Cancelability = {
   readonly __typename?: 'Cancelability';
-  /** Every reason why the item cannot be cancelled, in a fixed order: `NOT_PRE_ORDERED` before `TERMINAL_STATUS`. */
+  /**
+   * Every reason why the item cannot be cancelled, in a fixed order: `NOT_PRE_ORDERED`, `TERMINAL_STATUS`, `WINDOW_CLOSED`,
+   * `PAST_CUTOFF`.
+   */
   readonly blockers: ReadonlyArray<CancellationBlocker>;
-  /** Whether a cancel would succeed now: true exactly when there are no blockers. */
+  /**
+   * Whether a cancel would succeed now: true exactly when there are no blockers. Time alone can turn it to false, if the service
+   * has a cancellation window or a cut-off.
+   */
   readonly cancelable: Scalars['Boolean']['output'];
 };
 
@@ -128,8 +134,18 @@ export type CancellationBlocker = {
 export type CancellationBlockerCode =
   /** The item was not pre-ordered. */
   | 'NOT_PRE_ORDERED'
+  /**
+   * The release date is too close, or has come. Only a service with a cut-off gives this reason. It goes away if the release is
+   * moved to a later date. An item without a release date never has it.
+   */
+  | 'PAST_CUTOFF'
   /** The item is complete, cancelled or returned, or no unit is left. */
-  | 'TERMINAL_STATUS';
+  | 'TERMINAL_STATUS'
+  /**
+   * The time in which a new item can be cancelled has ended. Only a service with a cancellation window gives this reason. An item
+   * that has it keeps it.
+   */
+  | 'WINDOW_CLOSED';
 
 /** The doors through which a cancel can come. */
 export type CancellationChannel =

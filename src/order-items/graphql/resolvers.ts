@@ -43,7 +43,7 @@ export const resolvers = {
     },
     orderItems: async (_, args, context) => {
       requireScope(context.caller, 'order-items:read');
-      const { orderId, request } = parsePageArguments(args, context.limits.pageSize);
+      const { orderId, request } = parsePageArguments(args, context);
       const page = await context.loaders.loadPage(orderId, request);
       context.cacheTags?.addList(
         page.nodes.map(({ id }) => id),
@@ -72,20 +72,20 @@ export const resolvers = {
     order: ({ orderId }) => ({ __typename: 'Order', id: orderId }),
     product: ({ productId }) => ({ __typename: 'Product', id: productId }),
     price: ({ priceAmount, priceCurrency }) => ({ amount: priceAmount, currency: priceCurrency }),
-    cancelability: (item) => {
-      const blockers = findBlockers(item);
+    cancelability: (item, _, { closedWindows }) => {
+      const blockers = findBlockers(item, closedWindows);
       return { cancelable: blockers.length === 0, blockers };
     },
     cancelledQuantity: countCancelledUnits,
-    cancelableQuantity: countCancelableUnits,
+    cancelableQuantity: (item, _, { closedWindows }) => countCancelableUnits(item, closedWindows),
     cancellation: ({ id }, _, { loaders }) => loaders.loadLastCancellation(id),
     cancellations: async ({ id }, _, { loaders }) => (await loaders.cancellations.load(id)) ?? [],
   } satisfies schema.OrderItemResolvers),
 
   Order: {
-    items: async ({ id }, args, { caller, limits, loaders, cacheTags }) => {
+    items: async ({ id }, args, { caller, limits, closedWindows, loaders, cacheTags }) => {
       requireScope(caller, 'order-items:read');
-      const { request } = parsePageArguments(args, limits.pageSize);
+      const { request } = parsePageArguments(args, { limits, closedWindows });
       if (!isOrderId(id)) return { nodes: [], hasNextPage: false, hasPreviousPage: false };
       const page = await loaders.itemsOfOrder.load({ orderId: id, request });
       cacheTags?.addItemsOfOrder(
@@ -159,6 +159,7 @@ async function cancel(
           cancelledBy: context.caller.subject,
           channel: 'graphql',
           requestId: context.requestId,
+          closedWindows: context.closedWindows,
         });
   for (const outcome of outcomes) {
     context.reportOutcome(outcome.code);

@@ -2,7 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import { requireScope } from '../../auth/caller.ts';
 import { type AccessHooks, getCaller } from '../../http/access.ts';
 import { Failure } from '../../http/failures.ts';
-import { findBlockers, countCancelableUnits } from '../eligibility.ts';
+import type { CancellationWindows } from '../cancellationWindows.ts';
+import { type ClosedWindows, countCancelableUnits, findBlockers } from '../eligibility.ts';
 import { countCancelledUnits, type OrderItem, parseOrderItemId } from '../orderItem.ts';
 import type { Reads } from '../reads.ts';
 import { orderItemNotFound } from '../refusals.ts';
@@ -11,11 +12,12 @@ const READ_PATH = '/v0/line_item/:uuid';
 
 export interface LineItemReadOptions {
   readonly reads: Pick<Reads, 'orderItems'>;
+  readonly windows: CancellationWindows;
   readonly access: AccessHooks;
 }
 
 /** Serves the read beside the REST cancel. A form can offer what it says is cancelable. */
-export function addLineItemRead(server: FastifyInstance, { reads, access }: LineItemReadOptions): void {
+export function addLineItemRead(server: FastifyInstance, { reads, windows, access }: LineItemReadOptions): void {
   server.route<{ Params: { uuid: string } }>({
     method: 'GET',
     url: READ_PATH,
@@ -31,7 +33,7 @@ export function addLineItemRead(server: FastifyInstance, { reads, access }: Line
       if (id === null) throw new Failure('bad_request', 'The order item id is not a valid UUID.');
       const item = (await reads.orderItems([id])).get(id);
       if (item === undefined) throw new Failure('not_found', orderItemNotFound(id).message);
-      return { ...describe(item), request_id: request.id };
+      return { ...describe(item, windows.closedAt(request.arrivedAt)), request_id: request.id };
     },
   });
 
@@ -47,8 +49,8 @@ export function addLineItemRead(server: FastifyInstance, { reads, access }: Line
   });
 }
 
-function describe(item: OrderItem): object {
-  const blockers = findBlockers(item);
+function describe(item: OrderItem, closed: ClosedWindows): object {
+  const blockers = findBlockers(item, closed);
   return {
     id: item.id,
     order_id: item.orderId,
@@ -56,7 +58,7 @@ function describe(item: OrderItem): object {
     quantity: item.quantity,
     cancelled_quantity: countCancelledUnits(item),
     cancelable: blockers.length === 0,
-    cancelable_quantity: countCancelableUnits(item),
+    cancelable_quantity: countCancelableUnits(item, closed),
     blockers,
   };
 }

@@ -5,6 +5,7 @@ import { type AccessHooks, getCaller } from '../../http/access.ts';
 import { findUnsupportedEncoding } from '../../http/bodyEncoding.ts';
 import { Failure, toFailure } from '../../http/failures.ts';
 import { reportOutcome } from '../../http/server.ts';
+import type { CancellationWindows } from '../cancellationWindows.ts';
 import type { CancelOrderItems } from '../cancelOrderItems.ts';
 import { toIsoString } from '../instant.ts';
 import type { Cancelled, CancelOutcome } from '../judgeCancels.ts';
@@ -26,6 +27,7 @@ const CANCEL_PATH = '/v0/line_item/:uuid/cancel';
 
 export interface LineItemRoutesOptions {
   readonly cancel: CancelOrderItems;
+  readonly windows: CancellationWindows;
   readonly access: AccessHooks;
   /** The codes that cancels can state. */
   readonly reasonCodes: ReasonCodes;
@@ -34,7 +36,7 @@ export interface LineItemRoutesOptions {
 /** Serves the REST door. It translates and decides nothing. */
 export async function addLineItemRoutes(
   server: FastifyInstance,
-  { cancel, access, reasonCodes }: LineItemRoutesOptions,
+  { cancel, windows, access, reasonCodes }: LineItemRoutesOptions,
 ): Promise<void> {
   await server.register(async (scope) => {
     // Keeps the raw bytes. An empty body counts as no body, with any content type.
@@ -58,7 +60,7 @@ export async function addLineItemRoutes(
         },
       ],
       handler: async (request, reply) => {
-        const outcome = await cancelOne(request, { cancel, reasonCodes });
+        const outcome = await cancelOne(request, { cancel, windows, reasonCodes });
         reportOutcome(request, outcome.code);
         if (outcome.code === 'CANCELLED') return sendCancelled(outcome, reply);
         const { status, errorCode } = REFUSALS[outcome.code];
@@ -80,7 +82,7 @@ export async function addLineItemRoutes(
 /** Cancels the item of a request. It checks the path before the body. */
 async function cancelOne(
   request: FastifyRequest<{ Params: { uuid: string } }>,
-  { cancel, reasonCodes }: Pick<LineItemRoutesOptions, 'cancel' | 'reasonCodes'>,
+  { cancel, windows, reasonCodes }: Pick<LineItemRoutesOptions, 'cancel' | 'windows' | 'reasonCodes'>,
 ): Promise<CancelOutcome> {
   const id = request.params.uuid;
   if (parseOrderItemId(id) === null) return malformedOrderItemId();
@@ -92,6 +94,7 @@ async function cancelOne(
     cancelledBy: getCaller(request).subject,
     channel: 'rest',
     requestId: request.id,
+    closedWindows: windows.closedAt(request.arrivedAt),
   });
   if (outcome === undefined) throw new Error('A cancel of one item has one outcome.');
   return outcome;

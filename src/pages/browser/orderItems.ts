@@ -2,7 +2,7 @@
 
 export type OrderItemStatus = 'PENDING' | 'ON_HOLD' | 'IN_FULFILLMENT' | 'COMPLETE' | 'CANCELLED' | 'RETURNED';
 
-export type BlockerCode = 'NOT_PRE_ORDERED' | 'TERMINAL_STATUS';
+export type BlockerCode = 'NOT_PRE_ORDERED' | 'TERMINAL_STATUS' | 'WINDOW_CLOSED' | 'PAST_CUTOFF';
 
 export interface OrderItem {
   readonly id: string;

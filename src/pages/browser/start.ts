@@ -36,6 +36,10 @@ function describeBlocker(code: BlockerCode, { status }: OrderItem): string {
       return 'It was not pre-ordered.';
     case 'TERMINAL_STATUS':
       return `It is ${STATUS_NAMES[status].toLowerCase()}.`;
+    case 'WINDOW_CLOSED':
+      return 'Its cancellation window has closed.';
+    case 'PAST_CUTOFF':
+      return 'Its release date is too close, or has come.';
   }
 }
 

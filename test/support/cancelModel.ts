@@ -79,7 +79,11 @@ export class CancelModel {
   readonly items: Map<string, ModelItem>;
   readonly #keys = new Map<string, { readonly request: string; readonly successes: Map<string, Success> }>();
 
-  constructor(items: readonly (readonly [string, GivenItem])[]) {
+  readonly #isTooLate: (id: string) => boolean;
+
+  /** @param isTooLate whether the cancellation windows have closed for an item. */
+  constructor(items: readonly (readonly [string, GivenItem])[], isTooLate: (id: string) => boolean = () => false) {
+    this.#isTooLate = isTooLate;
     this.items = new Map(
       items.map(([id, given]) => [id, { given, quantity: given.quantity ?? 1, cancelledQuantity: 0, records: [] }]),
     );
@@ -110,6 +114,7 @@ export class CancelModel {
       if (item.given.isPreOrder === false) return notPreOrdered;
       const left = item.quantity - item.cancelledQuantity;
       if (left === 0 || !OPEN.includes(item.given.status ?? 'pending')) return terminalStatus;
+      if (this.#isTooLate(id)) return terminalStatus;
       const units = typeof quantity === 'number' ? quantity : left;
       if (units > left) return tooLarge(left);
       const success: Success = { id, cancelledBy: requestId, quantity: units, remaining: left - units };

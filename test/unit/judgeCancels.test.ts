@@ -107,6 +107,30 @@ describe('judgeCancels', () => {
       { locked: byId(anItem({ status: 'complete' })) },
       [['ORDER_ITEM_NOT_CANCELABLE']],
     ],
+    [
+      'refuses an item whose window had closed when the request arrived',
+      [aRequest({ closedWindows: { createdBefore: '1970-01-01 00:00:00.001+00' } })],
+      free,
+      [['ORDER_ITEM_NOT_CANCELABLE']],
+    ],
+    [
+      'gives an item to the second of two requests if the first one arrived too late',
+      [aRequest({ closedWindows: { createdBefore: '1970-01-01 00:00:00.001+00' } }), aRequest()],
+      free,
+      [['ORDER_ITEM_NOT_CANCELABLE'], ['CANCEL_NOW']],
+    ],
+    [
+      'refuses a held item without waiting if it is past its cut-off',
+      [aRequest({ closedWindows: { releasedBefore: '1970-01-02' } })],
+      { busy: byId(anItem({ releaseDate: '1970-01-01' })) },
+      [['ORDER_ITEM_NOT_CANCELABLE']],
+    ],
+    [
+      'repeats the first answer for a used key after the window has closed',
+      [{ ...keyed, closedWindows: { createdBefore: 'infinity' } }],
+      { ...usedForFirst, locked: byId(anItem({ status: 'cancelled' })) },
+      [['CANCELLED']],
+    ],
     ['accepts an id in capitals', [aRequest({ ids: [FIRST.toUpperCase()] })], free, [['CANCEL_NOW']]],
     [
       'cancels an id that occurs twice only once',
@@ -216,7 +240,11 @@ const ITEMS = [
   anItem({ id: SECOND, status: 'in_fulfillment' }),
   anItem({ id: SECOND.replace(/2$/, '3'), status: 'returned' }),
   anItem({ id: SECOND.replace(/2$/, '4'), isPreOrder: false }),
+  anItem({ id: SECOND.replace(/2$/, '5'), createdAt: '1969-12-31 23:59:59.999+00' }),
+  anItem({ id: SECOND.replace(/2$/, '6'), releaseDate: '1970-01-01' }),
 ];
+const TOO_LATE = ITEMS.slice(4).map(({ id }) => id);
+const CLOSED_WINDOWS = { createdBefore: '1970-01-01 00:00:00+00', releasedBefore: '1970-01-02' };
 
 /** Converts an outcome to the form of the model. */
 function toModelOutcome(outcome: CancelOutcome): ModelOutcome | string {
@@ -282,6 +310,7 @@ test('judgeCancels decides any sequence of requests as the model of the contract
     fc.property(cancelSteps(ITEMS.length), (steps) => {
       const model = new CancelModel(
         ITEMS.map(({ id, status, isPreOrder, quantity }) => [id, { status, isPreOrder, quantity }]),
+        (id) => TOO_LATE.includes(id),
       );
       const memory = new MemoryDatabase();
       for (const [position, { places, caller, ...step }] of steps.filter(isAccepted).entries()) {
@@ -303,7 +332,7 @@ test('judgeCancels decides any sequence of requests as the model of the contract
           cancelledBy: String(caller),
           channel: step.door === 'rest' ? 'rest' : 'graphql',
           requestId,
-          closedWindows: NOTHING_CLOSED,
+          closedWindows: CLOSED_WINDOWS,
         });
         expect(outcomes).toEqual(told.map((one) => ('refused' in one ? one.refused.message : one)));
       }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { AuthConfig } from './auth/issuerKeys.ts';
 import { parseDatabaseUrl } from './database/databaseUrl.ts';
 import type { DocumentLimits } from './graphql/documentLimits.ts';
-import { duration, reasonCodes, timeZone } from './configCancels.ts';
+import { duration, reasonCodes, timeZone } from './cancellationVariables.ts';
 import type { WindowLengths } from './order-items/cancellationWindows.ts';
 import type { CacheScope } from './order-items/graphql/cacheTags.ts';
 import { DEFAULT_REASON_CODES, type ReasonCodes } from './order-items/reasonCodes.ts';

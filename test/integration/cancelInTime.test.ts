@@ -163,10 +163,12 @@ test.each([
 ])('two requests of a batch that arrived on both sides of the end, the %s one first', async (first, codes) => {
   const createdAt = '2026-01-01 00:00:00.5+00';
   const id = await anOrderItem(dataSource, { createdAt: new Date('2026-01-01T00:00:00.500Z') });
+  const neighbor = await anOrderItem(dataSource);
   const early = aRequest([id], { closedWindows: { createdBefore: createdAt } });
   const late = aRequest([id], { closedWindows: { createdBefore: createdAt.replace('.5', '.501') } });
   const { cancel } = cancellingIn(dataSource);
-  expect(listCodes(await cancel(...(first === 'late' ? [late, early] : [early, late]), late))).toEqual(codes);
+  const requests = [...(first === 'late' ? [late, early] : [early, late]), late];
+  expect(listCodes(await cancel(...requests, aRequest([neighbor])))).toEqual([...codes, ['CANCELLED']]);
   expect(await findCancellations(dataSource, [id])).toHaveLength(1);
 });
 

@@ -108,12 +108,6 @@ describe('judgeCancels', () => {
       [['ORDER_ITEM_NOT_CANCELABLE']],
     ],
     [
-      'refuses an item whose window had closed when the request arrived',
-      [aRequest({ closedWindows: { createdBefore: '1970-01-01 00:00:00.001+00' } })],
-      free,
-      [['ORDER_ITEM_NOT_CANCELABLE']],
-    ],
-    [
       'gives an item to the second of two requests if the first one arrived too late',
       [aRequest({ closedWindows: { createdBefore: '1970-01-01 00:00:00.001+00' } }), aRequest()],
       free,

@@ -24,7 +24,9 @@ export const duration = z.string().transform((value, context) => {
     context.addIssue('must be an ISO 8601 duration of weeks, days, hours, minutes and seconds, such as P14D or PT36H');
     return z.NEVER;
   }
-  const lengths = numbers.map((number = '0', unit) => Number(number.replace(',', '.')) * (UNITS_MS[unit] ?? 0));
+  const lengths = numbers.map((number: string | undefined, unit) => {
+    return Number(number?.replace(',', '.') ?? 0) * (UNITS_MS[unit] ?? 0);
+  });
   return Math.round(lengths.reduce((sum, length) => sum + length, 0));
 });
 

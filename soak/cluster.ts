@@ -14,6 +14,7 @@ import {
 } from '../src/embedded-postgres/postgresProcesses.ts';
 
 const START_TIMEOUT_MS = 30_000;
+const STOP_TIMEOUT_MS = 30_000;
 const POLL_MS = 10;
 
 /** The standby's name at the primary. */
@@ -86,7 +87,11 @@ export async function openCluster(folder: string, settings: Readonly<Record<stri
     const family = new Set<number>();
     for (const one of await listProcesses()) if (one.pid === pid || one.parent === pid) family.add(one.pid);
     process.kill(pid, signal);
-    while ((await listProcesses()).some((one) => family.has(one.pid))) await sleep(POLL_MS);
+    const deadline = Date.now() + STOP_TIMEOUT_MS;
+    while ((await listProcesses()).some((one) => family.has(one.pid))) {
+      if (Date.now() > deadline) throw new Error(`PostgreSQL did not end after ${signal}.`);
+      await sleep(POLL_MS);
+    }
   };
   const connect = (): Promise<pg.Client> => connectTo(role.primary);
   const query = async <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> => {

@@ -11,7 +11,9 @@ import { CANCEL, expectError } from '../support/restContract.ts';
 import { killServiceProcesses, startServiceProcess } from '../support/serviceProcess.ts';
 import { createTestDatabase, queryServer } from '../support/testDatabase.ts';
 import { readRestAnswer, type RestAnswer } from '../support/testService.ts';
+import { waitFor } from '../support/waitFor.ts';
 
+const REQUEST_TIMEOUT_MS = 1_000;
 const dataDir = await mkdtemp(path.join(tmpdir(), 'order-items-away-'));
 const database = await createTestDatabase();
 const proxy = await startDatabaseProxy(database.url);
@@ -24,7 +26,7 @@ const url = await startServiceProcess({
   DATABASE_URL: proxy.url,
   DATABASE_POOL_SIZE: '1',
   DATA_DIR: dataDir,
-  REQUEST_TIMEOUT_MS: '1000',
+  REQUEST_TIMEOUT_MS: String(REQUEST_TIMEOUT_MS),
 }).url;
 
 afterAll(async () => {
@@ -145,7 +147,7 @@ describe('503: the connection is lost after the commit was sent, so the outcome 
     expectError(answer, 503, 'service_unavailable', UNREACHABLE);
     expect(readRetryAfter(answer)).toBeGreaterThanOrEqual(1);
     // The lost connection does not stop the commit. Poll until the database has finished it.
-    while ((await findOrderItem(dataSource, id))?.status !== 'cancelled') await sleep(10);
+    await waitFor('the commit', async () => (await findOrderItem(dataSource, id))?.status === 'cancelled');
     return answer;
   }
 });
@@ -194,15 +196,18 @@ describe('503: the database falls silent on an open connection', () => {
     },
   );
 
+  /** Without the service's limit, a silent connection would never answer. */
+  const LATE_MS = 10 * REQUEST_TIMEOUT_MS;
+
   async function cancelInSilence(id: string, statement: string, key: Record<string, string>): Promise<void> {
     expect((await get('/health/ready')).status).toBe(200);
     proxy.stallAt(statement);
     const answer = cancel(id, key);
-    const outcome = await Promise.race([answer, sleep(8_000, 'no answer for 8 s', { ref: false })]);
+    const outcome = await Promise.race([answer, sleep(LATE_MS, 'no answer in time', { ref: false })]);
     await proxy.mend();
     await answer;
     // The service checks five times a second whether the database is reachable again.
-    while ((await get('/health/ready')).status !== 200) await sleep(10);
+    await waitFor('readiness', async () => (await get('/health/ready')).status === 200);
     expect(outcome).toMatchObject({ status: 503, body: { error_code: 'service_unavailable' } });
   }
 });

@@ -9,6 +9,7 @@ import { sendRaw } from '../support/rawHttp.ts';
 import { expectError } from '../support/restContract.ts';
 import { createTestDatabase } from '../support/testDatabase.ts';
 import { type RestAnswer, startTestService, type TestService } from '../support/testService.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 const MINUTE_MS = 60_000;
 /** Longer than the service keeps keys without asking for them again. */
@@ -121,11 +122,6 @@ function expectUnavailable(door: Door, answer: RestAnswer): void {
   expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
 }
 
-/** Repeats a question until it is answered as it should be; the test's own time limit ends it otherwise. */
-async function until(question: () => Promise<boolean>): Promise<void> {
-  while (!(await question())) await new Promise((resolve) => setTimeout(resolve, 50));
-}
-
 describe('an issuer that', () => {
   beforeAll(async () => {
     expect(await statusesOf(warm, faulty.token())).toEqual([200, 200]);
@@ -149,7 +145,10 @@ describe('an issuer that', () => {
       );
       expect((await fetch(`${service.url}/health/ready`)).status).toBe(200);
       faulty.misbehavior = null;
-      await until(async () => (await cancelThrough('rest', service, faulty.token())).status === 200);
+      await waitFor(
+        'a cancel after the recovery',
+        async () => (await cancelThrough('rest', service, faulty.token())).status === 200,
+      );
     },
   );
 
@@ -182,7 +181,10 @@ describe('an issuer that', () => {
     await absent.goAway();
     for (const [door] of DOORS) expectUnavailable(door, await cancelThrough(door, hopeful, absent.token()));
     await absent.comeBack();
-    await until(async () => (await cancelThrough('graphql', hopeful, absent.token())).status === 200);
+    await waitFor(
+      'a cancel with the issuer up',
+      async () => (await cancelThrough('graphql', hopeful, absent.token())).status === 200,
+    );
     expect(await statusesOf(hopeful, absent.token())).toEqual([200, 200]);
   });
 });

@@ -3,6 +3,7 @@ import { toIsoString } from '../../src/order-items/instant.ts';
 import { anOrderItem, findCancellations, findOrderItem, insertOrderItems } from '../support/orderItems.ts';
 import { createTestDatabase, queryServer } from '../support/testDatabase.ts';
 import { startTestService, type TestService } from '../support/testService.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 /* No setting of a database changes what is read or written, also where the service cannot set its own (a pooler). */
 
@@ -68,7 +69,7 @@ async function setAlone(setting: string, value: string): Promise<void> {
   );
   for (const { url } of Object.values(services)) {
     // The first probe can meet a connection that was just terminated.
-    while ((await fetch(`${url}/health/ready`)).status !== 200);
+    await waitFor('readiness', async () => (await fetch(`${url}/health/ready`)).status === 200);
   }
 }
 

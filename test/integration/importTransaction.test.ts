@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { ImportStopped } from '../../src/import/importOrderItems.ts';
 import type { FileRow } from '../../src/import/orderItemTable.ts';
@@ -7,6 +6,7 @@ import { lockItem, untilSessionWaits } from '../support/lockedItem.ts';
 import { expectNothingWritten } from '../support/nothingWritten.ts';
 import { anOrderItem, findOrderItem, insertOrderItems } from '../support/orderItems.ts';
 import { startTestService } from '../support/testService.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 const service = await startTestService();
 const { dataSource, databaseUrl } = service;
@@ -82,7 +82,7 @@ describe('an import', () => {
     const first = importRows(databaseUrl, [aRow({ id })]);
     await untilSessionWaits(databaseUrl);
     const second = importRows(databaseUrl, [aRow({ id, quantity: '2' })]);
-    await untilTwoWait();
+    await untilSessionWaits(databaseUrl, 2);
     await test.end();
 
     expect(await first).toEqual({ ...NOTHING_IMPORTED, inserted: 1 });
@@ -194,7 +194,7 @@ describe('an import in chunks', () => {
     const { ids, rows } = await changeMany();
     const lock = await lockItem(databaseUrl, ids[MANY - 2] ?? '');
     const importing = importRows(databaseUrl, rows);
-    while ((await countChanged(ids)) < MANY - 2);
+    await waitFor('all rows but two', async () => (await countChanged(ids)) >= MANY - 2);
     for (const position of [0, 499, 500, MANY - 3, MANY - 1]) {
       expect((await service.cancelByRest(ids[position] ?? '')).status).toBe(200);
     }
@@ -226,7 +226,7 @@ describe('an import in chunks', () => {
     const { ids, rows } = await changeMany();
     const lock = await lockItem(databaseUrl, ids[MANY - 1] ?? '');
     const importing = importRows(databaseUrl, rows).catch((error: unknown) => error);
-    while ((await countChanged(ids)) < MANY - 1);
+    await waitFor('all rows but one', async () => (await countChanged(ids)) >= MANY - 1);
     await dataSource.query(
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'order-items-import'",
     );
@@ -248,13 +248,3 @@ describe('an import in chunks', () => {
     await dataSource.query('ALTER TABLE order_item DROP CONSTRAINT secret_rule');
   });
 });
-
-async function untilTwoWait(): Promise<void> {
-  for (;;) {
-    const waiting = await dataSource.query<unknown[]>(
-      "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
-    );
-    if (waiting.length === 2) return;
-    await sleep(5);
-  }
-}

@@ -9,6 +9,7 @@ import { untilSessionWaits } from '../support/lockedItem.ts';
 import { anOrderItem } from '../support/orderItems.ts';
 import { createTestDatabase } from '../support/testDatabase.ts';
 import { startTestService } from '../support/testService.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 /* Migrations of a database in use: another transaction keeps a table locked, and cancels go on meanwhile. */
 
@@ -41,14 +42,23 @@ function migrateStepwise(migrate: typeof migrateUp, dataSource: Parameters<typeo
       attempted.resolve('locked');
     },
   });
+  const untilLocked = (): Promise<unknown> => Promise.race([attempted.promise, done]);
+  const next = async (): Promise<void> => {
+    attempted = Promise.withResolvers();
+    await clock.advance(2_000);
+  };
   return {
     done,
     /** Waits for an attempt that finds a table locked. */
-    untilLocked: () => Promise.race([attempted.promise, done]),
-    next: async () => {
-      attempted = Promise.withResolvers();
-      await clock.advance(2_000);
-    },
+    untilLocked,
+    next,
+    /** Makes further attempts until one finds no table locked. */
+    untilUnlocked: () =>
+      waitFor('an attempt that finds no table locked', async () => {
+        if ((await untilLocked()) !== 'locked') return true;
+        await next();
+        return false;
+      }),
   };
 }
 
@@ -96,7 +106,7 @@ test('cancels go on while a reader keeps the newest migration from its lock, dow
       await migration.next();
     }
     await reading.client.query('COMMIT');
-    while ((await migration.untilLocked()) === 'locked') await migration.next();
+    await migration.untilUnlocked();
     expect(await migration.done).toEqual([newest]);
     await expectCancels(cancelling);
   }
@@ -135,10 +145,13 @@ test('a migration goes on after a silence of the database in which requests fail
   await migrateDown(migrating.dataSource);
   proxy.stallAt('CREATE UNIQUE INDEX');
   const migration = migrateUp(migrating.dataSource);
-  const failed = (async () => {
-    for (;;) await serving.query('SELECT');
-  })();
-  await expect(failed).rejects.toThrow();
+  const failure = await waitFor('a request that fails', () =>
+    serving.query('SELECT').then(
+      () => null,
+      (error: unknown) => error,
+    ),
+  );
+  expect(failure).toBeInstanceOf(Error);
   await proxy.mend();
   expect(await migration).toEqual([newest]);
   await serving.destroy();
@@ -168,7 +181,7 @@ test('writers of a table brought along go on while one of them keeps the first m
       await migration.next();
     }
     await one.client.query('COMMIT');
-    while ((await migration.untilLocked()) === 'locked') await migration.next();
+    await migration.untilUnlocked();
     expect(await migration.done).toEqual(migrations.map(({ name }) => name));
   }
   await database.drop();

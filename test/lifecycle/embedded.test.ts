@@ -5,6 +5,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { killServiceProcesses, type ServiceProcess, startServiceProcess } from '../support/serviceProcess.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 /** In the home directory, closed to other users, with a space in its name: the least convenient place there is. */
 const closedDir = await mkdtemp(path.join(homedir(), '.order-items test '));
@@ -126,7 +127,7 @@ describe('npm start without configuration', () => {
     for (const output of ['database migrated', 'demonstration data', 'Server listening']) {
       const fresh = await mkdtemp(path.join(closedDir, 'fresh '));
       const service = start({ DATA_DIR: fresh });
-      while (!service.output().includes(output)) await new Promise((resolve) => setTimeout(resolve, 1));
+      await service.untilPrinted(output);
       service.child.kill('SIGTERM');
       expect(await service.exit).toBe(0);
       expect(existsSync(path.join(fresh, 'postgres', 'postmaster.pid'))).toBe(false);
@@ -139,7 +140,7 @@ describe('npm start without configuration', () => {
     process.kill(-(service.child.pid ?? 0), 'SIGINT');
     await service.exit;
     // npm does not wait for its child when it is interrupted itself.
-    while (/"stopped"/.exec(service.output()) === null) await new Promise((resolve) => setTimeout(resolve, 10));
+    await service.untilPrinted('"stopped"');
     expect(existsSync(lockFile)).toBe(false);
   });
 
@@ -155,8 +156,7 @@ describe('npm start without configuration', () => {
     const fresh = path.join(closedDir, 'fresh');
     await mkdir(fresh);
     const service = start({ DATA_DIR: fresh });
-    while (!existsSync(path.join(fresh, 'postgres', 'postmaster.pid')))
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    await waitFor('the lock file', () => existsSync(path.join(fresh, 'postgres', 'postmaster.pid')));
     service.child.kill('SIGTERM');
     expect(await service.exit).toBe(0);
     expect(existsSync(path.join(fresh, 'postgres', 'postmaster.pid'))).toBe(false);

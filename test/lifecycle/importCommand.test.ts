@@ -4,13 +4,13 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createDataSource } from '../../src/database/dataSource.ts';
 import { lockItem, untilSessionWaits } from '../support/lockedItem.ts';
 import { expectNothingWritten } from '../support/nothingWritten.ts';
 import { anOrderItem } from '../support/orderItems.ts';
 import { temporaryFile } from '../support/temporaryFile.ts';
 import { createTestDatabase } from '../support/testDatabase.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 const HEADER = 'id,order_id,product_id,quantity,price_amount,price_currency\n';
 const ID = '0b5c3f5e-8f0a-5b0e-9d63-0123456789ab';
@@ -211,7 +211,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)('an import in chunks that %s stops say
   if (child.stdout === null || child.stderr === null) throw new Error('The command has no output.');
   const outputs = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
   const countIn = (): Promise<unknown[]> => dataSource.query('SELECT FROM order_item WHERE id = ANY($1)', [ids]);
-  while ((await countIn()).length < 600);
+  await waitFor('all rows but the locked one', async () => (await countIn()).length === 600);
   child.kill(signal);
   const [output, errors, [exitCode]] = await outputs;
   expect({ exitCode, output, errors }).toEqual({
@@ -225,11 +225,10 @@ test.each(['SIGTERM', 'SIGINT'] as const)('an import in chunks that %s stops say
 
 /** The server notices a lost client twice a second. */
 async function untilNoImportIsConnected(): Promise<void> {
-  for (;;) {
+  await waitFor('the end of the sessions of imports', async () => {
     const sessions = await dataSource.query<unknown[]>(
       "SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'order-items-import'",
     );
-    if (sessions.length === 0) return;
-    await sleep(10);
-  }
+    return sessions.length === 0;
+  });
 }

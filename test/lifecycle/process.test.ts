@@ -10,6 +10,7 @@ import { lockItem } from '../support/lockedItem.ts';
 import { anOrderItem, findCancellations, findOrderItem, insertOrderItems } from '../support/orderItems.ts';
 import { killServiceProcesses, type ServiceProcess, startServiceProcess } from '../support/serviceProcess.ts';
 import { createTestDatabase } from '../support/testDatabase.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 const dataDir = await mkdtemp(path.join(tmpdir(), 'order-items-process-'));
 const database = await createTestDatabase({ migrated: false });
@@ -63,19 +64,11 @@ describe('with DATABASE_URL', () => {
 });
 
 describe('a start without a reachable database', () => {
-  const untilPrinted = async (service: ServiceProcess, text: string): Promise<void> => {
-    const ended = service.exit.then(() => 'ended');
-    while (!service.output().includes(text)) {
-      if ((await Promise.race([ended, sleep(20)])) === 'ended')
-        throw new Error(`"${text}" is not in ${service.output()}`);
-    }
-  };
-
   test('waits for the database, then serves', async () => {
     const network = await openDatabaseProxy(database.url);
     await network.cut();
     const service = start({ DATABASE_URL: network.url });
-    await untilPrinted(service, 'the database is not reachable yet');
+    await service.untilPrinted('the database is not reachable yet');
     await network.mend();
     expect((await fetch(`${await service.url}/health/ready`)).status).toBe(200);
     service.child.kill('SIGTERM');
@@ -85,7 +78,7 @@ describe('a start without a reachable database', () => {
 
   test('ends at once on SIGTERM', async () => {
     const service = start({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' });
-    await untilPrinted(service, 'the database is not reachable yet');
+    await service.untilPrinted('the database is not reachable yet');
     service.child.kill('SIGTERM');
     expect(await service.exit).toBe(0);
     expect(service.output()).not.toContain('did not start');
@@ -161,7 +154,7 @@ describe('SIGTERM', () => {
     await lock.untilTried();
 
     service.child.kill('SIGTERM');
-    while (!service.output().includes('"stopping"')) await sleep(5);
+    await service.untilPrinted('"stopping"');
     await expect(cancel(url, id)).rejects.toThrow();
     await lock.release();
 
@@ -171,7 +164,7 @@ describe('SIGTERM', () => {
   });
 
   test('repeated at once counts once; repeated later ends the service at once', async () => {
-    const service = start({ LOCK_TIMEOUT_MS: '8000' });
+    const service = start({ LOCK_TIMEOUT_MS: '60000', REQUEST_TIMEOUT_MS: '60000' });
     const id = await anOrderItem(dataSource);
     const lock = await lockItem(database.url, id);
     const inFlight = cancel(await service.url, id).catch(() => null);
@@ -179,6 +172,8 @@ describe('SIGTERM', () => {
 
     service.child.kill('SIGTERM');
     service.child.kill('SIGTERM');
+    await service.untilPrinted('"stopping"');
+    // The process counts a repeat within a second as the same signal, so only real time makes it another one.
     await sleep(1_200);
     expect(service.child.exitCode).toBeNull();
     service.child.kill('SIGTERM');
@@ -217,7 +212,7 @@ describe('the loss of sessions', () => {
     // A cancel whose COMMIT was cut off can have been carried out although it was answered 503; never the other way.
     expect(cancellations.length).toBeGreaterThanOrEqual(statuses.filter((status) => status === 200).length);
     // The first probe can meet a connection that was just terminated.
-    while ((await fetch(`${url}/health/ready`)).status !== 200) await sleep(20);
+    await waitFor('readiness', async () => (await fetch(`${url}/health/ready`)).status === 200);
   });
 });
 

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { openVolume } from '../../soak/volume.ts';
 import { findFreePort } from '../../src/embedded-postgres/postgresProcesses.ts';
 import { findValue, readMetrics } from '../support/exposition.ts';
 import { createTestDatabase } from '../support/testDatabase.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 /* Standard output goes where nothing can be written. The service serves on. */
 
@@ -51,10 +51,10 @@ async function start(output: number | 'pipe'): Promise<Running> {
       ({ status }) => status === 200,
       () => false,
     );
-  while (!(await isReady())) {
+  await waitFor('readiness', () => {
     if (child.exitCode !== null) throw new Error(errors);
-    await sleep(20);
-  }
+    return isReady();
+  });
   return { child, url, errors: () => errors };
 }
 
@@ -74,6 +74,15 @@ async function countDropped(url: string): Promise<number> {
   return findValue(await readMetrics(url), 'order_items_log_lines_dropped_total') ?? 0;
 }
 
+/** Sends requests until this many lines were dropped and standard error says so. */
+async function dropLines({ url, errors }: Running, lines: number): Promise<void> {
+  await waitFor(`${lines} dropped lines`, async () => {
+    await sendRequests(url);
+    return (await countDropped(url)) >= lines;
+  });
+  await waitFor('a line on standard error', () => errors() !== '');
+}
+
 async function stop({ child }: Running): Promise<void> {
   child.kill('SIGTERM');
   expect(await once(child, 'exit')).toEqual([0, null]);
@@ -85,9 +94,7 @@ test('a full disk: lines are counted, told once, and written again when there is
   const service = await start(output.fd);
   await output.close();
   await volume.fill?.();
-  await sendRequests(service.url);
-  while ((await countDropped(service.url)) < 100) await sendRequests(service.url);
-  while (service.errors() === '') await sleep(20);
+  await dropLines(service, 100);
   expect(service.errors()).toMatch(/^The log cannot be written \(ENOSPC.*\)\. Dropped lines so far: \d+\. .*\n$/);
   if (volume.fill === null) {
     await stop(service);
@@ -111,8 +118,7 @@ test('a full disk: lines are counted, told once, and written again when there is
 test('a pipe whose reader is gone', async () => {
   const service = await start('pipe');
   service.child.stdout?.destroy();
-  await sendRequests(service.url);
-  while ((await countDropped(service.url)) < 100) await sendRequests(service.url);
+  await dropLines(service, 100);
   expect(service.errors()).toContain('The log cannot be written (EPIPE');
   await stop(service);
 });
@@ -121,7 +127,7 @@ test('a pipe whose reader does not read', async () => {
   const service = await start('pipe');
   // Nobody reads what this side has buffered.
   service.child.stdout?.pause();
-  while ((await countDropped(service.url)) === 0) await sendRequests(service.url);
+  await dropLines(service, 1);
   expect(service.errors()).toContain('it takes lines too slowly');
   await stop(service);
 });

@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { openCluster } from '../../soak/cluster.ts';
 import { openVolume } from '../../soak/volume.ts';
 import { anOrderItem } from '../support/orderItems.ts';
 import { startTestService, type TestService } from '../support/testService.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 /*
  * A real standby that follows a real primary, and two instances of the service that write to the one and read from the
@@ -46,7 +46,7 @@ async function onStandby(statement: string): Promise<void> {
 async function untilReplayed(): Promise<void> {
   const caughtUp =
     "SELECT 1 FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_flush_lsn() AND state = 'streaming'";
-  while ((await cluster.query(caughtUp)).length === 0);
+  await waitFor('the replay of the log', async () => (await cluster.query(caughtUp)).length > 0);
 }
 
 async function readsOf(service: TestService): Promise<Record<'primary' | 'standby', number>> {
@@ -147,7 +147,8 @@ describe('failover', () => {
     // From here on, the primary gets ahead of its standby, which is not a synchronous one.
     await onStandby("ALTER SYSTEM SET primary_conninfo = ''");
     await onStandby('SELECT pg_reload_conf()');
-    while ((await cluster.query('SELECT 1 FROM pg_stat_replication')).length > 0);
+    const following = 'SELECT 1 FROM pg_stat_replication';
+    await waitFor('the end of the replication', async () => (await cluster.query(following)).length === 0);
     expect((await one.cancelByRest(lostId)).status).toBe(200);
     for (let segment = 0; segment < 2; segment += 1) {
       await cluster.query('SELECT pg_switch_wal()');
@@ -168,27 +169,32 @@ describe('failover', () => {
     const client = new pg.Client(primaryUrl);
     await client.connect();
     const { rows } = await client.query('SELECT status FROM order_item WHERE id = $1', [lostId]);
-    await client.end();
     expect(rows).toEqual([{ status: 'cancelled' }]);
-    // Long enough for the service to look at it again.
-    for (let round = 0; round < 12; round += 1) {
+    const expectReadFromPrimary = async (): Promise<void> => {
       await expect(untilRead(readingFormer, lostId)).resolves.toEqual({ status: 'PENDING', from: 'primary' });
-      await sleep(100);
-    }
+    };
+    // The service gives a failed standby a rest, then asks it again how far it is.
+    await waitFor('the service to ask the standby for its position', async () => {
+      await expectReadFromPrimary();
+      const asked = await client.query("SELECT FROM pg_stat_activity WHERE query LIKE '/* replayed_position */%'");
+      return asked.rowCount !== 0;
+    });
+    for (let round = 0; round < 12; round += 1) await expectReadFromPrimary();
+    await client.end();
   });
 });
 
 /** As {@link read}, once there is an answer. */
-async function untilRead(service: TestService, id: string): ReturnType<typeof read> {
-  for (;;) {
+function untilRead(service: TestService, id: string): ReturnType<typeof read> {
+  return waitFor('the status of an item', async () => {
     const answer = await read(service, id);
-    if (answer.status !== undefined) return answer;
-  }
+    return answer.status === undefined ? null : answer;
+  });
 }
 
-async function untilServed(service: TestService, id: string): Promise<number> {
-  for (;;) {
+function untilServed(service: TestService, id: string): Promise<number> {
+  return waitFor('an answer other than 503', async () => {
     const { status } = await service.cancelByRest(id);
-    if (status !== 503) return status;
-  }
+    return status === 503 ? null : status;
+  });
 }

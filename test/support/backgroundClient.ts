@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { anOrderItem } from './orderItems.ts';
 import type { TestService } from './testService.ts';
+import { waitFor } from './waitFor.ts';
 
 /** A normal client in the background. It repeatedly reads an item, as a router does, and cancels it. */
 export interface BackgroundClient {
@@ -45,7 +46,7 @@ export function startBackgroundClient(service: TestService): BackgroundClient {
       const before = served;
       const result = await attack();
       // The request that was running at the end of the attack counts, too.
-      while (served === before && wrong.length === 0) await sleep(PAUSE_MS);
+      await waitFor('an answer to the background client', () => served > before || wrong.length > 0);
       expect(wrong).toEqual([]);
       return result;
     },

@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { waitFor } from './waitFor.ts';
 
 /** An item that another session has locked. */
 export interface LockedItem {
-  /** Waits until the service has found the item locked. @throws after 5 s. */
+  /** Waits until the service has found the item locked. */
   readonly untilTried: () => Promise<void>;
   readonly release: () => Promise<void>;
 }
@@ -16,35 +16,37 @@ export async function lockItem(databaseUrl: string, id: string): Promise<LockedI
   const { rows } = await client.query<{ now: string }>('SELECT clock_timestamp()::text AS now');
   return {
     untilTried: () =>
-      until(
+      untilSessions(
         databaseUrl,
         `application_name = 'order-items' AND state_change > '${rows[0]?.now ?? ''}'
            AND (query = 'COMMIT' OR query LIKE '%busy_order_items%' AND state = 'idle')`,
-        'Nobody tried to cancel the item.',
+        'a try to cancel the locked item',
       ),
     release: () => client.end(),
   };
 }
 
-/** Waits until a session of the database waits for a lock. @throws after 5 s. */
-export function untilSessionWaits(databaseUrl: string): Promise<void> {
-  return until(databaseUrl, "wait_event_type = 'Lock'", 'Nobody waits for a lock.');
+/** Waits until sessions of the database wait for locks. */
+export function untilSessionWaits(databaseUrl: string, sessions = 1): Promise<void> {
+  return untilSessions(
+    databaseUrl,
+    "wait_event_type = 'Lock'",
+    `${sessions} session(s) that wait for a lock`,
+    sessions,
+  );
 }
 
-/** Waits until a session of the database meets the condition. */
-async function until(databaseUrl: string, condition: string, complaint: string): Promise<void> {
+/** Waits until so many sessions of the database meet the condition. */
+async function untilSessions(databaseUrl: string, condition: string, awaited: string, sessions = 1): Promise<void> {
   const client = new pg.Client(databaseUrl);
   await client.connect();
   try {
-    const deadline = Date.now() + 5_000;
-    while (Date.now() < deadline) {
+    await waitFor(awaited, async () => {
       const { rowCount } = await client.query(
         `SELECT FROM pg_stat_activity WHERE datname = current_database() AND ${condition}`,
       );
-      if (rowCount !== 0) return;
-      await sleep(5);
-    }
-    throw new Error(complaint);
+      return (rowCount ?? 0) >= sessions;
+    });
   } finally {
     await client.end();
   }

@@ -6,9 +6,9 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { findFreePort } from '../../src/embedded-postgres/postgresProcesses.ts';
 import { createTestDatabase, queryServer } from './testDatabase.ts';
+import { waitFor } from './waitFor.ts';
 
 /** The path of Debian's PgBouncer. */
 const FILE = '/usr/sbin/pgbouncer';
@@ -75,7 +75,7 @@ default_pool_size = ${SESSIONS}
   };
   const start = async (): Promise<void> => {
     child = spawn(FILE, ['-q', ...user, configuration], { stdio: 'ignore' });
-    while (!(await listens(port))) await sleep(10);
+    await waitFor('PgBouncer to listen', () => listens(port));
   };
   await start();
   afterAll(async () => {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
+import { waitFor } from './waitFor.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
 
@@ -10,6 +11,8 @@ export interface ServiceProcess {
   readonly url: Promise<string>;
   /** Returns its output so far. */
   readonly output: () => string;
+  /** Waits until the output holds a text. @throws if the process ends without it. */
+  readonly untilPrinted: (text: string) => Promise<void>;
   /** Its exit code, or the signal that ended it. */
   readonly exit: Promise<number | NodeJS.Signals | null>;
 }
@@ -37,6 +40,7 @@ export function startServiceProcess(
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
+  let hasEnded = false;
   const url = Promise.withResolvers<string>();
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (chunk: string) => {
@@ -46,12 +50,19 @@ export function startServiceProcess(
     });
   }
   const exit = once(child, 'close').then(([code, signal]: (number | NodeJS.Signals | null)[]) => {
+    hasEnded = true;
     running.delete(service);
     url.reject(new Error(`The service ended before it served:\n${output}`));
     return code ?? signal ?? null;
   });
   url.promise.catch(() => undefined);
-  const service: ServiceProcess = { child, url: url.promise, output: () => output, exit };
+  const untilPrinted = (text: string): Promise<void> =>
+    waitFor(`${text} in the output of the service`, () => {
+      if (output.includes(text)) return true;
+      if (hasEnded) throw new Error(`The service ended without ${text}:\n${output}`);
+      return false;
+    }).then(() => undefined);
+  const service: ServiceProcess = { child, url: url.promise, output: () => output, untilPrinted, exit };
   running.add(service);
   return service;
 }

@@ -30,7 +30,7 @@ const CALLERS = [
 /** How long a caller waits for an answer. A request can take 10 s. */
 const PATIENCE_MS = 12_000;
 
-/** How long the load waits for both instances to serve again after a fault. */
+/** How long the load waits for the service, for example to serve again after a fault. */
 const PATIENCE_TO_RECOVER_MS = 60_000;
 
 /** The additional rest of a caller that was not served. */
@@ -75,6 +75,8 @@ export interface Load {
    * @returns the duration in milliseconds.
    */
   readonly untilServed: () => Promise<number>;
+  /** Waits until the service has acknowledged this many cancels since the start of the load. */
+  readonly untilAcknowledged: (count: number) => Promise<void>;
   /** Stops the load and checks everything that it did. */
   readonly stop: (database: Pick<Cluster, 'query'>) => Promise<LoadAccount>;
   /** Stops the load without checks. Does nothing if the load has stopped. */
@@ -154,6 +156,16 @@ export function startLoad(
     failure = error as Error;
   });
 
+  const until = async (isReached: () => boolean, awaited: string): Promise<void> => {
+    const deadline = performance.now() + PATIENCE_TO_RECOVER_MS;
+    while (!isReached()) {
+      if (failure !== null) throw failure;
+      if (performance.now() > deadline)
+        throw new Error(`The load waited a minute for ${awaited}. Its answers: ${JSON.stringify(answers)}`);
+      await sleep(2);
+    }
+  };
+
   const stopWithoutWaiting = async (): Promise<void> => {
     running = false;
     await Promise.allSettled(live);
@@ -166,14 +178,11 @@ export function startLoad(
     untilServed: async () => {
       const since = performance.now();
       const last = (): number => Math.min(...servedAt.values());
-      while (last() < since) {
-        if (failure !== null) throw failure;
-        if (performance.now() - since > PATIENCE_TO_RECOVER_MS)
-          throw new Error(`An instance served nothing for a minute; in all: ${JSON.stringify(answers)}`);
-        await sleep(2);
-      }
+      await until(() => last() >= since, 'an answer of each instance');
       return last() - since;
     },
+    untilAcknowledged: (count) =>
+      until(() => attempts.filter(({ isAcknowledged }) => isAcknowledged).length >= count, `${count} cancels`),
     stop: async (database) => {
       running = false;
       await ended;

@@ -6,6 +6,8 @@ import { addOrderItems, type Site } from './site.ts';
 export interface FaultRun {
   /** How long the load runs before the fault and after it. */
   readonly aroundMs: number;
+  /** The load goes on until the service has acknowledged so many cancels: half of them before the fault, all by the end. */
+  readonly minAcknowledged?: number;
   /** The number of items to cancel. */
   readonly items: number;
   readonly load?: LoadSize;
@@ -28,7 +30,7 @@ const PROBE_MS = 100;
 export async function runFault(
   fault: Fault,
   site: Site,
-  { aroundMs, items, load: size = {} }: FaultRun,
+  { aroundMs, minAcknowledged = 0, items, load: size = {} }: FaultRun,
 ): Promise<FaultResult> {
   const ids = await addOrderItems(site.cluster, items);
   const load = startLoad(
@@ -39,8 +41,10 @@ export async function runFault(
   );
   try {
     await sleep(aroundMs);
+    await load.untilAcknowledged(minAcknowledged / 2);
     const recovery = await runUnderFault(fault, site, load);
     await sleep(aroundMs);
+    await load.untilAcknowledged(minAcknowledged);
     return { ...recovery, ...(await load.stop(site.cluster)) };
   } finally {
     await load.stopWithoutWaiting();

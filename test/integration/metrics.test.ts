@@ -1,8 +1,10 @@
+import { untilMetric } from '../support/exposition.ts';
 import { lockItem } from '../support/lockedItem.ts';
 import { anOrderItem, insertOrderItems } from '../support/orderItems.ts';
 import { startTestService } from '../support/testService.ts';
 
-const service = await startTestService({ LOCK_TIMEOUT_MS: '300' });
+/** A hundred times what the requests of a test take while it holds a lock. */
+const service = await startTestService({ LOCK_TIMEOUT_MS: '3000' });
 const CANCEL = 'mutation($input: CancelOrderItemInput!) { cancelOrderItem(input: $input) { __typename } }';
 
 /** The values at `/metrics`, by name and labels as Prometheus writes them. */
@@ -49,17 +51,27 @@ test('measures batches, and counts tokens by whether the cache had them', async 
     service.dataSource,
     Array.from({ length: 30 }, () => ({})),
   );
-  // With connections that are open and a token that is known, the others come together, not one by one.
-  await Promise.all(ids.map(() => service.graphql('{ __typename }')));
   const newToken = await service.token({ subject: 'new' });
   const readItem = (id: string): Promise<unknown> => service.graphql(`{ orderItem(id: "${id}") { id } }`, {}, newToken);
   const added = await addedBy(async () => {
-    const [first = '', ...others] = ids;
+    const [first = '', one = '', other = '', ...gathering] = ids;
+    const queue = { queue: 'read_order_items' };
     await readItem(first);
-    await Promise.all(others.map(readItem));
+    const reading = await service.dataSource.transaction(async (manager) => {
+      await manager.query('LOCK TABLE order_item IN ACCESS EXCLUSIVE MODE');
+      const sent = [readItem(one)];
+      await untilMetric(service.url, 'order_items_batches_under_way', queue, 1);
+      sent.push(readItem(other));
+      await untilMetric(service.url, 'order_items_batches_under_way', queue, 2);
+      // Both slots are taken, so the other reads gather in one batch.
+      sent.push(...gathering.map(readItem));
+      await untilMetric(service.url, 'order_items_queue_waiting', queue, gathering.length);
+      return { sent };
+    });
+    await Promise.all(reading.sent);
   });
   expect(added['order_items_batch_size_sum{queue="read_order_items"}']).toBe(30);
-  expect(added['order_items_batch_size_count{queue="read_order_items"}']).toBeLessThan(30);
+  expect(added['order_items_batch_size_count{queue="read_order_items"}']).toBe(4);
   expect(added['order_items_tokens_total{remembered="false"}']).toBe(1);
   expect(added['order_items_tokens_total{remembered="true"}']).toBe(29);
 });

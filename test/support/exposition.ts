@@ -1,3 +1,5 @@
+import { waitFor } from './waitFor.ts';
+
 /** A line of `/metrics`. */
 export interface Sample {
   /** The name, with the suffixes of histograms. */
@@ -50,6 +52,19 @@ export function findValue(
     (sample) =>
       sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels[label] === value),
   )?.value;
+}
+
+/** Waits until a sample has a value. */
+export async function untilMetric(
+  url: string,
+  name: string,
+  labels: Readonly<Record<string, string>>,
+  value: number,
+): Promise<void> {
+  await waitFor(
+    `${name} ${JSON.stringify(labels)} to be ${value}`,
+    async () => findValue(await readMetrics(url), name, labels) === value,
+  );
 }
 
 function unescape(text: string): string {

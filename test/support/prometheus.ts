@@ -4,10 +4,10 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { DASHBOARD_FOLDER, readPrometheusConfig } from './dashboard.ts';
+import { waitFor } from './waitFor.ts';
 
 /** The path of Debian's Prometheus, if it is installed. */
 export const PROMETHEUS = ['/usr/bin/prometheus'].find((file) => existsSync(file));
@@ -77,7 +77,12 @@ export async function startPrometheus({ targets, interval }: Scraping): Promise<
     const { result } = await ask<{ result: Found[] }>(`${api}/query?query=${encodeURIComponent(expression)}`);
     return result;
   };
-  await untilScraped(query);
+  // The first scrape starts some seconds after the web server.
+  await waitFor(
+    'a scrape of the service by Prometheus',
+    async () => (await query('up == 1').catch(() => [])).length > 0,
+    60_000,
+  );
   return {
     query,
     rules: async () => {
@@ -91,17 +96,6 @@ export async function startPrometheus({ targets, interval }: Scraping): Promise<
 export async function promtool(...args: readonly string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(PROMTOOL, args, { cwd: DASHBOARD_FOLDER });
   return stdout;
-}
-
-/** Waits for the first scrape, which starts some seconds after the web server. */
-async function untilScraped(query: Prometheus['query']): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  while (Date.now() < deadline) {
-    const found = await query('up == 1').catch(() => []);
-    if (found.length > 0) return;
-    await sleep(100);
-  }
-  throw new Error('Prometheus does not reach the service.');
 }
 
 async function ask<Data>(url: string): Promise<Data> {

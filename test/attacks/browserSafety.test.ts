@@ -18,7 +18,7 @@ const busy = await startTestService({ MAX_CONCURRENT_REQUESTS: '1' });
 const CANCEL_PATH = '/v0/line_item/0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f/cancel';
 const JSON_TYPE = 'Content-Type: application/json';
 
-const headersOf = ({ headers }: RestAnswer, name: RegExp): string[] =>
+const findHeaders = ({ headers }: RestAnswer, name: RegExp): string[] =>
   [...headers.keys()].filter((key) => name.test(key));
 
 async function bearer(by: TestService, claims = {}): Promise<string> {
@@ -69,7 +69,7 @@ describe('every answer has the security headers for browsers', () => {
       'x-content-type-options': 'nosniff',
       'x-frame-options': 'SAMEORIGIN',
     });
-    expect(headersOf(answered, /^(x-powered-by|server)$/)).toEqual([]);
+    expect(findHeaders(answered, /^(x-powered-by|server)$/)).toEqual([]);
   });
 });
 
@@ -87,7 +87,7 @@ describe('CORS without configured origins', () => {
   ])('allows no page to call: %s %s', async (method, path, status) => {
     const answer = await sendRaw(service.url, rawRequest(`${method} ${path}`, preflight(SHOP)));
     expect(answer.status).toBe(status);
-    expect(headersOf(answer, /^access-control-/)).toEqual([]);
+    expect(findHeaders(answer, /^access-control-/)).toEqual([]);
   });
 });
 

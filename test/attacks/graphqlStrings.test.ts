@@ -39,7 +39,7 @@ function ask(query: string, variables: object): Promise<GraphQLAnswer> {
   return client.during(() => service.graphql(query, variables));
 }
 
-function dataOf({ status, errors, data }: GraphQLAnswer): GraphQLAnswer['data'] {
+function requireData({ status, errors, data }: GraphQLAnswer): GraphQLAnswer['data'] {
   expect({ status, errors }).toEqual({ status: 200, errors: [] });
   return data;
 }
@@ -51,14 +51,16 @@ test.each(SQL)('SQL is a text like another: %s', async (sql) => {
     { __typename: 'OrderItem', id: sql },
     { __typename: 'Order', id: sql },
   ];
-  const read = dataOf(await ask(READ, { id: sql, orderId: sql, representations }));
+  const read = requireData(await ask(READ, { id: sql, orderId: sql, representations }));
   const items = { edges: [{ node: { id: found } }] };
   expect(read).toEqual({ orderItem: null, orderItems: items, _entities: [null, { orderId: sql, items }] });
 
-  expect(dataOf(await ask(CANCEL, { input: { id: sql, reason: sql } }))).toEqual({
+  expect(requireData(await ask(CANCEL, { input: { id: sql, reason: sql } }))).toEqual({
     cancelOrderItem: { __typename: 'InvalidCancelRequest', field: 'id' },
   });
-  const cancelled = dataOf(await ask(CANCEL, { input: { id: found, reason: sql, note: sql, idempotencyKey: sql } }));
+  const cancelled = requireData(
+    await ask(CANCEL, { input: { id: found, reason: sql, note: sql, idempotencyKey: sql } }),
+  );
   expect(cancelled.cancelOrderItem.cancellation).toEqual({ reason: sql, note: sql });
   expect(await findCancellations(dataSource, [found])).toMatchObject([
     { reason: sql, note: sql, idempotency_key: sql },
@@ -67,8 +69,8 @@ test.each(SQL)('SQL is a text like another: %s', async (sql) => {
   const paged = await ask('query($after: String) { orderItems(after: $after) { edges { cursor } } }', { after: sql });
   expect(paged.errors.map(({ extensions }) => extensions['code'])).toEqual(['BAD_USER_INPUT']);
   const literal = await ask(`{ orderItem(id: ${JSON.stringify(sql)}) { id } }`, {});
-  expect(dataOf(literal)).toEqual({ orderItem: null });
-  expect(dataOf(await ask('query($id: ID!) { orderItem(id: $id) { status } }', { id: bystander }))).toEqual({
+  expect(requireData(literal)).toEqual({ orderItem: null });
+  expect(requireData(await ask('query($id: ID!) { orderItem(id: $id) { status } }', { id: bystander }))).toEqual({
     orderItem: { status: 'PENDING' },
   });
 });
@@ -88,7 +90,7 @@ describe.each([
 
   test.each([['reason'], ['note'], ['idempotencyKey']])('in %s', async (name) => {
     const id = await anOrderItem(dataSource);
-    const answer = dataOf(await ask(CANCEL, { input: { id, reason: 'x', [name]: text } })).cancelOrderItem;
+    const answer = requireData(await ask(CANCEL, { input: { id, reason: 'x', [name]: text } })).cancelOrderItem;
     const taken = name === 'idempotencyKey' ? isKey : isText;
     const [row] = await findCancellations(dataSource, [id]);
     const column = name === 'idempotencyKey' ? 'idempotency_key' : name;
@@ -98,7 +100,7 @@ describe.each([
   });
 
   test('in ids', async () => {
-    expect(dataOf(await ask(CANCEL, { input: { id: text, reason: 'x' } })).cancelOrderItem).toEqual(refused('id'));
+    expect(requireData(await ask(CANCEL, { input: { id: text, reason: 'x' } })).cancelOrderItem).toEqual(refused('id'));
     const representations = [
       { __typename: 'OrderItem', id: text },
       { __typename: 'Order', id: text },
@@ -107,7 +109,7 @@ describe.each([
       'query($id: ID!, $r: [_Any!]!) { orderItem(id: $id) { id } _entities(representations: $r) { ... on Order { items { edges { cursor } } } } }',
       { id: text, r: representations },
     );
-    expect(dataOf(read)).toEqual({ orderItem: null, _entities: [null, { items: { edges: [] } }] });
+    expect(requireData(read)).toEqual({ orderItem: null, _entities: [null, { items: { edges: [] } }] });
     const list = await ask('query($o: ID) { orderItems(filter: { orderId: $o }) { edges { cursor } } }', { o: text });
     expect({ status: list.status, codes: list.errors.map(({ extensions }) => extensions['code']) }).toEqual({
       status: 200,

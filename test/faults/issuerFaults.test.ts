@@ -110,7 +110,7 @@ async function cancelThrough(door: Door, service: TestService, token: string): P
   return sendRaw(service.url, rawCancel(door, id, [`Authorization: Bearer ${token}`]));
 }
 
-async function statusesOf(service: TestService, token: string): Promise<number[]> {
+async function cancelThroughAllDoors(service: TestService, token: string): Promise<number[]> {
   const answers = await Promise.all(DOORS.map(([door]) => cancelThrough(door, service, token)));
   return answers.map(({ status }) => status);
 }
@@ -124,7 +124,7 @@ function expectUnavailable(door: Door, answer: RestAnswer): void {
 
 describe('an issuer that', () => {
   beforeAll(async () => {
-    expect(await statusesOf(warm, faulty.token())).toEqual([200, 200]);
+    expect(await cancelThroughAllDoors(warm, faulty.token())).toEqual([200, 200]);
   });
   afterEach(() => {
     faulty.misbehavior = null;
@@ -157,18 +157,18 @@ describe('an issuer that', () => {
     async (_, fault) => {
       hours += 1;
       laterBy(hours * 60 * MINUTE_MS);
-      expect(await statusesOf(warm, faulty.token())).toEqual([200, 200]);
+      expect(await cancelThroughAllDoors(warm, faulty.token())).toEqual([200, 200]);
       const unknown = newKey(crypto.randomUUID());
       faulty.misbehavior = fault;
       laterBy(hours * 60 * MINUTE_MS + PAST_KEYS_MS);
-      expect(await statusesOf(warm, faulty.token())).toEqual([200, 200]);
-      expect(await statusesOf(warm, faulty.token({}, {}, unknown))).toEqual([503, 503]);
-      expect(await statusesOf(warm, faulty.token())).toEqual([200, 200]);
+      expect(await cancelThroughAllDoors(warm, faulty.token())).toEqual([200, 200]);
+      expect(await cancelThroughAllDoors(warm, faulty.token({}, {}, unknown))).toEqual([503, 503]);
+      expect(await cancelThroughAllDoors(warm, faulty.token())).toEqual([200, 200]);
 
       faulty.misbehavior = null;
       faulty.keys.push(unknown);
       laterBy(hours * 60 * MINUTE_MS + 2 * PAST_KEYS_MS);
-      expect(await statusesOf(warm, faulty.token({}, {}, unknown))).toEqual([200, 200]);
+      expect(await cancelThroughAllDoors(warm, faulty.token({}, {}, unknown))).toEqual([200, 200]);
     },
   );
   let hours = 0;
@@ -185,7 +185,7 @@ describe('an issuer that', () => {
       'a cancel with the issuer up',
       async () => (await cancelThrough('graphql', hopeful, absent.token())).status === 200,
     );
-    expect(await statusesOf(hopeful, absent.token())).toEqual([200, 200]);
+    expect(await cancelThroughAllDoors(hopeful, absent.token())).toEqual([200, 200]);
   });
 });
 
@@ -203,7 +203,7 @@ describe('a flood of 200 tokens with random keys', () => {
     expect(new Set(await flood())).toEqual(new Set([401]));
     expect(new Set(await flood())).toEqual(new Set([401]));
     expect(flooded.requests).toBeLessThanOrEqual(2);
-    expect(await statusesOf(steady, flooded.token())).toEqual([200, 200]);
+    expect(await cancelThroughAllDoors(steady, flooded.token())).toEqual([200, 200]);
     expect(flooded.requests).toBeLessThanOrEqual(2);
   });
 
@@ -211,7 +211,7 @@ describe('a flood of 200 tokens with random keys', () => {
     const before = flooded.requests;
     flooded.misbehavior = hang;
     laterBy(MINUTE_MS);
-    const [statuses, known] = await Promise.all([flood(), statusesOf(steady, flooded.token())]);
+    const [statuses, known] = await Promise.all([flood(), cancelThroughAllDoors(steady, flooded.token())]);
     expect(new Set(statuses)).toEqual(new Set([503]));
     expect(known).toEqual([200, 200]);
     expect(new Set(await flood())).toEqual(new Set([503]));
@@ -224,18 +224,18 @@ describe('keys', () => {
   test('rotate without a restart, and a withdrawn key stops working', async () => {
     const [old = newKey('')] = rotating.keys;
     const remembered = rotating.token({}, {}, old);
-    expect(await statusesOf(follower, remembered)).toEqual([200, 200]);
+    expect(await cancelThroughAllDoors(follower, remembered)).toEqual([200, 200]);
     const next = newKey('key-2');
     rotating.keys.push(next);
     laterBy(MINUTE_MS);
-    expect(await statusesOf(follower, rotating.token({}, {}, next))).toEqual([200, 200]);
-    expect(await statusesOf(follower, rotating.token({}, {}, old))).toEqual([200, 200]);
+    expect(await cancelThroughAllDoors(follower, rotating.token({}, {}, next))).toEqual([200, 200]);
+    expect(await cancelThroughAllDoors(follower, rotating.token({}, {}, old))).toEqual([200, 200]);
 
     rotating.keys.shift();
     laterBy(MINUTE_MS + PAST_KEYS_MS);
-    expect(await statusesOf(follower, rotating.token({}, {}, next))).toEqual([200, 200]);
-    expect(await statusesOf(follower, rotating.token({}, {}, old))).toEqual([401, 401]);
-    expect(await statusesOf(follower, remembered)).toEqual([401, 401]);
+    expect(await cancelThroughAllDoors(follower, rotating.token({}, {}, next))).toEqual([200, 200]);
+    expect(await cancelThroughAllDoors(follower, rotating.token({}, {}, old))).toEqual([401, 401]);
+    expect(await cancelThroughAllDoors(follower, remembered)).toEqual([401, 401]);
   });
 });
 
@@ -243,23 +243,23 @@ describe('a cached token', () => {
   test('expires after its exp plus 5 s of tolerance', async () => {
     const exp = Math.floor(realNow() / 1_000) + 60;
     const token = warmToken({ exp });
-    expect(await statusesOf(warm, token)).toEqual([200, 200]);
+    expect(await cancelThroughAllDoors(warm, token)).toEqual([200, 200]);
     Date.now = () => (exp + 5) * 1_000 - 1;
-    expect(await statusesOf(warm, token)).toEqual([200, 200]);
+    expect(await cancelThroughAllDoors(warm, token)).toEqual([200, 200]);
     Date.now = () => (exp + 5) * 1_000;
     const id = await anOrderItem(dataSource);
     const answer = await sendRaw(warm.url, rawCancel('rest', id, [`Authorization: Bearer ${token}`]));
     expectError(answer, 401, 'unauthorized', 'The token has expired');
     expect(await findCancellations(dataSource, [id])).toEqual([]);
-    expect(await statusesOf(warm, token)).toEqual([401, 401]);
+    expect(await cancelThroughAllDoors(warm, token)).toEqual([401, 401]);
   });
 
   test('that arrives within the tolerance is refused after it', async () => {
     const exp = Math.floor(realNow() / 1_000) - 1;
     const token = warmToken({ exp });
-    expect(await statusesOf(warm, token)).toEqual([200, 200]);
+    expect(await cancelThroughAllDoors(warm, token)).toEqual([200, 200]);
     Date.now = () => (exp + 5) * 1_000;
-    expect(await statusesOf(warm, token)).toEqual([401, 401]);
+    expect(await cancelThroughAllDoors(warm, token)).toEqual([401, 401]);
   });
 
   const warmToken = (claims: object): string => faulty.token({ ...claims }, {}, faulty.keys[0]);

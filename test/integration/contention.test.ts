@@ -21,7 +21,7 @@ async function cancel(id: string, door: 'graphql' | 'rest'): Promise<string> {
   return __typename === 'CancelOrderItemSuccess' ? 'cancelled' : (blockers?.[0]?.code ?? __typename);
 }
 
-function countOf(outcomes: readonly string[]): Record<string, number> {
+function countOutcomes(outcomes: readonly string[]): Record<string, number> {
   const groups = Map.groupBy(outcomes, (outcome) => outcome);
   return Object.fromEntries([...groups].map(([outcome, all]) => [outcome, all.length]));
 }
@@ -32,7 +32,7 @@ describe('under contention', () => {
     const outcomes = await Promise.all(
       Array.from({ length: 50 }, (_, i) => cancel(id, i % 2 === 0 ? 'graphql' : 'rest')),
     );
-    const { cancelled, ...refused } = countOf(outcomes);
+    const { cancelled, ...refused } = countOutcomes(outcomes);
     expect(cancelled).toBe(1);
     expect(Object.keys(refused).sort()).toEqual(['400 Order item is no longer cancelable.', 'TERMINAL_STATUS']);
     expect(Object.values(refused).reduce((sum, count) => sum + count)).toBe(49);
@@ -45,7 +45,7 @@ describe('under contention', () => {
       Array.from({ length: 1_000 }, () => ({})),
     );
     const outcomes = await Promise.all(ids.map((id, i) => cancel(id, i % 2 === 0 ? 'graphql' : 'rest')));
-    expect(countOf(outcomes)).toEqual({ cancelled: 1_000 });
+    expect(countOutcomes(outcomes)).toEqual({ cancelled: 1_000 });
     const rows = await findCancellations(dataSource, ids);
     expect(new Set(rows.map((row) => row['order_item_id'])).size).toBe(1_000);
     expect(rows).toHaveLength(1_000);

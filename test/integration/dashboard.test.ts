@@ -54,7 +54,7 @@ function knownValues(metric: string, label: string): string[] {
 }
 
 /** `a|b` and `(?i:a|b)` as what each of them can match. */
-function alternativesOf({ operator, value }: Matcher): (string | RegExp)[] {
+function listAlternatives({ operator, value }: Matcher): (string | RegExp)[] {
   if (!operator.includes('~')) return [value];
   const [, alternatives = value] = /^\(\?i:(.*)\)$/.exec(value) ?? [];
   const flags = alternatives === value ? '' : 'i';
@@ -71,7 +71,7 @@ test.each(queries)('$place asks for what there is: $expression', ({ expression, 
       expect([...(labelsOfMetric(metric) ?? [])]).toContain(matcher.label);
       if (matcher.label === 'instance') continue;
       const known = knownValues(metric, matcher.label);
-      for (const alternative of alternativesOf(matcher)) {
+      for (const alternative of listAlternatives(matcher)) {
         expect(known).toContainEqual(
           typeof alternative === 'string' ? alternative : expect.stringMatching(alternative),
         );

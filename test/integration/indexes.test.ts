@@ -26,8 +26,8 @@ interface Plan {
   Plans?: Plan[];
 }
 
-function nodesOf(plan: Plan): Plan[] {
-  return [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
+function listNodes(plan: Plan): Plan[] {
+  return [plan, ...(plan.Plans ?? []).flatMap(listNodes)];
 }
 
 /** Runs a list, then its statement again with what PostgreSQL did for it. */
@@ -38,7 +38,7 @@ async function explain(run: () => Promise<unknown>, parameters: unknown[]): Prom
     parameters,
   );
   if (row === undefined) throw new Error('There was no plan.');
-  return nodesOf(row['QUERY PLAN'][0].Plan);
+  return listNodes(row['QUERY PLAN'][0].Plan);
 }
 
 describe('an index serves', () => {

@@ -43,7 +43,7 @@ async function hostileRequests({ url, graphql, token, cancelByRest }: TestServic
 
 test('counts values that callers choose under bounded labels', async () => {
   await hostileRequests(service);
-  const seriesOf = async (): Promise<string[]> => {
+  const listSeries = async (): Promise<string[]> => {
     const { samples } = await readMetrics(service.url);
     return samples
       .filter(({ name }) => name.startsWith('order_items_'))
@@ -51,10 +51,10 @@ test('counts values that callers choose under bounded labels', async () => {
       .sort();
   };
   // The first reading counts for the second.
-  await seriesOf();
-  const series = await seriesOf();
+  await listSeries();
+  const series = await listSeries();
   for (let round = 0; round < 3; round += 1) await hostileRequests(service);
-  expect(await seriesOf()).toEqual(series);
+  expect(await listSeries()).toEqual(series);
   expect(series.length).toBeGreaterThan(100);
 });
 

@@ -25,7 +25,7 @@ async function anEmptyDatabase() {
 type Query = <T>(statement: string) => Promise<T[]>;
 
 /** Everything that the migrations make, as the catalogue describes it. */
-async function schemaOf(query: Query): Promise<unknown> {
+async function describeSchema(query: Query): Promise<unknown> {
   return {
     columns: await query(
       `SELECT table_name, column_name, data_type, is_nullable, column_default, numeric_precision, numeric_scale,
@@ -53,14 +53,20 @@ describe('migrations', () => {
     const query: Query = (statement) => dataSource.query(statement);
 
     expect(await migrateUp(dataSource)).toEqual(migrations.map(({ name }) => name));
-    const first = await schemaOf(query);
+    const first = await describeSchema(query);
     for (const { name } of [...migrations].reverse()) expect(await migrateDown(dataSource)).toEqual([name]);
-    expect(await schemaOf(query)).toEqual({ columns: [], constraints: [], indexes: [], triggers: [], functions: [] });
+    expect(await describeSchema(query)).toEqual({
+      columns: [],
+      constraints: [],
+      indexes: [],
+      triggers: [],
+      functions: [],
+    });
     expect(await migrateDown(dataSource)).toEqual([]);
     expect(await isMigrated(dataSource)).toBe(false);
 
     await migrateUp(dataSource);
-    expect(await schemaOf(query)).toEqual(first);
+    expect(await describeSchema(query)).toEqual(first);
     expect(await isMigrated(dataSource)).toBe(true);
     expect(await migrateUp(dataSource)).toEqual([]);
   });

@@ -89,7 +89,7 @@ async function fetchToken({ scope = SCOPES, resource = AUDIENCE, client = 'robot
 
 const READ = 'query($id: ID!) { orderItem(id: $id) { id status } }';
 
-function partsOf(token: string): Record<string, unknown>[] {
+function decodeParts(token: string): Record<string, unknown>[] {
   return token
     .split('.')
     .slice(0, 2)
@@ -120,7 +120,7 @@ describe.each([['ES256'], ['RS256']])('a token of the client-credentials grant, 
   const client = `robot-${alg}`;
 
   test('is an RFC 9068 token for this service alone', async () => {
-    const [header, claims] = partsOf(await fetchToken({ client }));
+    const [header, claims] = decodeParts(await fetchToken({ client }));
     expect(header).toMatchObject({ alg, typ: 'at+jwt' });
     expect(claims).toMatchObject({ iss: issuer, aud: AUDIENCE, sub: client, client_id: client, scope: SCOPES });
   });
@@ -167,7 +167,7 @@ describe('a token allows only its scopes', () => {
 describe('refused through both doors', () => {
   test('a token for another resource', async () => {
     const token = await fetchToken({ resource: OTHER_AUDIENCE });
-    expect(partsOf(token)[1]).toMatchObject({ iss: issuer, aud: OTHER_AUDIENCE });
+    expect(decodeParts(token)[1]).toMatchObject({ iss: issuer, aud: OTHER_AUDIENCE });
     await expectRefused(token);
   });
 
@@ -178,7 +178,7 @@ describe('refused through both doors', () => {
   });
 
   test.each([['id_token+jwt'], ['logout+jwt']])('a token of the provider that says it is %s', async (typ) => {
-    const [header = {}, claims = {}] = partsOf(await fetchToken());
+    const [header = {}, claims = {}] = decodeParts(await fetchToken());
     await expectRefused(signed({ ...header, typ }, claims, privateKey));
     // The very same, said to be an access token, is one: the kind alone made the difference.
     const id = await anOrderItem(dataSource);
@@ -187,7 +187,7 @@ describe('refused through both doors', () => {
   });
 
   test.each([['JWT'], [undefined]])('an ID token signed by the provider, of type %s', async (typ) => {
-    const [header = {}, { scope: _scope, ...claims } = {}] = partsOf(await fetchToken());
+    const [header = {}, { scope: _scope, ...claims } = {}] = decodeParts(await fetchToken());
     const idToken = signed({ ...header, typ }, { ...claims, aud: 'robot-ES256', nonce: 'once' }, privateKey);
     await expectRefused(idToken);
   });

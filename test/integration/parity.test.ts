@@ -63,7 +63,7 @@ async function cancel(id: string, door: Door, attempt: Attempt): Promise<ModelOu
 }
 
 /** What stands in the database afterwards, without what differs from run to run. */
-async function stateOf(id: string): Promise<unknown> {
+async function readState(id: string): Promise<unknown> {
   const item = await findOrderItem(dataSource, id).catch(() => undefined);
   const cancellations = item === undefined ? [] : await findCancellations(dataSource, [id]);
   return {
@@ -83,7 +83,7 @@ async function through(door: Door, attempt: Attempt): Promise<{ told: ModelOutco
   if (attempt.keyUsedFor === 'the same request') await cancel(id, door, attempt);
   if (attempt.keyUsedFor === 'another item') await cancel(await anOrderItem(dataSource), door, attempt);
   const told = await cancel(id, door, attempt);
-  return { told, state: await stateOf(id) };
+  return { told, state: await readState(id) };
 }
 
 const statuses = ORDER_ITEM_STATUSES.flatMap((status) =>
@@ -125,7 +125,7 @@ describe('both doors make the same decision, with the same message and the same 
       expect(graphql.outcome).toBe('service_unavailable');
       expect(rest).toEqual(graphql);
     });
-    expect(await stateOf(id)).toMatchObject({ status: 'pending', version: 1, cancellations: [] });
+    expect(await readState(id)).toMatchObject({ status: 'pending', version: 1, cancellations: [] });
   });
 
   test('a repeat through the other door gets the first answer', async () => {

@@ -39,15 +39,15 @@ function start(environment: Record<string, string> = {}): ServiceProcess {
   });
 }
 
-/** Everything the service has written since it began to serve, once it has ended. */
-async function logOf(service: ServiceProcess): Promise<string> {
+/** Stops the service. @returns everything that it has written since it began to serve. */
+async function stopAndReadLog(service: ServiceProcess): Promise<string> {
   service.child.kill('SIGTERM');
   expect(await service.exit).toBe(0);
   const output = service.output();
   return output.slice(output.lastIndexOf('\n', output.indexOf('"msg":"serving"')) + 1);
 }
 
-function linesOf(log: string): Record<string, unknown>[] {
+function parseLines(log: string): Record<string, unknown>[] {
   expect(log.endsWith('\n')).toBe(true);
   return log
     .slice(0, -1)
@@ -129,9 +129,9 @@ describe('hostile requests', () => {
     expect((await cancelThroughBoth(url, token)).map(({ status }) => status)).toEqual([200, 200]);
     await attack(url, token);
     await whileFaulty(() => cancelThroughBoth(url, token, { ...planted, reason: `other planted-reason${UGLY}` }));
-    const log = await logOf(service);
+    const log = await stopAndReadLog(service);
 
-    const lines = linesOf(log);
+    const lines = parseLines(log);
     expect(lines.length).toBeGreaterThan(20);
     for (const line of lines) {
       expect(line).toMatchObject({ level: expect.any(String), time: expect.any(String), service: 'order-items' });
@@ -156,7 +156,7 @@ describe('hostile requests', () => {
     expect(answers[1]?.body.errors).toMatchObject([
       { message: INTERNAL, extensions: { code: 'INTERNAL_SERVER_ERROR' } },
     ]);
-    const log = linesOf(await logOf(service));
+    const log = parseLines(await stopAndReadLog(service));
     for (const { headers } of answers) {
       const requestId = headers.get('x-request-id');
       expect(requestId).toMatch(/^[0-9a-f]{32}$/);
@@ -174,9 +174,9 @@ describe('hostile requests', () => {
     const answers = await cancelThroughBoth(url, issuer.token({ sub: 'planted-subject' }));
     issuer.misbehavior = null;
     expect(answers.map(({ status }) => status)).toEqual([503, 503]);
-    const log = await logOf(service);
+    const log = await stopAndReadLog(service);
     const [first, second] = answers.map(({ headers }) =>
-      linesOf(log).filter((line) => line['requestId'] === headers.get('x-request-id') && line['level'] === 'warn'),
+      parseLines(log).filter((line) => line['requestId'] === headers.get('x-request-id') && line['level'] === 'warn'),
     );
     expect(first).toMatchObject([{ err: { type: 'IssuerUnavailable', cause: { message: expect.any(String) } } }]);
     // It was not asked again.
@@ -237,7 +237,7 @@ describe('in production', () => {
     }
     expect(answers.at(-2)?.status).toBe(500);
     expect(answers.at(-1)?.body.errors[0].message).toBe(INTERNAL);
-    expect(await logOf(service)).not.toContain('planted');
+    expect(await stopAndReadLog(service)).not.toContain('planted');
   });
 });
 
@@ -246,7 +246,7 @@ test('logs probes at debug, and other requests at info', async () => {
   const url = await service.url;
   for (const route of ['/health/live', '/health/ready', '/metrics'])
     expect((await fetch(url + route)).status).toBe(200);
-  const lines = linesOf(await logOf(service)).filter(({ msg }) => msg === 'request');
+  const lines = parseLines(await stopAndReadLog(service)).filter(({ msg }) => msg === 'request');
   expect(lines.map(({ level, route }) => [level, route])).toEqual(
     expect.arrayContaining([
       ['debug', '/health/live'],

@@ -49,7 +49,7 @@ async function untilReplayed(): Promise<void> {
   await waitFor('the replay of the log', async () => (await cluster.query(caughtUp)).length > 0);
 }
 
-async function readsOf(service: TestService): Promise<Record<'primary' | 'standby', number>> {
+async function countReads(service: TestService): Promise<Record<'primary' | 'standby', number>> {
   const text = await (await fetch(`${service.url}/metrics`)).text();
   const count = (server: string): number =>
     Number(new RegExp(`^order_items_reads_total\\{server="${server}"\\} (\\d+)$`, 'm').exec(text)?.[1]);
@@ -58,9 +58,9 @@ async function readsOf(service: TestService): Promise<Record<'primary' | 'standb
 
 /** Reads an item, and tells which server answered. */
 async function read(service: TestService, id: string): Promise<{ readonly status: unknown; readonly from: string }> {
-  const before = await readsOf(service);
+  const before = await countReads(service);
   const { data } = await service.graphql('query($id: ID!) { orderItem(id: $id) { status } }', { id });
-  const after = await readsOf(service);
+  const after = await countReads(service);
   const from = after.standby > before.standby ? 'standby' : after.primary > before.primary ? 'primary' : 'none';
   return { status: data.orderItem?.status, from };
 }
@@ -93,12 +93,12 @@ test('a schema change by another service fails no read from the standby', async 
 test('lists and items of orders are read from the standby, too', async () => {
   await anOrderItem(one.dataSource, { orderId: 'listed' });
   await untilReplayed();
-  const before = await readsOf(one);
+  const before = await countReads(one);
   const list =
     '{ orderItems(filter: { orderId: "listed" }) { edges { node { order { items { edges { cursor } } } } } } }';
   const { data } = await one.graphql(list);
   expect(data.orderItems.edges[0].node.order.items.edges).toHaveLength(1);
-  expect(await readsOf(one)).toEqual({ primary: before.primary, standby: before.standby + 2 });
+  expect(await countReads(one)).toEqual({ primary: before.primary, standby: before.standby + 2 });
 });
 
 describe('while the standby lags behind', () => {

@@ -33,6 +33,6 @@ async function ask(token: string): Promise<Examples> {
     body: JSON.stringify({ query: QUERY }),
   });
   const { data } = (await answer.json()) as { data?: Record<'cancelable' | 'refused', Connection | null> | null };
-  const itemsOf = (connection?: Connection | null): Item[] => connection?.edges.map(({ node }) => node) ?? [];
-  return { cancelable: itemsOf(data?.cancelable), refused: itemsOf(data?.refused)[0] ?? null };
+  const listItems = (connection?: Connection | null): Item[] => connection?.edges.map(({ node }) => node) ?? [];
+  return { cancelable: listItems(data?.cancelable), refused: listItems(data?.refused)[0] ?? null };
 }

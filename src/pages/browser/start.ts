@@ -102,13 +102,13 @@ function refreshWhenSeen(): void {
 
 async function findItems(after: string | null): Promise<Page> {
   const form = new FormData(filterForm);
-  const textOf = (name: string): string => (form.get(name) as string).trim();
-  const search = textOf('search');
+  const readText = (name: string): string => (form.get(name) as string).trim();
+  const search = readText('search');
   const filter: Filter = {
     ...(search === '' ? {} : { orderId: search }),
-    ...(textOf('status') === '' ? {} : { statuses: [textOf('status') as OrderItemStatus] }),
-    ...(textOf('isPreOrder') === '' ? {} : { isPreOrder: textOf('isPreOrder') === 'true' }),
-    ...(textOf('cancelable') === '' ? {} : { cancelable: textOf('cancelable') === 'true' }),
+    ...(readText('status') === '' ? {} : { statuses: [readText('status') as OrderItemStatus] }),
+    ...(readText('isPreOrder') === '' ? {} : { isPreOrder: readText('isPreOrder') === 'true' }),
+    ...(readText('cancelable') === '' ? {} : { cancelable: readText('cancelable') === 'true' }),
   };
   const item = UUID.test(search) ? await client.find(search) : null;
   if (item === null) return client.list(filter, after);

@@ -16,8 +16,8 @@ export class Unauthenticated extends Error {
   readonly challenge: string;
 
   /** @param defect tells the sender what is wrong with the token. Null if there is none. */
-  constructor(defect: string | null, options?: ErrorOptions) {
-    super(defect ?? 'A bearer token is required.', options);
+  constructor(defect: string | null) {
+    super(defect ?? 'A bearer token is required.');
     this.name = 'Unauthenticated';
     // RFC 6750 section 3.1: no error code for a request without any authentication.
     this.challenge =

@@ -9,7 +9,7 @@ import {
 } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { type Clock, systemClock } from '../work/clock.ts';
-import { type Caller, IssuerUnavailable, Unauthenticated } from './caller.ts';
+import { type Caller, IssuerUnavailable } from './caller.ts';
 import { type AuthConfig, followKeys } from './issuerKeys.ts';
 import type { DevelopmentIssuer } from './developmentIssuer.ts';
 
@@ -21,12 +21,25 @@ interface TokenObserver {
   readonly watchTokens: (count: () => number) => void;
 }
 
+/** A valid token and its sender. */
+interface Valid {
+  readonly state: 'valid';
+  readonly caller: Caller;
+}
+
+/** The token is missing, malformed, expired, or from another issuer. */
+interface Refused {
+  readonly state: 'refused';
+  /** Tells the sender what is wrong with the token. Null if there is none. */
+  readonly defect: string | null;
+}
+
 /**
  * Turns the `Authorization` header of a request into its caller.
  *
- * @throws Unauthenticated or IssuerUnavailable
+ * @throws IssuerUnavailable
  */
-export type TokenVerifier = (authorization: string | undefined) => Promise<Caller>;
+export type TokenVerifier = (authorization: string | undefined) => Promise<Valid | Refused>;
 
 /**
  * Asymmetric algorithms only. With a symmetric one, anyone who can check a token can forge one. RFC 9068 section 2.1 rules
@@ -89,9 +102,8 @@ export function createDevelopmentTokenVerifier(
   return createVerifier(issuer, createLocalJWKSet(issuer.publicKeys), observer, clock);
 }
 
-/** The cache entry of a verified token. */
-interface Verified {
-  readonly caller: Caller;
+/** The cache entry of a valid token. It is also the result, so that a cached token costs no allocation. */
+interface Cached extends Valid {
   /** The token's `exp`, in seconds since 1970. */
   readonly expiresAtS: number;
 }
@@ -102,34 +114,34 @@ function createVerifier(
   observer: TokenObserver | undefined,
   clock: Clock,
 ): TokenVerifier {
-  const cache = new LRUCache<string, Verified>({
+  const cache = new LRUCache<string, Cached>({
     maxSize: MAX_CACHED_LENGTH,
-    sizeCalculation: (_verified, token) => token.length,
+    sizeCalculation: (_cached, token) => token.length,
     ttl: CACHED_MS,
   });
   observer?.watchTokens(() => cache.size);
   return async (authorization) => {
-    if (authorization === undefined) throw new Unauthenticated(null);
+    if (authorization === undefined) return refuse(null);
     const token = BEARER.exec(authorization)?.[1];
-    if (token === undefined) throw new Unauthenticated('The Authorization header does not hold a bearer token');
-    if (token.length > MAX_TOKEN_LENGTH) throw new Unauthenticated('The token is too long');
+    if (token === undefined) return refuse('The Authorization header does not hold a bearer token');
+    if (token.length > MAX_TOKEN_LENGTH) return refuse('The token is too long');
     const known = cache.get(token);
     observer?.observeToken(known !== undefined);
-    if (known !== undefined) {
-      if (isExpired(known, clock.epochMs())) throw new Unauthenticated(EXPIRED);
-      return known.caller;
-    }
-    const payload = await verify(token, keys, { issuer, audience, currentDate: new Date(clock.epochMs()) });
-    const caller = { subject: readSubject(payload), scopes: readScopes(payload) };
-    cache.set(token, { caller, expiresAtS: payload.exp ?? 0 });
-    return caller;
+    if (known !== undefined) return isExpired(known, clock.epochMs()) ? refuse(EXPIRED) : known;
+    const verified = await verify(token, keys, { issuer, audience, currentDate: new Date(clock.epochMs()) });
+    if (verified.state === 'valid') cache.set(token, verified);
+    return verified;
   };
+}
+
+function refuse(defect: string | null): Refused {
+  return { state: 'refused', defect };
 }
 
 const EXPIRED = 'The token has expired';
 
 /** Compares whole seconds, as jose does. */
-function isExpired({ expiresAtS }: Verified, epochMs: number): boolean {
+function isExpired({ expiresAtS }: Cached, epochMs: number): boolean {
   return expiresAtS <= Math.floor(epochMs / 1_000) - CLOCK_TOLERANCE_S;
 }
 
@@ -137,7 +149,7 @@ async function verify(
   token: string,
   keys: JWTVerifyGetKey,
   expected: Pick<JWTVerifyOptions, 'issuer' | 'audience' | 'currentDate'>,
-): Promise<JWTPayload> {
+): Promise<Cached | Refused> {
   try {
     const { payload, protectedHeader } = await verifyWithAnyKey(token, keys, {
       ...expected,
@@ -145,13 +157,14 @@ async function verify(
       clockTolerance: CLOCK_TOLERANCE_S,
       requiredClaims: ['exp', 'sub'],
     });
-    if (!TYPES.includes(protectedHeader.typ?.toLowerCase())) {
-      throw new Unauthenticated('The token is not an access token');
-    }
-    return payload;
+    if (!TYPES.includes(protectedHeader.typ?.toLowerCase())) return refuse('The token is not an access token');
+    const { sub: subject = '', exp: expiresAtS = 0 } = payload;
+    const defect = findSubjectDefect(subject);
+    if (defect !== null) return refuse(defect);
+    return { state: 'valid', caller: { subject, scopes: readScopes(payload) }, expiresAtS };
   } catch (error) {
-    if (error instanceof Unauthenticated || error instanceof IssuerUnavailable) throw error;
-    throw new Unauthenticated(describeDefect(error), { cause: error });
+    if (error instanceof IssuerUnavailable) throw error;
+    return refuse(describeDefect(error));
   }
 }
 
@@ -186,15 +199,17 @@ function describeDefect(error: unknown): string {
   return 'The token is not valid';
 }
 
-/** Reads the subject, bounded and storable, because it goes into the record of a cancellation and into an index. */
-function readSubject({ sub }: JWTPayload): string {
-  // The issuer controls the payload, so the declared type of `sub` proves nothing.
-  if (typeof sub !== 'string' || sub === '' || !sub.isWellFormed() || sub.includes('\0')) {
-    throw new Unauthenticated('The token names no subject');
+/**
+ * Finds the defect of a subject, which must be bounded and storable, because it goes into the record of a cancellation and into
+ * an index.
+ *
+ * @param subject of any type, because the issuer controls the payload.
+ */
+function findSubjectDefect(subject: unknown): string | null {
+  if (typeof subject !== 'string' || subject === '' || !subject.isWellFormed() || subject.includes('\0')) {
+    return 'The token names no subject';
   }
-  if (Array.from(sub).length > MAX_SUBJECT_LENGTH)
-    throw new Unauthenticated('The token names a subject that is too long');
-  return sub;
+  return Array.from(subject).length > MAX_SUBJECT_LENGTH ? 'The token names a subject that is too long' : null;
 }
 
 /**

@@ -1,6 +1,6 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest, onRequestAsyncHookHandler, onRequestHookHandler } from 'fastify';
-import type { Caller } from '../auth/caller.ts';
+import { type Caller, Unauthenticated } from '../auth/caller.ts';
 import type { TokenVerifier } from '../auth/tokenVerifier.ts';
 import { Failure } from './failures.ts';
 
@@ -33,7 +33,9 @@ export async function addAccess(server: FastifyInstance, options: AccessOptions)
   server.decorateRequest('callerDefect', null);
   const identify: onRequestAsyncHookHandler = async (request) => {
     try {
-      request.caller = await options.verifyToken(request.headers.authorization);
+      const verified = await options.verifyToken(request.headers.authorization);
+      if (verified.state === 'valid') request.caller = verified.caller;
+      else request.callerDefect = new Unauthenticated(verified.defect);
     } catch (error) {
       request.callerDefect = error;
     }

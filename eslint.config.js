@@ -9,6 +9,8 @@ import tseslint from 'typescript-eslint';
 /** What TypeScript checks, and so what the rules that need types can read. */
 const TYPESCRIPT = ['src/**/*.ts', 'migrations/**/*.ts', '{bench,soak,supergraph,test}/**/*.ts', '*.config.ts'];
 
+const TAKE_A_CLOCK = 'Take a Clock (src/work/clock.ts) as an argument, so that a test can turn it.';
+
 export default defineConfig(
   globalIgnores(['.data/', 'coverage/', 'schema/released/', 'src/order-items/graphql/resolverTypes.generated.ts']),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
@@ -63,6 +65,23 @@ export default defineConfig(
     files: ['src/**/*.ts'],
     ignores: ['src/commands/**'],
     rules: { 'no-console': 'error' },
+  },
+  {
+    name: 'what takes its clock as an argument',
+    files: ['src/**/*.ts'],
+    // A page has no clock but the browser's.
+    ignores: ['src/work/clock.ts', 'src/pages/browser/**'],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        ...['setTimeout', 'setInterval', 'performance'].map((name) => ({ name, message: TAKE_A_CLOCK })),
+      ],
+      'no-restricted-properties': ['error', { object: 'Date', property: 'now', message: TAKE_A_CLOCK }],
+      'no-restricted-imports': [
+        'error',
+        ...['node:timers', 'node:timers/promises'].map((name) => ({ name, message: TAKE_A_CLOCK })),
+      ],
+    },
   },
   {
     name: 'entity schemas',

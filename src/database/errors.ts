@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type Clock, systemClock } from '../work/clock.ts';
+import { type Clock, sleep, systemClock } from '../work/clock.ts';
 
 /** SQLSTATEs: https://www.postgresql.org/docs/18/errcodes-appendix.html */
 const LOCK_NOT_AVAILABLE = '55P03';
@@ -123,13 +122,13 @@ export function isDatabaseUnavailable(error: unknown): boolean {
  *
  * @throws any other error at once, and the error of the last attempt.
  */
-export async function retryConflicts<T>(transaction: () => Promise<T>): Promise<T> {
+export async function retryConflicts<T>(transaction: () => Promise<T>, clock: Clock = systemClock): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await transaction();
     } catch (error) {
       if (!(isConflict(error) || isOutdatedStatement(error)) || attempt === MAX_ATTEMPTS) throw error;
-      await sleep(Math.random() * 10 * 2 ** attempt);
+      await sleep(clock, Math.random() * 10 * 2 ** attempt);
     }
   }
 }
@@ -155,7 +154,7 @@ export async function retryAbsence<T>(
     } catch (error) {
       if (!isDatabaseUnavailable(error) || isRefusal(error) || clock.now() > end) throw error;
       if (attempt === 1) onAbsent(error);
-      await sleep(ABSENCE_PAUSE_MS, null, { signal });
+      await sleep(clock, ABSENCE_PAUSE_MS, signal);
     }
   }
 }

@@ -46,7 +46,7 @@ export interface MigrationOptions {
 export async function migrateUp(dataSource: DataSource, options?: MigrationOptions): Promise<string[]> {
   const before = await findCompleted(dataSource);
   if (migrations.every(({ name }) => before.includes(name))) return [];
-  return runExclusively(dataSource, async () => {
+  return runExclusively(dataSource, options, async () => {
     const completed = await findCompleted(dataSource);
     await retryWhileLocked(() => dataSource.runMigrations(), options);
     return (await findCompleted(dataSource)).filter((name) => !completed.includes(name));
@@ -59,7 +59,7 @@ export async function migrateUp(dataSource: DataSource, options?: MigrationOptio
  * @returns its name, or an empty list if none has run.
  */
 export async function migrateDown(dataSource: DataSource, options?: MigrationOptions): Promise<string[]> {
-  return runExclusively(dataSource, async () => {
+  return runExclusively(dataSource, options, async () => {
     const before = await findCompleted(dataSource);
     await retryWhileLocked(() => undoLastMigration(dataSource), options);
     const after = await findCompleted(dataSource);
@@ -120,7 +120,11 @@ async function findCompleted(dataSource: DataSource): Promise<string[]> {
  * Runs an action under the migration lock. The lock belongs to a transaction instead of a session, so it works behind a
  * pooler. Waiting instances hold no session, because a pooler can have too few for the one that migrates.
  */
-async function runExclusively<T>(dataSource: DataSource, act: () => Promise<T>): Promise<T> {
+async function runExclusively<T>(
+  dataSource: DataSource,
+  { clock = systemClock }: MigrationOptions = {},
+  act: () => Promise<T>,
+): Promise<T> {
   for (;;) {
     // With this isolation an idle transaction has no snapshot, for which the build of an index would wait.
     const done = await dataSource.transaction('READ COMMITTED', async (manager) => {
@@ -133,7 +137,7 @@ async function runExclusively<T>(dataSource: DataSource, act: () => Promise<T>):
       return { result: await act() };
     });
     if (done !== null) return done.result;
-    await sleep(systemClock, LOCK_RETRY_MS);
+    await sleep(clock, LOCK_RETRY_MS);
   }
 }
 

@@ -63,7 +63,7 @@ export function createReader(
 ): Reader {
   if (standbys.length === 0) return primary;
   const watched = standbys.map((standby) => watchStandby(standby, clock));
-  const written = askPosition(primary, FLUSHED);
+  const written = askPosition(primary, FLUSHED, clock);
   let turn = 0;
   const chooseStandby = async (): Promise<Standby | null> => {
     const available = watched.filter((standby) => !standby.isResting());
@@ -91,7 +91,7 @@ export function createReader(
 }
 
 function watchStandby(dataSource: DataSource, clock: Clock): Standby {
-  const askReplayed = askPosition(dataSource, REPLAYED);
+  const askReplayed = askPosition(dataSource, REPLAYED, clock);
   let restsUntil = 0;
   const restAfterFailure = async <T>(act: () => Promise<T>): Promise<T> => {
     try {
@@ -112,7 +112,7 @@ function watchStandby(dataSource: DataSource, clock: Clock): Standby {
 }
 
 /** Asks for a position. Questions that arrive together share a statement. */
-function askPosition(dataSource: DataSource, statement: string): () => Promise<Position | null> {
+function askPosition(dataSource: DataSource, statement: string, clock: Clock): () => Promise<Position | null> {
   const ask = coalesce<null, Position | null>(
     async (asked) => {
       const [row] = await dataSource.query<{ position: string | null; timeline: number }[]>(statement);
@@ -121,6 +121,7 @@ function askPosition(dataSource: DataSource, statement: string): () => Promise<P
     },
     POSITIONS,
     unwatchedQueue('log_position'),
+    clock,
   );
   return () => ask(null);
 }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
+import { type Clock, systemClock } from '../work/clock.ts';
 import { parseDatabaseUrl } from './databaseUrl.ts';
 
 /** A PostgreSQL server. */
@@ -51,7 +52,7 @@ export const READ_ONLY = "SELECT current_setting('transaction_read_only') = 'on'
  * @param pooled whether a pooler answers. A statement can then wait for a session of the database.
  * @throws if the URL is invalid.
  */
-export function createServers(text: string, pooled = false): Servers {
+export function createServers(text: string, pooled = false, clock: Clock = systemClock): Servers {
   const parsed = parseDatabaseUrl(text);
   if (typeof parsed === 'string') throw new Error(`The database URL ${parsed}.`);
   const { urls, mustTakeWrites } = parsed;
@@ -60,7 +61,7 @@ export function createServers(text: string, pooled = false): Servers {
 
   const look = async (): Promise<Server> => {
     try {
-      known = await Promise.any(urls.map(requireWritable));
+      known = await Promise.any(urls.map((url) => requireWritable(url, clock)));
       return known;
     } catch (error) {
       throw new NoServer({ cause: error });
@@ -85,7 +86,7 @@ export function createServers(text: string, pooled = false): Servers {
       if (mustTakeWrites && known === null) return hasAnswered(find());
       const asked = known;
       const isThere = await hasAnswered(
-        withProbeSession(asked?.url ?? urls[0], (client) => (pooled ? null : client.query('SELECT'))),
+        withProbeSession(asked?.url ?? urls[0], clock, (client) => (pooled ? null : client.query('SELECT'))),
       );
       if (!isThere && asked === known) known = null;
       return isThere;
@@ -103,8 +104,8 @@ export async function writableUrl(text: string): Promise<string> {
   return (await find())?.url ?? url;
 }
 
-async function requireWritable(url: string): Promise<Server> {
-  const { readOnly, ...server } = await probe(url);
+async function requireWritable(url: string, clock: Clock): Promise<Server> {
+  const { readOnly, ...server } = await probe(url, clock);
   if (readOnly) throw new Error(`${server.host}:${server.port} accepts no writes.`);
   return server;
 }
@@ -114,8 +115,8 @@ async function requireWritable(url: string): Promise<Server> {
  *
  * @throws within {@link PROBE_TIMEOUT_MS} if it does not answer.
  */
-function probe(url: string): Promise<Server & { readonly readOnly: boolean }> {
-  return withProbeSession(url, async (client) => {
+function probe(url: string, clock: Clock): Promise<Server & { readonly readOnly: boolean }> {
+  return withProbeSession(url, clock, async (client) => {
     const { rows } = await client.query<{ readOnly: boolean }>(READ_ONLY);
     return { url, host: client.host, port: client.port, readOnly: rows[0]?.readOnly !== false };
   });
@@ -126,7 +127,7 @@ function probe(url: string): Promise<Server & { readonly readOnly: boolean }> {
  *
  * @throws within {@link PROBE_TIMEOUT_MS} if the server does not answer.
  */
-async function withProbeSession<T>(url: string, act: (client: pg.Client) => T | Promise<T>): Promise<T> {
+async function withProbeSession<T>(url: string, clock: Clock, act: (client: pg.Client) => T | Promise<T>): Promise<T> {
   const client = new pg.Client({
     connectionString: url,
     connectionTimeoutMillis: PROBE_TIMEOUT_MS,
@@ -139,9 +140,7 @@ async function withProbeSession<T>(url: string, act: (client: pg.Client) => T | 
   } finally {
     // An awaited end would hang on a server that does not answer.
     void client.end().catch(() => undefined);
-    setTimeout(() => {
-      readSocket(client).destroy();
-    }, PROBE_TIMEOUT_MS).unref();
+    clock.setTimer(() => readSocket(client).destroy(), PROBE_TIMEOUT_MS, 'does not keep the process running');
   }
 }
 

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
+import { type Clock, sleep, systemClock } from '../work/clock.ts';
 import { createDataSource, type DataSourceOptions } from './dataSource.ts';
 
 /** Connections to standbys. Some of the standbys can be unreachable. */
@@ -20,6 +20,7 @@ export function openStandbys(
   urls: readonly string[],
   options: Omit<DataSourceOptions, 'url'>,
   report: (error: unknown) => void,
+  clock: Clock = systemClock,
 ): Standbys {
   const dataSources = urls.map((url) => createDataSource({ ...options, url }));
   const closing = new AbortController();
@@ -30,7 +31,7 @@ export function openStandbys(
         return;
       } catch (error) {
         if (attempt === 1) report(error);
-        await sleep(RETRY_MS, undefined, { signal: closing.signal }).catch(() => undefined);
+        await sleep(clock, RETRY_MS, closing.signal).catch(() => undefined);
       }
     }
   });

@@ -15,6 +15,7 @@ import { closeLingering } from './lingeringClose.ts';
 import { boundRequests, type RequestBounds } from './requestBounds.ts';
 import { createRequestId } from './requestId.ts';
 import { reportRequest, type RequestReports, traceRequests } from './requestReports.ts';
+import { type Clock, systemClock } from '../work/clock.ts';
 
 export interface ServerOptions extends RequestBounds, BrowserSafetyOptions, RequestReports {
   /** The limit of a request body. */
@@ -57,7 +58,7 @@ const MAX_PIPELINED_REQUESTS = 100;
 /**
  * Builds the HTTP server with request ids, one log line per request, and errors in the documented form. It does not listen.
  */
-export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
+export async function createServer(options: ServerOptions, clock: Clock = systemClock): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = options.logger;
   /** The latest request of each connection, whether the connection closes after it, and whether it has its answer. */
   const latest = new WeakMap<Duplex, { readonly request: IncomingMessage; isLast: boolean; isAnswered: boolean }>();
@@ -93,10 +94,10 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
       const served = latest.get(socket);
       const isOfServed = served?.request.complete === false;
       // The rest of a request that was answered early is late or malformed. A second answer would belong to no request.
-      if (isOfServed && served.isAnswered) closeSoon(socket);
+      if (isOfServed && served.isAnswered) closeSoon(socket, clock);
       // The malformed request follows a complete one, which still gets its answer. Then the connection closes.
       else if (served !== undefined && !isOfServed && !served.isAnswered) served.isLast = true;
-      else closeSoon(socket, writeMalformedRequestResponse(error));
+      else closeSoon(socket, clock, writeMalformedRequestResponse(error));
     },
     frameworkErrors: (error, request, reply) => {
       sendFailure(error, request, reply);
@@ -108,7 +109,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   server.server.on('checkExpectation', (request, response) => {
     server.server.emit('request', request, response);
   });
-  closeLingering(server.server, options.requestTimeoutMs);
+  closeLingering(server.server, options.requestTimeoutMs, clock);
   // A known path answers 405 for every method that Node can parse. The router knows only a few of them.
   for (const method of METHODS) {
     if (!server.supportedMethods.includes(method)) server.addHttpMethod(method);
@@ -140,7 +141,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
       done(serviceUnavailable('The service is about to stop. Try again.'));
     } else done();
   });
-  boundRequests(server, options, options.metrics.load(options.maxConcurrentRequests));
+  boundRequests(server, options, options.metrics.load(options.maxConcurrentRequests), clock);
   server.addHook('onRequest', (request, _reply, done) => {
     // This hook runs before the body is read.
     done(request.is404 ? createNotFound() : undefined);
@@ -156,7 +157,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     const served = latest.get(request.raw.socket);
     if (served?.request === request.raw) {
       served.isAnswered = true;
-      if (served.isLast) closeSoon(request.raw.socket);
+      if (served.isLast) closeSoon(request.raw.socket, clock);
     }
     done();
   });
@@ -191,9 +192,9 @@ export function toRequestFailure(error: unknown, { raw }: FastifyRequest): Failu
 }
 
 /** Closes a connection. The client has {@link LINGER_MS} to read the final answer, even if it never closes its side. */
-function closeSoon(socket: Duplex, finalAnswer = ''): void {
+function closeSoon(socket: Duplex, clock: Clock, finalAnswer = ''): void {
   socket.end(finalAnswer);
-  setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  clock.setTimer(() => socket.destroy(), LINGER_MS, 'does not keep the process running');
 }
 
 /** Closes the connection of a client that sends without reading, because unread answers would fill the memory. */

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { type Clock, systemClock } from '../work/clock.ts';
 import { isConflict, isLockTimeout, isOutOfTime } from '../database/errors.ts';
 import { type Chunk, mergeSql } from './stagedOrderItems.ts';
 
@@ -43,15 +44,16 @@ export async function mergeInChunks(
   client: pg.Client,
   total: number,
   { onMerged, signal }: { readonly onMerged: (merged: Merged) => void; readonly signal?: AbortSignal | undefined },
+  clock: Clock = systemClock,
 ): Promise<void> {
   let merged = NOTHING_MERGED;
   let size = FIRST_CHUNK;
   while (merged.rows < total) {
     signal?.throwIfAborted();
     const chunk = { from: merged.rows + 1, to: Math.min(total, merged.rows + size) };
-    const startedAt = performance.now();
+    const startedAt = clock.now();
     const counts = await tryChunk(client, chunk, chunk.to === total);
-    const heldMs = performance.now() - startedAt;
+    const heldMs = clock.now() - startedAt;
     if (counts !== null) {
       merged = add(merged, counts, chunk);
       onMerged(merged);

@@ -5,7 +5,7 @@ import { type Clock, systemClock } from '../work/clock.ts';
 import { coalesce, type CoalesceOptions, type QueueState } from '../work/coalesce.ts';
 import type { Share } from '../work/fairQueue.ts';
 import { type Attempt, createLockQueue, type LockQueueState } from '../work/lockQueue.ts';
-import { cancelInTransaction, type CancelOutcomes } from './cancelTransaction.ts';
+import { type CancelAttempt, cancelInTransaction, type CancelOutcomes } from './cancelTransaction.ts';
 import type { CancelOutcome, CancelRequest } from './judgeCancels.ts';
 import type { CancellationChannel } from './orderItem.ts';
 
@@ -54,8 +54,9 @@ export function createCancelOrderItems(
   observer: CancelObserver,
   clock: Clock = systemClock,
 ): CancelOrderItems {
+  const cancelAll: CancelAll = (requests) => cancelInTransaction(dataSource, requests, uuidv7, clock);
   const attemptAll = (requests: readonly CancelRequest[]): Promise<Attempt<CancelOutcomes>[]> =>
-    attemptBatch(dataSource, requests);
+    attemptBatch(cancelAll, requests);
   const attemptSingle = coalesce(attemptAll, SINGLES, observer.queue, clock, { measureShare });
   const attemptBulk = coalesce(attemptAll, BULKS, observer.bulkQueue, clock, { measureShare });
   const waitForLocks = createLockQueue(attemptAll, observer.lockQueue, clock);
@@ -69,29 +70,32 @@ export function createCancelOrderItems(
   };
 }
 
+/** Cancels the items of requests in one transaction. */
+type CancelAll = (requests: readonly CancelRequest[]) => Promise<CancelAttempt[]>;
+
 /** Cancels a batch in one transaction. If that fails, each request gets a separate transaction. */
 async function attemptBatch(
-  dataSource: DataSource,
+  cancelAll: CancelAll,
   requests: readonly CancelRequest[],
 ): Promise<Attempt<CancelOutcomes>[]> {
   try {
-    return await cancelInTransaction(dataSource, requests, uuidv7);
+    return await cancelAll(requests);
   } catch (error) {
     // Retrying is useless without a database, and wrong after a commit whose answer was lost.
     if (requests.length === 1 || isDatabaseUnavailable(error)) throw error;
   }
-  return retryIndividually(dataSource, requests);
+  return retryIndividually(cancelAll, requests);
 }
 
 /** One bad request must not fail its neighbors. */
 async function retryIndividually(
-  dataSource: DataSource,
+  cancelAll: CancelAll,
   requests: readonly CancelRequest[],
 ): Promise<Attempt<CancelOutcomes>[]> {
   const attempts: Attempt<CancelOutcomes>[] = [];
   for (const request of requests) {
     try {
-      attempts.push(...(await cancelInTransaction(dataSource, [request], uuidv7)));
+      attempts.push(...(await cancelAll([request])));
     } catch (error) {
       attempts.push({ state: 'failed', error });
     }

@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { retryConflicts } from '../database/errors.ts';
+import type { Clock } from '../work/clock.ts';
 import type { Attempt } from '../work/lockQueue.ts';
 import {
   cancelFreeItems,
@@ -42,6 +43,7 @@ const NO_KEYS: Pick<CancelFacts, 'busyKeys' | 'keyUses'> = { busyKeys: new Set()
  * It waits for no lock. A request that needs a locked item is `locked`, and nothing of it is written.
  *
  * @param newId makes the ids of cancellations and events.
+ * @param clock times the pauses between retries.
  * @returns one attempt for each request, in order, after the commit.
  * @throws if the database fails; a conflict with another transaction is retried first.
  */
@@ -49,13 +51,14 @@ export async function cancelInTransaction(
   dataSource: DataSource,
   requests: readonly CancelRequest[],
   newId: () => string,
+  clock: Clock,
 ): Promise<CancelAttempt[]> {
   const ids = new Set(requests.flatMap((request) => request.ids.map(parseOrderItemId)).filter((id) => id !== null));
   if (ids.size === 0) return requests.map(({ ids }) => ({ state: 'done', value: ids.map(malformedOrderItemId) }));
   if (canJudgeInStatement(requests) && !differForAnItem(requests)) {
-    return retryConflicts(() => cancelInOneStatement(dataSource, requests, newId));
+    return retryConflicts(() => cancelInOneStatement(dataSource, requests, newId), clock);
   }
-  return retryConflicts(() =>
+  const cancel = (): Promise<CancelAttempt[]> =>
     dataSource.transaction(async (manager) => {
       const keys = await lockKeys(manager, requests.filter(hasKey));
       const items = await lockOrderItems(manager, [...ids]);
@@ -67,8 +70,8 @@ export async function cancelInTransaction(
         throw new Error('An order item was locked but not updated.');
       }
       return settleAll(verdicts, written);
-    }),
-  );
+    });
+  return retryConflicts(cancel, clock);
 }
 
 /**

@@ -21,6 +21,7 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
+import { type Clock, systemClock } from '../work/clock.ts';
 import { logDiagnostics } from './diagnostics.ts';
 import type { Logger } from './logger.ts';
 import { RecordedSpan } from './recordedSpan.ts';
@@ -54,8 +55,12 @@ const SAMPLERS: Record<SamplerName, (ratio: number) => Sampler> = {
  * Sends spans to a collector in the background, as Protocol Buffers with OTLP over HTTP. The SDK buffers 2,048 spans and
  * drops further ones.
  */
-export function startTracing({ endpoint, sampler, ratio }: TracingConfig, logger: Logger): Tracing {
-  logDiagnostics(logger);
+export function startTracing(
+  { endpoint, sampler, ratio }: TracingConfig,
+  logger: Logger,
+  clock: Clock = systemClock,
+): Tracing {
+  logDiagnostics(logger, clock);
   const ids = new RequestIds();
   const provider = new TracerProvider({
     resource: defaultResource()
@@ -76,26 +81,26 @@ export function startTracing({ endpoint, sampler, ratio }: TracingConfig, logger
       );
       return span.isRecording() ? new RecordedSpan(tracer, span) : null;
     },
-    stop: () => flush(provider, logger),
+    stop: () => flush(provider, logger, clock),
   };
 }
 
 /** Sends the remaining spans, and gives up on a collector that does not answer. */
-function flush(provider: TracerProvider, logger: Logger): Promise<void> {
+function flush(provider: TracerProvider, logger: Logger, clock: Clock): Promise<void> {
   return new Promise((resolve) => {
     const giveUp = (details: object): void => {
       logger.warn(details, 'the collector did not accept the last spans');
       resolve();
     };
-    const timer = setTimeout(giveUp, FLUSH_TIMEOUT_MS, {});
+    const cancelTimer = clock.setTimer(() => {
+      giveUp({});
+    }, FLUSH_TIMEOUT_MS);
     provider
       .shutdown()
       .then(resolve, (error: unknown) => {
         giveUp({ err: error });
       })
-      .finally(() => {
-        clearTimeout(timer);
-      });
+      .finally(cancelTimer);
   });
 }
 

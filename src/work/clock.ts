@@ -28,9 +28,23 @@ export const systemClock: Clock = {
   },
 };
 
-/** Waits on a clock. */
-export function sleep(clock: Clock, durationMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    clock.setTimer(resolve, durationMs);
+/**
+ * Waits on a clock.
+ *
+ * @param signal ends the wait early.
+ * @throws the reason of the signal.
+ */
+export function sleep(clock: Clock, durationMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const cancelTimer = clock.setTimer(() => {
+      signal?.removeEventListener('abort', giveUp);
+      resolve();
+    }, durationMs);
+    const giveUp = (): void => {
+      cancelTimer();
+      reject(signal?.reason as Error);
+    };
+    signal?.addEventListener('abort', giveUp, { once: true });
   });
 }

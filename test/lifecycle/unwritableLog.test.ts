@@ -76,10 +76,14 @@ async function countDropped(url: string): Promise<number> {
 
 /** Sends requests until this many lines were dropped and standard error says so. */
 async function dropLines({ url, errors }: Running, lines: number): Promise<void> {
-  await waitFor(`${lines} dropped lines`, async () => {
-    await sendRequests(url);
-    return (await countDropped(url)) >= lines;
-  });
+  await waitFor(
+    `${lines} dropped lines`,
+    async () => {
+      await sendRequests(url);
+      return (await countDropped(url)) >= lines;
+    },
+    60_000,
+  );
   await waitFor('a line on standard error', () => errors() !== '');
 }
 

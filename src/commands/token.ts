@@ -18,11 +18,11 @@ try {
   });
   const expiresIn = values['expires-in'];
   if (expiresIn !== undefined && !/^-?\d{1,10}$/.test(expiresIn)) throw new Error('--expires-in takes whole seconds.');
-  const config = readCommandConfig();
-  if (config.auth !== null) throw new Error(`Tokens come from ${config.auth.issuer}, because AUTH_ISSUER is set.`);
   if (values.help === true) {
     process.stdout.write(USAGE);
   } else {
+    const config = readCommandConfig();
+    if (config.auth !== null) throw new Error(`Tokens come from ${config.auth.issuer}, because AUTH_ISSUER is set.`);
     const issuer = await openDevelopmentIssuer(config.dataDir);
     // npm consumes an option before the `--` and passes it on in this variable.
     const scope = values.scope ?? process.env['npm_config_scope'];

@@ -34,12 +34,14 @@ interface Refused {
   readonly defect: string | null;
 }
 
+export type Verification = Valid | Refused;
+
 /**
  * Turns the `Authorization` header of a request into its caller.
  *
  * @throws IssuerUnavailable
  */
-export type TokenVerifier = (authorization: string | undefined) => Promise<Valid | Refused>;
+export type TokenVerifier = (authorization: string | undefined) => Promise<Verification>;
 
 /**
  * Asymmetric algorithms only. With a symmetric one, anyone who can check a token can forge one. RFC 9068 section 2.1 rules

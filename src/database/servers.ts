@@ -28,6 +28,12 @@ export interface Servers {
   readonly isThere: () => Promise<boolean>;
 }
 
+/** The search for the server that accepts writes. All who need it while it goes on wait for the same one (single-flight). */
+type Search =
+  | { readonly phase: 'unknown' }
+  | { readonly phase: 'looking'; readonly found: Promise<Server> }
+  | { readonly phase: 'known'; readonly server: Server };
+
 /** How long a server can take to open a session, and to answer in it. */
 const PROBE_TIMEOUT_MS = 600;
 
@@ -56,39 +62,45 @@ export function createServers(text: string, pooled = false, clock: Clock = syste
   const parsed = parseDatabaseUrl(text);
   if (typeof parsed === 'string') throw new Error(`The database URL ${parsed}.`);
   const { urls, mustTakeWrites } = parsed;
-  let known: Server | null = null;
-  let looking: Promise<Server> | null = null;
+  let search: Search = { phase: 'unknown' };
 
   const look = async (): Promise<Server> => {
     try {
-      known = await Promise.any(urls.map((url) => requireWritable(url, clock)));
-      return known;
+      const server = await Promise.any(urls.map((url) => requireWritable(url, clock)));
+      search = { phase: 'known', server };
+      return server;
     } catch (error) {
+      search = { phase: 'unknown' };
       throw new NoServer({ cause: error });
     }
   };
   const find = async (): Promise<Server | null> => {
     if (!mustTakeWrites) return null;
-    if (known !== null) return known;
-    looking ??= look().finally(() => {
-      looking = null;
-    });
-    return looking;
+    switch (search.phase) {
+      case 'known':
+        return search.server;
+      case 'looking':
+        return search.found;
+      case 'unknown':
+        search = { phase: 'looking', found: look() };
+        return search.found;
+    }
+  };
+  const forget = (server: Server | null): void => {
+    if (search.phase === 'known' && search.server === server) search = { phase: 'unknown' };
   };
   return {
     url: urls[0],
     mustTakeWrites,
     find,
-    forget: (server) => {
-      if (server === known) known = null;
-    },
+    forget,
     isThere: async () => {
-      if (mustTakeWrites && known === null) return hasAnswered(find());
-      const asked = known;
+      if (mustTakeWrites && search.phase !== 'known') return hasAnswered(find());
+      const asked = search.phase === 'known' ? search.server : null;
       const isThere = await hasAnswered(
         withProbeSession(asked?.url ?? urls[0], clock, (client) => (pooled ? null : client.query('SELECT'))),
       );
-      if (!isThere && asked === known) known = null;
+      if (!isThere) forget(asked);
       return isThere;
     },
   };

@@ -1,15 +1,16 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest, onRequestAsyncHookHandler, onRequestHookHandler } from 'fastify';
 import { type Caller, Unauthenticated } from '../auth/caller.ts';
-import type { TokenVerifier } from '../auth/tokenVerifier.ts';
+import type { TokenVerifier, Verification } from '../auth/tokenVerifier.ts';
 import { Failure } from './failures.ts';
+
+/** What is known of the sender of a request. `failed` is a fault of the service or of the issuer. */
+type Identity = Verification | { readonly state: 'failed'; readonly error: unknown };
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Null before the token is verified, and if it is not valid. */
-    caller: Caller | null;
-    /** The reason why there is no caller. */
-    callerDefect: unknown;
+    /** Null before the token is verified. */
+    identity: Identity | null;
   }
 }
 
@@ -29,19 +30,16 @@ export interface AccessHooks {
 
 /** Adds access control to a server. A hook runs only on routes that list it. */
 export async function addAccess(server: FastifyInstance, options: AccessOptions): Promise<AccessHooks> {
-  server.decorateRequest('caller', null);
-  server.decorateRequest('callerDefect', null);
+  server.decorateRequest('identity', null);
   const identify: onRequestAsyncHookHandler = async (request) => {
     try {
-      const verified = await options.verifyToken(request.headers.authorization);
-      if (verified.state === 'valid') request.caller = verified.caller;
-      else request.callerDefect = new Unauthenticated(verified.defect);
+      request.identity = await options.verifyToken(request.headers.authorization);
     } catch (error) {
-      request.callerDefect = error;
+      request.identity = { state: 'failed', error };
     }
   };
   const requireCaller: onRequestHookHandler = (request, _reply, done) => {
-    done(request.caller === null ? (request.callerDefect as Error) : undefined);
+    done(request.identity?.state === 'valid' ? undefined : toAccessError(request.identity));
   };
   if (options.rateLimitPerMinute === 0) return { admit: [identify], requireCaller };
 
@@ -49,8 +47,8 @@ export async function addAccess(server: FastifyInstance, options: AccessOptions)
   const count = server.createRateLimit({
     max: options.rateLimitPerMinute,
     timeWindow: '1 minute',
-    keyGenerator: (request) =>
-      request.caller === null ? `address ${request.ip}` : `subject ${request.caller.subject}`,
+    keyGenerator: ({ identity, ip }) =>
+      identity?.state === 'valid' ? `subject ${identity.caller.subject}` : `address ${ip}`,
   });
   const limitRate: onRequestAsyncHookHandler = async (request) => {
     const use = await count(request);
@@ -68,7 +66,19 @@ export async function addAccess(server: FastifyInstance, options: AccessOptions)
  *
  * @throws the reason why there is none.
  */
-export function getCaller(request: FastifyRequest): Caller {
-  if (request.caller === null) throw request.callerDefect;
-  return request.caller;
+export function getCaller({ identity }: FastifyRequest): Caller {
+  if (identity?.state === 'valid') return identity.caller;
+  throw toAccessError(identity);
+}
+
+/** Translates the absence of a caller into the error that the service answers. */
+function toAccessError(identity: Exclude<Identity, { readonly state: 'valid' }> | null): Error {
+  switch (identity?.state) {
+    case 'refused':
+      return new Unauthenticated(identity.defect);
+    case 'failed':
+      return identity.error as Error;
+    case undefined:
+      return new Error('The route verifies no token.');
+  }
 }

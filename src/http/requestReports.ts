@@ -73,7 +73,7 @@ export function reportRequest({ logger, metrics }: RequestReports, request: Fast
     operation: operation?.field ?? null,
     outcomes,
     // A caller without a token must not choose labels of the metrics.
-    client: request.caller === null ? null : (client?.name ?? null),
+    client: request.identity?.state === 'valid' ? (client?.name ?? null) : null,
     durationMs,
   });
   span?.endRequest({

@@ -195,16 +195,16 @@ describeInBrowser('the start page', () => {
     const visited = await openCancelable();
     const id = await firstItem(visited, false).id();
     await service.cancelByRest(id, { body: { reason: 'By somebody else' } });
-    await visited.page.locator('#recent').getByText('By somebody else').waitFor({ timeout: 10_000 });
+    await visited.page.locator('#recent').getByText('By somebody else').waitFor();
   });
 
   test('says that the service does not answer, and recovers afterwards', async () => {
     const visited = await open();
     const { page } = visited;
     await page.route('**/graphql', (route) => route.abort());
-    await page.getByRole('alert').getByText('The service does not answer.').waitFor({ timeout: 10_000 });
+    await page.getByRole('alert').getByText('The service does not answer.').waitFor();
     await page.unroute('**/graphql');
-    await page.getByRole('alert').waitFor({ state: 'hidden', timeout: 10_000 });
+    await page.getByRole('alert').waitFor({ state: 'hidden' });
     expect(visited.complaints.splice(0)).not.toEqual([]);
   });
 

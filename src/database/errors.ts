@@ -12,6 +12,7 @@ const FEATURE_NOT_SUPPORTED = '0A000';
 const INVALID_SQL_STATEMENT_NAME = '26000';
 const DUPLICATE_PREPARED_STATEMENT = '42P05';
 const OBJECT_NOT_IN_PREREQUISITE_STATE = '55000';
+const UNIQUE_VIOLATION = '23505';
 const INVALID_CATALOG_NAME = '3D000';
 const CONNECTION_EXCEPTION_CLASS = '08';
 const INVALID_AUTHORIZATION_CLASS = '28';
@@ -62,6 +63,11 @@ export function isOutOfTime(error: unknown): boolean {
 /** Whether the server rejects writes, as a standby does. */
 export function isReadOnly(error: unknown): boolean {
   return readCode(error) === READ_ONLY_SQL_TRANSACTION;
+}
+
+/** Whether a row would have the same key as another one. @param constraint is the name of the key. */
+export function isDuplicate(error: unknown, constraint: string): boolean {
+  return readCode(error) === UNIQUE_VIOLATION && readMember(error, 'constraint') === constraint;
 }
 
 /** Whether the server has no free connection slot. The server itself is up. */
@@ -120,14 +126,20 @@ export function isDatabaseUnavailable(error: unknown): boolean {
  * Retries a transaction after an error that rolls it back completely and is no defect of it: a deadlock, a serialization
  * failure, or a prepared statement that is out of date. It makes five attempts with growing, random pauses.
  *
+ * @param isOtherConflict whether another error is a conflict, too.
  * @throws any other error at once, and the error of the last attempt.
  */
-export async function retryConflicts<T>(transaction: () => Promise<T>, clock: Clock = systemClock): Promise<T> {
+export async function retryConflicts<T>(
+  transaction: () => Promise<T>,
+  clock: Clock = systemClock,
+  isOtherConflict: (error: unknown) => boolean = () => false,
+): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await transaction();
     } catch (error) {
-      if (!(isConflict(error) || isOutdatedStatement(error)) || attempt === MAX_ATTEMPTS) throw error;
+      const canRetry = isConflict(error) || isOutdatedStatement(error) || isOtherConflict(error);
+      if (!canRetry || attempt === MAX_ATTEMPTS) throw error;
       await sleep(clock, Math.random() * 10 * 2 ** attempt);
     }
   }
@@ -188,7 +200,7 @@ export function readCode(error: unknown): string | null {
   return readMember(error, 'code');
 }
 
-function readMember(error: unknown, name: 'code' | 'routine'): string | null {
+function readMember(error: unknown, name: 'code' | 'routine' | 'constraint'): string | null {
   if (!Error.isError(error)) return null;
   const value = (error as Error & Partial<Record<typeof name, unknown>>)[name];
   return typeof value === 'string' ? value : null;

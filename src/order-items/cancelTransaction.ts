@@ -1,6 +1,6 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { retryConflicts } from '../database/errors.ts';
+import { isDuplicate, retryConflicts } from '../database/errors.ts';
 import type { Clock } from '../work/clock.ts';
 import type { Attempt } from '../work/lockQueue.ts';
 import {
@@ -56,7 +56,7 @@ export async function cancelInTransaction(
   const ids = new Set(requests.flatMap((request) => request.ids.map(parseOrderItemId)).filter((id) => id !== null));
   if (ids.size === 0) return requests.map(({ ids }) => ({ state: 'done', value: ids.map(malformedOrderItemId) }));
   if (canJudgeInStatement(requests) && !differForAnItem(requests)) {
-    return retryConflicts(() => cancelInOneStatement(dataSource, requests, newId), clock);
+    return retryConflicts(() => cancelInOneStatement(dataSource, requests, newId), clock, isOfSameUnits);
   }
   const cancel = (): Promise<CancelAttempt[]> =>
     dataSource.transaction(async (manager) => {
@@ -71,7 +71,12 @@ export async function cancelInTransaction(
       }
       return settleAll(verdicts, written);
     });
-  return retryConflicts(cancel, clock);
+  return retryConflicts(cancel, clock, isOfSameUnits);
+}
+
+/** Whether another writer has recorded the same units. That writer does not lock the item as the service does. */
+function isOfSameUnits(error: unknown): boolean {
+  return isDuplicate(error, 'order_item_cancellation_pkey');
 }
 
 /**

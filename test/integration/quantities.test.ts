@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import pg from 'pg';
 import { migrateDown } from '../../src/database/migrations.ts';
+import { untilSessionWaits } from '../support/lockedItem.ts';
 import { anOrderItem, findCancellations, findOrderItem } from '../support/orderItems.ts';
 import { startTestService } from '../support/testService.ts';
 
@@ -250,6 +252,27 @@ describe('an item that others change after a cancel in part', () => {
         [id, await recordOf(id)],
       ),
     ).rejects.toMatchObject({ constraint: 'order_item_cancellation_pkey' });
+  });
+
+  test('and record with the same units gets a conflict, which the cancel judges anew', async () => {
+    const id = await anOrderItem(dataSource, { quantity: 5 });
+    const [recording, counting] = [new pg.Client(service.databaseUrl), new pg.Client(service.databaseUrl)];
+    await Promise.all([recording.connect(), counting.connect()]);
+    await recording.query('BEGIN');
+    await recording.query(
+      `INSERT INTO order_item_cancellation
+         (id, order_item_id, quantity, remaining, previous_status, cancelled_by, channel, request_id)
+       VALUES (gen_random_uuid(), $1, 2, 3, 'pending', 'another', 'rest', repeat('a', 32))`,
+      [id],
+    );
+    const cancelled = cancel(id, { quantity: 1 });
+    await untilSessionWaits(service.databaseUrl);
+    const counted = counting.query('UPDATE order_item SET cancelled_quantity = 2 WHERE id = $1', [id]);
+    await untilSessionWaits(service.databaseUrl, 2);
+    await recording.query('COMMIT');
+    await counted;
+    expect(await cancelled).toMatchObject({ orderItem: { cancelledQuantity: 3 }, cancellation: { quantity: 1 } });
+    await Promise.all([recording.end(), counting.end()]);
   });
 
   async function recordOf(id: string): Promise<string> {

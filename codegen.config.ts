@@ -30,6 +30,8 @@ const config: CodegenConfig = {
           OrderItemNotFound: '../refusals.ts#OrderItemNotFound as OrderItemNotFoundModel',
           OrderItemNotCancelable: '../refusals.ts#OrderItemNotCancelable as OrderItemNotCancelableModel',
           QuantityNotCancelable: '../refusals.ts#QuantityNotCancelable as QuantityNotCancelableModel',
+          OrderNotCancelableAsWhole: '../refusals.ts#OrderNotCancelableAsWhole as OrderNotCancelableAsWholeModel',
+          OrderCancelability: '../orderCancelability.ts#OrderCancelability as OrderCancelabilityModel',
           CancellationReason: '../reasonCodes.ts#ReasonCode',
           InvalidCancelRequest: '../refusals.ts#InvalidCancelRequest as InvalidCancelRequestModel',
           IdempotencyKeyReused: '../refusals.ts#IdempotencyKeyReused as IdempotencyKeyReusedModel',

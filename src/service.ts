@@ -29,6 +29,7 @@ import { createServer, reportOutcome } from './http/server.ts';
 import { findUnitsRule } from './order-items/checkTables.ts';
 import { allowCaching, CacheTags } from './order-items/graphql/cacheTags.ts';
 import { createCancellationWindows } from './order-items/cancellationWindows.ts';
+import { createCancelItemsOfOrder } from './order-items/cancelItemsOfOrder.ts';
 import { createCancelOrderItems } from './order-items/cancelOrderItems.ts';
 import type { GraphQLContext } from './order-items/graphql/context.ts';
 import { addLineItemRoutes } from './order-items/rest/lineItemRoutes.ts';
@@ -191,6 +192,7 @@ async function addRoutes(
       metrics.observeCancel({ channel, outcome: outcome.code, blocker });
     },
   });
+  const cancelItemsOfOrder = createCancelItemsOfOrder(dataSource, cancel);
   const windows = createCancellationWindows(config.cancellationWindows);
   const reads = createReads(reader, metrics.queue, await findUnitsRule(dataSource));
   await addLineItemRoutes(server, { cancel, windows, access, reasonCodes: config.reasonCodes });
@@ -210,22 +212,26 @@ async function addRoutes(
       ...(playground === null ? [] : [playground]),
       access.requireCaller,
     ],
-    createContext: (request) => ({
-      caller: getCaller(request),
-      cancel,
-      closedWindows: windows.closedAt(request.arrivedAt),
-      limits: config.limits,
-      loaders: new Loaders(reads),
-      reasonCodes: config.reasonCodes,
-      requestId: request.id,
-      cacheTags: config.cacheMaxAgeS === 0 ? null : new CacheTags(),
-      reportOperation: (operation) => {
-        request.operation = Array.isArray(request.body) ? { name: null, type: null, field: 'batch' } : operation;
-      },
-      reportOutcome: (outcome) => {
-        reportOutcome(request, outcome);
-      },
-    }),
+    createContext: (request) => {
+      const closedWindows = windows.closedAt(request.arrivedAt);
+      return {
+        caller: getCaller(request),
+        cancel,
+        cancelItemsOfOrder,
+        closedWindows,
+        limits: config.limits,
+        loaders: new Loaders(reads, closedWindows),
+        reasonCodes: config.reasonCodes,
+        requestId: request.id,
+        cacheTags: config.cacheMaxAgeS === 0 ? null : new CacheTags(),
+        reportOperation: (operation) => {
+          request.operation = Array.isArray(request.body) ? { name: null, type: null, field: 'batch' } : operation;
+        },
+        reportOutcome: (outcome) => {
+          reportOutcome(request, outcome);
+        },
+      };
+    },
   });
 }
 

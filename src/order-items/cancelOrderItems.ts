@@ -38,7 +38,8 @@ const BULKS: CoalesceOptions = { ...SINGLES, maxBatchWeight: 1_000 };
 
 /** Callers share the batches equally. */
 function measureShare({ cancelledBy, ids }: CancelRequest): Share {
-  return { flow: cancelledBy, weight: ids.length };
+  // The request for an order can have no item left, and a key to find.
+  return { flow: cancelledBy, weight: Math.max(1, ids.length) };
 }
 
 /**
@@ -62,7 +63,7 @@ export function createCancelOrderItems(
   const waitForLocks = createLockQueue(attemptAll, observer.lockQueue, clock);
   return async (request) => {
     const lockDeadline = clock.now() + lockTimeoutMs;
-    const first = await (request.ids.length === 1 ? attemptSingle : attemptBulk)(request);
+    const first = await (request.ids.length === 1 && request.order === null ? attemptSingle : attemptBulk)(request);
     if (first.state === 'failed') throw first.error;
     const outcomes = first.state === 'locked' ? await waitForLocks(request, lockDeadline) : first.value;
     for (const outcome of outcomes) observer.observe(request.channel, outcome);

@@ -124,7 +124,8 @@ function isInvalid(value: string | number | null | InvalidCancelRequest): value 
 
 /**
  * Hashes a request. Requests with the same ids in the same order, reason and note have the same hash, through either door. So
- * that keys of the release before stay valid, a quantity and a code count only where one of them is stated.
+ * that keys of the release before stay valid, a quantity and a code count only where one of them is stated. A request for an
+ * order is the same whatever items the order has.
  */
 export function fingerprintRequest({
   ids,
@@ -132,9 +133,15 @@ export function fingerprintRequest({
   note,
   quantity,
   reasonCode,
-}: Omit<CancelReason, 'idempotencyKey'> & { readonly ids: readonly string[] }): string {
+  order,
+}: Omit<CancelReason, 'idempotencyKey'> & {
+  readonly ids: readonly string[];
+  readonly order: { readonly id: string; readonly mode: string } | null;
+}): string {
   const stated = quantity === null && reasonCode === null ? [] : [quantity, reasonCode];
-  return createHash('sha256')
-    .update(JSON.stringify([ids.map((id) => id.toLowerCase()), reason, note, ...stated]))
-    .digest('hex');
+  const request =
+    order === null
+      ? [ids.map((id) => id.toLowerCase()), reason, note, ...stated]
+      : ['order', order.id, order.mode, reason, note, reasonCode];
+  return createHash('sha256').update(JSON.stringify(request)).digest('hex');
 }

@@ -54,14 +54,17 @@ export async function cancelInTransaction(
   clock: Clock,
 ): Promise<CancelAttempt[]> {
   const ids = new Set(requests.flatMap((request) => request.ids.map(parseOrderItemId)).filter((id) => id !== null));
-  if (ids.size === 0) return requests.map(({ ids }) => ({ state: 'done', value: ids.map(malformedOrderItemId) }));
+  const mustFindKeys = requests.some((request) => request.order !== null && hasKey(request));
+  if (ids.size === 0 && !mustFindKeys)
+    return requests.map(({ ids }) => ({ state: 'done', value: ids.map(malformedOrderItemId) }));
   if (canJudgeInStatement(requests) && !differForAnItem(requests)) {
     return retryConflicts(() => cancelInOneStatement(dataSource, requests, newId), clock, isOfSameUnits);
   }
   const cancel = (): Promise<CancelAttempt[]> =>
     dataSource.transaction(async (manager) => {
       const keys = await lockKeys(manager, requests.filter(hasKey));
-      const items = await lockOrderItems(manager, [...ids]);
+      const remembered = [...keys.keyUses.values()].flatMap(({ cancellations }) => [...cancellations.keys()]);
+      const items = await lockOrderItems(manager, [...new Set([...ids, ...(mustFindKeys ? remembered : [])])]);
       const { verdicts, planned } = judgeCancels(requests, { ...keys, ...items });
       if (planned.length === 0) return settleAll(verdicts, new Map());
       const { written } = await cancelFreeItems(manager, describeCancellations(planned, newId));
@@ -114,6 +117,7 @@ export async function rehearseCancel(
     reasonCode: null,
     note: null,
     quantity: null,
+    order: null,
     cancelledBy: 'rehearsal',
     channel: 'rest',
     requestId: '0'.repeat(32),
@@ -145,7 +149,7 @@ function canJudgeInStatement(requests: readonly CancelRequest[]): boolean {
   const partial = new Set<string>();
   return requests.every((request) => {
     const id = request.ids[0]?.toLowerCase() ?? '';
-    if (request.ids.length !== 1 || hasKey(request) || partial.has(id)) return false;
+    if (request.ids.length !== 1 || request.order !== null || hasKey(request) || partial.has(id)) return false;
     if (request.quantity !== null) partial.add(id);
     return true;
   });
@@ -252,7 +256,7 @@ function settle(decision: Decision, written: ReadonlyMap<string, WrittenCancels>
     if (orderItem === undefined || cancellation === undefined) throw new Error('A decided cancel was not written.');
     return { code: 'CANCELLED', orderItem, cancellation };
   }
-  if (decision.code === 'ORDER_ITEM_NOT_CANCELABLE' || decision.code === 'QUANTITY_NOT_CANCELABLE') {
+  if ('orderItem' in decision && decision.code !== 'CANCELLED') {
     return { ...decision, orderItem: written.get(decision.orderItem.id)?.orderItem ?? decision.orderItem };
   }
   return decision;

@@ -106,6 +106,14 @@ export function writeNotCancelableSql(closed: ClosedWindows, units: UnitsRule): 
   return `(${[...conditions, ...(units === 'compared' ? [nothingLeftSql] : [])].join(' OR ')})`;
 }
 
+/** Writes each rule as a condition over the columns of `order_item`, without those whose windows are off. */
+export function writeBlockersSql(closed: ClosedWindows): (CancellationBlocker & { readonly sql: string })[] {
+  return blockerRules.flatMap(({ code, message, sql }) => {
+    const condition = code === 'TERMINAL_STATUS' ? `(${sql(closed)} OR ${nothingLeftSql})` : sql(closed);
+    return condition === undefined ? [] : [{ code, message, sql: condition }];
+  });
+}
+
 /** The policy without windows, over a table with checks. Two partial indexes of `order_item` have this condition. */
 export const notCancelableSql = writeNotCancelableSql(NOTHING_CLOSED, 'checked by the table');
 

@@ -6,14 +6,26 @@ import {
   malformedOrderItemId,
   orderItemNotCancelable,
   orderItemNotFound,
+  orderNotCancelableAsWhole,
   quantityNotCancelable,
   type Refusal,
 } from './refusals.ts';
 
+/** `ALL_OR_NOTHING` cancels nothing of an order if one of its items cannot be cancelled. */
+export type OrderCancellationMode = 'ALL_CANCELABLE' | 'ALL_OR_NOTHING';
+
+/** The order whose items a request cancels. */
+export interface OrderToCancel {
+  readonly id: string;
+  readonly mode: OrderCancellationMode;
+}
+
 /** One caller's request to cancel one or more items. */
 export interface CancelRequest extends CancelReason {
-  /** The item ids as the caller wrote them. */
+  /** The item ids as the caller wrote them. Of an order, the ids of its items, oldest first. */
   readonly ids: readonly string[];
+  /** Null if the caller named the items. */
+  readonly order: OrderToCancel | null;
   /** The `sub` of the caller's token. */
   readonly cancelledBy: string;
   readonly channel: CancellationChannel;
@@ -117,20 +129,28 @@ function judgeRequest(request: CancelRequest, facts: CancelFacts, progress: Prog
 
   const use = key === null ? undefined : (progress.keyUses.get(key.name) ?? facts.keyUses.get(key.name));
   if (key !== null && use !== undefined && use.fingerprint !== key.fingerprint) {
-    return {
-      code: 'DECIDED',
-      decisions: ids.map((id) => (id === null ? malformedOrderItemId() : idempotencyKeyReused())),
-    };
+    const reused = ids.map((id) => (id === null ? malformedOrderItemId() : idempotencyKeyReused()));
+    return { code: 'DECIDED', decisions: request.order === null ? reused : [idempotencyKeyReused()] };
   }
   const remembered = findRemembered(key?.name, facts, progress);
-  if (ids.some((id) => id !== null && !remembered.has(id) && mustWaitFor(facts.busy.get(id), request)))
+  const written =
+    request.order === null ? request.ids : findItemsOfOrder(request.order, request.ids, facts, remembered);
+  if (
+    written
+      .map(parseOrderItemId)
+      .some((id) => id !== null && !remembered.has(id) && mustWaitFor(facts.busy.get(id), request))
+  )
     return MUST_WAIT;
 
-  const decisions = request.ids.map((written): Decision => {
-    const id = parseOrderItemId(written);
+  if (request.order?.mode === 'ALL_OR_NOTHING' && remembered.size === 0) {
+    const refusals = refuseOrder(written, request, facts, progress);
+    if (refusals !== null) return { code: 'DECIDED', decisions: refusals };
+  }
+  const decisions = written.map((asked): Decision => {
+    const id = parseOrderItemId(asked);
     if (id === null) return malformedOrderItemId();
     const item = facts.locked.get(id) ?? facts.busy.get(id);
-    if (item === undefined) return orderItemNotFound(written);
+    if (item === undefined) return orderItemNotFound(asked);
     const earlier = remembered.get(id);
     // The first request refused the second occurrence of an id, so the repeat does the same.
     remembered.delete(id);
@@ -150,6 +170,52 @@ function judgeRequest(request: CancelRequest, facts: CancelFacts, progress: Prog
   });
   if (key !== null) rememberDecisions(key, decisions, progress);
   return { code: 'DECIDED', decisions };
+}
+
+/**
+ * Returns the ids of the items for which a request for an order gets answers, oldest first: those that the key's first request
+ * cancelled, or those that are still in the order.
+ */
+function findItemsOfOrder(
+  { id: orderId }: OrderToCancel,
+  ids: readonly string[],
+  { locked, busy }: CancelFacts,
+  remembered: ReadonlyMap<string, unknown>,
+): string[] {
+  const findItem = (id: string): OrderItem | undefined => locked.get(id) ?? busy.get(id);
+  if (remembered.size === 0) return ids.filter((id) => findItem(id)?.orderId === orderId);
+  const items = [...remembered.keys()].map(findItem).filter((item) => item !== undefined);
+  return items.sort(compareAge).map(({ id }) => id);
+}
+
+/** PostgreSQL's texts of instants sort as the instants do. */
+function compareAge(one: OrderItem, other: OrderItem): number {
+  const [first, second] = [`${one.createdAt} ${one.id}`, `${other.createdAt} ${other.id}`];
+  return first < second ? -1 : Number(first > second);
+}
+
+/**
+ * Refuses all items of an order if one of them stands in the way. An item that is cancelled already does not.
+ *
+ * @returns null if none does.
+ */
+function refuseOrder(
+  ids: readonly string[],
+  { closedWindows }: CancelRequest,
+  { locked, busy }: CancelFacts,
+  progress: Progress,
+): Refusal[] | null {
+  let isBlocked = false;
+  const refusals = ids.map((id) => {
+    const item = locked.get(id) ?? busy.get(id);
+    if (item === undefined) return orderItemNotFound(id);
+    const current = progress.items.get(id) ?? item;
+    const [blocker, ...others] = findBlockers(current, closedWindows);
+    if (blocker === undefined) return orderNotCancelableAsWhole(item);
+    isBlocked ||= current.status !== 'cancelled' && current.cancelledQuantity < current.quantity;
+    return orderItemNotCancelable(item, [blocker, ...others]);
+  });
+  return isBlocked ? refusals : null;
 }
 
 function cancelUnits(item: OrderItem, units: number): OrderItem {

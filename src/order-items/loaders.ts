@@ -1,5 +1,7 @@
 import DataLoader from 'dataloader';
+import type { ClosedWindows } from './eligibility.ts';
 import type { OrderItemPage, PageRequest } from './listOrderItems.ts';
+import type { OrderCancelability } from './orderCancelability.ts';
 import { type Cancellation, type OrderItem, parseOrderItemId } from './orderItem.ts';
 import type { Found, Reads } from './reads.ts';
 
@@ -17,15 +19,19 @@ interface ItemsOfOrder {
 export class Loaders {
   readonly orderItem: RequestCache<OrderItem>;
   readonly cancellations: RequestCache<readonly Cancellation[]>;
+  /** By order id. Orders without items have none. */
+  readonly orderCancelability: RequestCache<OrderCancelability>;
   private readonly reads: Reads;
   private readonly listChains: Promise<unknown>[] = [];
   private lists = 0;
   private orderLoader: DataLoader<ItemsOfOrder, OrderItemPage, string> | null = null;
 
-  constructor(reads: Reads) {
+  /** @param closedWindows what the cancellation windows had closed when the request arrived. */
+  constructor(reads: Reads, closedWindows: ClosedWindows) {
     this.reads = reads;
     this.orderItem = new RequestCache(reads.orderItems);
     this.cancellations = new RequestCache(reads.cancellations);
+    this.orderCancelability = new RequestCache((orderIds) => reads.orderCancelability(orderIds, closedWindows));
   }
 
   /** @param id as a client writes it. @returns null for an unknown or malformed id. */

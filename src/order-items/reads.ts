@@ -1,8 +1,9 @@
 import { systemClock } from '../work/clock.ts';
 import { coalesce, type CoalesceOptions, type QueueState } from '../work/coalesce.ts';
 import type { Reader } from '../database/reader.ts';
-import type { UnitsRule } from './eligibility.ts';
+import { type ClosedWindows, NOTHING_CLOSED, type UnitsRule } from './eligibility.ts';
 import { listItemsOfOrders, listOrderItems, type OrderItemPage, type PageRequest } from './listOrderItems.ts';
+import { type OrderCancelability, readOrderCancelability } from './orderCancelability.ts';
 import type { Cancellation, OrderItem } from './orderItem.ts';
 import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
 
@@ -37,6 +38,11 @@ export interface Reads {
   readonly page: (request: PageRequest) => Promise<OrderItemPage>;
   /** Reads a page of each order. The result may hold further orders. */
   readonly itemsOfOrders: (asked: ItemsOfOrders) => Promise<Found<OrderItemPage>>;
+  /** Reads the cancelability of orders that have items. The result may hold further orders. */
+  readonly orderCancelability: (
+    orderIds: readonly string[],
+    closedWindows: ClosedWindows,
+  ) => Promise<Found<OrderCancelability>>;
 }
 
 /**
@@ -64,6 +70,7 @@ export function createReads(reader: Reader, queue: (name: string) => QueueState,
     }, queue('read_cancellations')),
     page: sharePages(reader, queue('list_order_items'), units),
     itemsOfOrders: batchOrders(reader, queue('list_items_of_orders'), units),
+    orderCancelability: batchOrderCancelability(reader, queue('read_order_cancelability')),
   };
 }
 
@@ -113,4 +120,20 @@ function batchById<Value>(
     return asked.map(() => found);
   };
   return coalesce<readonly string[], Found<Value>>(load, READS, state);
+}
+
+/** Orders that are judged by the same windows share a statement. */
+function batchOrderCancelability(reader: Reader, state: QueueState): Reads['orderCancelability'] {
+  interface Asked {
+    readonly orderIds: readonly string[];
+    readonly closedWindows: ClosedWindows;
+  }
+  const load = async (asked: readonly Asked[]): Promise<Found<OrderCancelability>[]> => {
+    const orderIds = [...new Set(asked.flatMap((one) => one.orderIds))];
+    const found = await readOrderCancelability(reader, orderIds, asked[0]?.closedWindows ?? NOTHING_CLOSED);
+    return asked.map(() => found);
+  };
+  const nameGroup = ({ closedWindows }: Asked): string => JSON.stringify(closedWindows);
+  const batch = coalesce(load, READS, state, systemClock, { nameGroup });
+  return (orderIds, closedWindows) => batch({ orderIds, closedWindows });
 }

@@ -10,7 +10,12 @@ export interface CancellationBlocker {
 
 /** An expected outcome in which nothing is cancelled. It is a returned value, never thrown. */
 export type Refusal =
-  OrderItemNotFound | OrderItemNotCancelable | QuantityNotCancelable | InvalidCancelRequest | IdempotencyKeyReused;
+  | OrderItemNotFound
+  | OrderItemNotCancelable
+  | QuantityNotCancelable
+  | OrderNotCancelableAsWhole
+  | InvalidCancelRequest
+  | IdempotencyKeyReused;
 
 export type RefusalCode = Refusal['code'];
 
@@ -38,7 +43,14 @@ export interface QuantityNotCancelable {
   readonly orderItem: OrderItem;
 }
 
-export type CancelRequestField = 'id' | 'reason' | 'reasonCode' | 'note' | 'quantity' | 'idempotencyKey';
+/** The item could be cancelled. It is not, because another item of its order cannot be. */
+export interface OrderNotCancelableAsWhole {
+  readonly code: 'ORDER_NOT_CANCELABLE_AS_WHOLE';
+  readonly message: string;
+  readonly orderItem: OrderItem;
+}
+
+export type CancelRequestField = 'id' | 'orderId' | 'reason' | 'reasonCode' | 'note' | 'quantity' | 'idempotencyKey';
 
 export interface InvalidCancelRequest {
   readonly code: 'INVALID_CANCEL_REQUEST';
@@ -72,6 +84,14 @@ export function quantityNotCancelable(
     message: validationFailure(`'quantity' is more than the ${remaining} that are left`),
     requested,
     remaining,
+    orderItem,
+  };
+}
+
+export function orderNotCancelableAsWhole(orderItem: OrderItem): OrderNotCancelableAsWhole {
+  return {
+    code: 'ORDER_NOT_CANCELABLE_AS_WHOLE',
+    message: 'Another item of the order cannot be cancelled, so none was.',
     orderItem,
   };
 }

@@ -14,6 +14,7 @@ type Outcomes = readonly CancelOutcome[];
 export function aRequest(ids: readonly string[], given: Partial<CancelRequest> = {}): CancelRequest {
   return {
     ids,
+    order: null,
     reason: 'Changed my mind',
     reasonCode: null,
     note: null,

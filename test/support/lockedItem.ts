@@ -8,11 +8,14 @@ export interface LockedItem {
   readonly release: () => Promise<void>;
 }
 
-export async function lockItem(databaseUrl: string, id: string): Promise<LockedItem> {
+const LOCK = 'SELECT FROM order_item WHERE id = $1 FOR UPDATE';
+
+/** @param statement locks the item, and can change it. The release commits the change. */
+export async function lockItem(databaseUrl: string, id: string, statement = LOCK): Promise<LockedItem> {
   const client = new pg.Client(databaseUrl);
   await client.connect();
   await client.query('BEGIN');
-  await client.query('SELECT FROM order_item WHERE id = $1 FOR UPDATE', [id]);
+  await client.query(statement, [id]);
   const { rows } = await client.query<{ now: string }>('SELECT clock_timestamp()::text AS now');
   return {
     untilTried: () =>
@@ -22,7 +25,10 @@ export async function lockItem(databaseUrl: string, id: string): Promise<LockedI
            AND (query = 'COMMIT' OR query LIKE '%busy_order_items%' AND state = 'idle')`,
         'a try to cancel the locked item',
       ),
-    release: () => client.end(),
+    release: async () => {
+      await client.query('COMMIT');
+      await client.end();
+    },
   };
 }
 

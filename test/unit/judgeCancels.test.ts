@@ -40,6 +40,7 @@ function anItem(given: Partial<OrderItem> = {}): OrderItem {
 function aRequest(given: Partial<CancelRequest> = {}): CancelRequest {
   return {
     ids: [FIRST],
+    order: null,
     reason: 'Late',
     reasonCode: null,
     note: null,
@@ -318,6 +319,7 @@ test('judgeCancels decides any sequence of requests as the model of the contract
         const { reason, reasonCode, note, quantity } = step.stated ?? {};
         const outcomes = memory.take({
           ids,
+          order: null,
           reason: typeof reason === 'string' ? reason.trim() : null,
           reasonCode: typeof reasonCode === 'string' ? reasonCode : null,
           note: typeof note === 'string' ? note.trim() || null : null,

@@ -2,6 +2,7 @@ import type { Caller } from '../../auth/caller.ts';
 import type { ReportContext } from '../../graphql/errors.ts';
 import type { ListLimits } from '../../graphql/operationCost.ts';
 import type { CacheTags } from './cacheTags.ts';
+import type { CancelItemsOfOrder } from '../cancelItemsOfOrder.ts';
 import type { CancelOrderItems } from '../cancelOrderItems.ts';
 import type { ClosedWindows } from '../eligibility.ts';
 import type { Loaders } from '../loaders.ts';
@@ -11,6 +12,7 @@ import type { ReasonCodes } from '../reasonCodes.ts';
 export interface GraphQLContext extends ReportContext {
   readonly caller: Caller;
   readonly cancel: CancelOrderItems;
+  readonly cancelItemsOfOrder: CancelItemsOfOrder;
   /** What the cancellation windows had closed when the request arrived. */
   readonly closedWindows: ClosedWindows;
   readonly limits: ListLimits & { readonly bulkIds: number };

@@ -2,7 +2,8 @@ import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } f
 import type { OrderItem as OrderItemModel, Cancellation as CancellationModel } from '../orderItem.ts';
 import type { OrderItemPage } from '../listOrderItems.ts';
 import type { Cancelled } from '../judgeCancels.ts';
-import type { OrderItemNotFound as OrderItemNotFoundModel, OrderItemNotCancelable as OrderItemNotCancelableModel, QuantityNotCancelable as QuantityNotCancelableModel, InvalidCancelRequest as InvalidCancelRequestModel, IdempotencyKeyReused as IdempotencyKeyReusedModel } from '../refusals.ts';
+import type { OrderItemNotFound as OrderItemNotFoundModel, OrderItemNotCancelable as OrderItemNotCancelableModel, QuantityNotCancelable as QuantityNotCancelableModel, OrderNotCancelableAsWhole as OrderNotCancelableAsWholeModel, InvalidCancelRequest as InvalidCancelRequestModel, IdempotencyKeyReused as IdempotencyKeyReusedModel } from '../refusals.ts';
+import type { OrderCancelability as OrderCancelabilityModel } from '../orderCancelability.ts';
 import type { ReasonCode } from '../reasonCodes.ts';
 import type { GraphQLContext } from './context.ts';
 export type Maybe<T> = T | null;
@@ -23,6 +24,25 @@ export type Scalars = {
   /** An exact decimal number, as a string, for example `"2.5500"`. Parse it with a decimal type: a binary float would round it. */
   Decimal: { input: string; output: string; }
   _FieldSet: { input: string; output: string; }
+};
+
+/** A request to cancel the items of an order for one reason. */
+export type CancelItemsOfOrderInput = {
+  /**
+   * As in `CancelOrderItemInput`; the request is the same when its order, mode, reason, code and note are. A repeat gets the
+   * answers for the items that the first request cancelled, and cancels nothing more.
+   */
+  readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+  /** What to do if some of the items cannot be cancelled. Null is the default. */
+  readonly mode?: InputMaybe<OrderCancellationMode>;
+  /** A further note, up to 2,000 characters; it is stored with each item's cancellation. */
+  readonly note?: InputMaybe<Scalars['String']['input']>;
+  /** The id of the order. */
+  readonly orderId: Scalars['ID']['input'];
+  /** Why the items are cancelled: 1 to 500 characters once surrounding white space is removed. */
+  readonly reason: Scalars['String']['input'];
+  /** A code for the reason, as in `CancelOrderItemInput`. */
+  readonly reasonCode?: InputMaybe<Scalars['String']['input']>;
 };
 
 /** A request to cancel one order item. */
@@ -58,7 +78,7 @@ export type CancelOrderItemRefusal = {
  * The answer to a cancel of one item: a success or one of the refusals. Ask for `... on CancelOrderItemRefusal { message }` to
  * be ready for refusals that later versions add.
  */
-export type CancelOrderItemResult = CancelOrderItemSuccess | IdempotencyKeyReused | InvalidCancelRequest | OrderItemNotCancelable | OrderItemNotFound | QuantityNotCancelable;
+export type CancelOrderItemResult = CancelOrderItemSuccess | IdempotencyKeyReused | InvalidCancelRequest | OrderItemNotCancelable | OrderItemNotFound | OrderNotCancelableAsWhole | QuantityNotCancelable;
 
 /** The item, or the stated quantity of it, was cancelled: now or by an earlier request with the same idempotency key. */
 export type CancelOrderItemSuccess = {
@@ -173,7 +193,7 @@ export type IdempotencyKeyReused = CancelOrderItemRefusal & {
 /** Refused: a value in the request breaks its rule. */
 export type InvalidCancelRequest = CancelOrderItemRefusal & {
   readonly __typename?: 'InvalidCancelRequest';
-  /** The name of the input field that is wrong: `id`, `reason`, `reasonCode`, `note`, `quantity` or `idempotencyKey`. */
+  /** The name of the input field that is wrong: `id`, `orderId`, `reason`, `reasonCode`, `note`, `quantity` or `idempotencyKey`. */
   readonly field: Scalars['String']['output'];
   /** Why the cancel was refused, in English; it names the defect. */
   readonly message: Scalars['String']['output'];
@@ -190,6 +210,13 @@ export type Money = {
 
 export type Mutation = {
   readonly __typename?: 'Mutation';
+  /**
+   * Cancels all that is left of the items of an order, in one transaction. There is one result for each item, oldest first. An
+   * order that has no items here has an empty list. A request that breaks a rule, and an order of more than 1,000 items, gets one
+   * `InvalidCancelRequest`, a reused key one `IdempotencyKeyReused`. An item that another transaction keeps locked fails the whole
+   * request with `SERVICE_UNAVAILABLE`, and then none of the items is cancelled. Needs the scope `order-items:cancel`.
+   */
+  readonly cancelItemsOfOrder: ReadonlyArray<CancelOrderItemResult>;
   /**
    * Cancels one order item, or some of its units, for good. This is possible only if the item was pre-ordered and is still open.
    * Otherwise the answer is a refusal and nothing changes. The answer is sent after the decision is stored.
@@ -211,6 +238,11 @@ export type Mutation = {
 };
 
 
+export type MutationCancelItemsOfOrderArgs = {
+  input: CancelItemsOfOrderInput;
+};
+
+
 export type MutationCancelOrderItemArgs = {
   input: CancelOrderItemInput;
 };
@@ -223,6 +255,8 @@ export type MutationCancelOrderItemsArgs = {
 /** An order. It is owned by another subgraph; this one adds its items. */
 export type Order = {
   readonly __typename?: 'Order';
+  /** What a cancel of this order's items would find now. Needs the scope `order-items:read`. */
+  readonly cancelability: Maybe<OrderCancelability>;
   /** The order's id, as the order's source gave it. */
   readonly id: Scalars['ID']['output'];
   /**
@@ -239,6 +273,26 @@ export type OrderItemsArgs = {
   filter?: InputMaybe<OrderItemFilter>;
   first?: InputMaybe<Scalars['Int']['input']>;
 };
+
+/** The answer to: can the items of this order be cancelled, and if not, why? */
+export type OrderCancelability = {
+  readonly __typename?: 'OrderCancelability';
+  /** How many items cannot. */
+  readonly blockedItems: Scalars['Int']['output'];
+  /** The different reasons why items cannot be cancelled, in a fixed order. */
+  readonly blockers: ReadonlyArray<CancellationBlocker>;
+  /** Whether at least one item can be cancelled now. An order that has no items here cannot. */
+  readonly cancelable: Scalars['Boolean']['output'];
+  /** How many items can be cancelled now. */
+  readonly cancelableItems: Scalars['Int']['output'];
+};
+
+/** What a cancel of an order does if some of its items cannot be cancelled. */
+export type OrderCancellationMode =
+  /** Cancels the items that can be cancelled. */
+  | 'ALL_CANCELABLE'
+  /** Cancels nothing unless every item can be cancelled. Items that are cancelled already do not stand in the way. */
+  | 'ALL_OR_NOTHING';
 
 /** One line of an order: one product, one quantity, one status. */
 export type OrderItem = {
@@ -344,6 +398,18 @@ export type OrderItemStatus =
   | 'pending'
   /** Sent back by the customer. Terminal. */
   | 'returned';
+
+/**
+ * Refused: this item can be cancelled, but another item of its order cannot, and the mode was `ALL_OR_NOTHING`. Only
+ * `cancelItemsOfOrder` gives this answer.
+ */
+export type OrderNotCancelableAsWhole = CancelOrderItemRefusal & {
+  readonly __typename?: 'OrderNotCancelableAsWhole';
+  /** Why the cancel was refused, in English. */
+  readonly message: Scalars['String']['output'];
+  /** The item as it is. */
+  readonly orderItem: OrderItem;
+};
 
 /** Where a page stands in its list, as the Relay connection specification has it. */
 export type PageInfo = {
@@ -511,6 +577,7 @@ export type ResolversUnionTypes<_RefType extends Record<string, unknown>> = {
     | ( InvalidCancelRequestModel )
     | ( OrderItemNotCancelableModel )
     | ( OrderItemNotFoundModel )
+    | ( OrderNotCancelableAsWholeModel )
     | ( QuantityNotCancelableModel )
   ;
 };
@@ -522,15 +589,17 @@ export type ResolversInterfaceTypes<_RefType extends Record<string, unknown>> = 
     | ( InvalidCancelRequestModel )
     | ( OrderItemNotCancelableModel )
     | ( OrderItemNotFoundModel )
+    | ( OrderNotCancelableAsWholeModel )
     | ( QuantityNotCancelableModel )
   ;
 };
 
 /** Mapping between all available schema types and the resolvers types */
 export type ResolversTypes = {
-  CancelOrderItemInput: CancelOrderItemInput;
-  ID: ResolverTypeWrapper<Scalars['ID']['output']>;
+  CancelItemsOfOrderInput: CancelItemsOfOrderInput;
   String: ResolverTypeWrapper<Scalars['String']['output']>;
+  ID: ResolverTypeWrapper<Scalars['ID']['output']>;
+  CancelOrderItemInput: CancelOrderItemInput;
   Int: ResolverTypeWrapper<Scalars['Int']['output']>;
   CancelOrderItemRefusal: ResolverTypeWrapper<ResolversInterfaceTypes<ResolversTypes>['CancelOrderItemRefusal']>;
   CancelOrderItemResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['CancelOrderItemResult']>;
@@ -550,7 +619,9 @@ export type ResolversTypes = {
   InvalidCancelRequest: ResolverTypeWrapper<InvalidCancelRequestModel>;
   Money: ResolverTypeWrapper<Money>;
   Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
-  Order: ResolverTypeWrapper<Omit<Order, 'items'> & { items?: Maybe<ResolversTypes['OrderItemConnection']> }>;
+  Order: ResolverTypeWrapper<Omit<Order, 'cancelability' | 'items'> & { cancelability?: Maybe<ResolversTypes['OrderCancelability']>, items?: Maybe<ResolversTypes['OrderItemConnection']> }>;
+  OrderCancelability: ResolverTypeWrapper<OrderCancelabilityModel>;
+  OrderCancellationMode: OrderCancellationMode;
   OrderItem: ResolverTypeWrapper<OrderItemModel>;
   OrderItemConnection: ResolverTypeWrapper<OrderItemPage>;
   OrderItemEdge: ResolverTypeWrapper<OrderItemModel>;
@@ -558,6 +629,7 @@ export type ResolversTypes = {
   OrderItemNotCancelable: ResolverTypeWrapper<OrderItemNotCancelableModel>;
   OrderItemNotFound: ResolverTypeWrapper<OrderItemNotFoundModel>;
   OrderItemStatus: null;
+  OrderNotCancelableAsWhole: ResolverTypeWrapper<OrderNotCancelableAsWholeModel>;
   PageInfo: ResolverTypeWrapper<PageInfo>;
   Product: ResolverTypeWrapper<Product>;
   QuantityNotCancelable: ResolverTypeWrapper<QuantityNotCancelableModel>;
@@ -566,9 +638,10 @@ export type ResolversTypes = {
 
 /** Mapping between all available schema types and the resolvers parents */
 export type ResolversParentTypes = {
-  CancelOrderItemInput: CancelOrderItemInput;
-  ID: Scalars['ID']['output'];
+  CancelItemsOfOrderInput: CancelItemsOfOrderInput;
   String: Scalars['String']['output'];
+  ID: Scalars['ID']['output'];
+  CancelOrderItemInput: CancelOrderItemInput;
   Int: Scalars['Int']['output'];
   CancelOrderItemRefusal: ResolversInterfaceTypes<ResolversParentTypes>['CancelOrderItemRefusal'];
   CancelOrderItemResult: ResolversUnionTypes<ResolversParentTypes>['CancelOrderItemResult'];
@@ -586,13 +659,15 @@ export type ResolversParentTypes = {
   InvalidCancelRequest: InvalidCancelRequestModel;
   Money: Money;
   Mutation: Record<PropertyKey, never>;
-  Order: Omit<Order, 'items'> & { items?: Maybe<ResolversParentTypes['OrderItemConnection']> } | FederationReferenceTypes['Order'];
+  Order: Omit<Order, 'cancelability' | 'items'> & { cancelability?: Maybe<ResolversParentTypes['OrderCancelability']>, items?: Maybe<ResolversParentTypes['OrderItemConnection']> } | FederationReferenceTypes['Order'];
+  OrderCancelability: OrderCancelabilityModel;
   OrderItem: OrderItemModel;
   OrderItemConnection: OrderItemPage;
   OrderItemEdge: OrderItemModel;
   OrderItemFilter: OrderItemFilter;
   OrderItemNotCancelable: OrderItemNotCancelableModel;
   OrderItemNotFound: OrderItemNotFoundModel;
+  OrderNotCancelableAsWhole: OrderNotCancelableAsWholeModel;
   PageInfo: PageInfo;
   Product: Product;
   QuantityNotCancelable: QuantityNotCancelableModel;
@@ -600,11 +675,11 @@ export type ResolversParentTypes = {
 };
 
 export type CancelOrderItemRefusalResolvers<ContextType = GraphQLContext, ParentType extends ResolversParentTypes['CancelOrderItemRefusal'] = ResolversParentTypes['CancelOrderItemRefusal']> = {
-  __resolveType: TypeResolveFn<'IdempotencyKeyReused' | 'InvalidCancelRequest' | 'OrderItemNotCancelable' | 'OrderItemNotFound' | 'QuantityNotCancelable', ParentType, ContextType>;
+  __resolveType: TypeResolveFn<'IdempotencyKeyReused' | 'InvalidCancelRequest' | 'OrderItemNotCancelable' | 'OrderItemNotFound' | 'OrderNotCancelableAsWhole' | 'QuantityNotCancelable', ParentType, ContextType>;
 };
 
 export type CancelOrderItemResultResolvers<ContextType = GraphQLContext, ParentType extends ResolversParentTypes['CancelOrderItemResult'] = ResolversParentTypes['CancelOrderItemResult']> = {
-  __resolveType: TypeResolveFn<'CancelOrderItemSuccess' | 'IdempotencyKeyReused' | 'InvalidCancelRequest' | 'OrderItemNotCancelable' | 'OrderItemNotFound' | 'QuantityNotCancelable', ParentType, ContextType>;
+  __resolveType: TypeResolveFn<'CancelOrderItemSuccess' | 'IdempotencyKeyReused' | 'InvalidCancelRequest' | 'OrderItemNotCancelable' | 'OrderItemNotFound' | 'OrderNotCancelableAsWhole' | 'QuantityNotCancelable', ParentType, ContextType>;
 };
 
 export type CancelOrderItemSuccessResolvers<ContextType = GraphQLContext, ParentType extends ResolversParentTypes['CancelOrderItemSuccess'] = ResolversParentTypes['CancelOrderItemSuccess']> = {
@@ -671,14 +746,23 @@ export type MoneyResolvers<ContextType = GraphQLContext, ParentType extends Reso
 };
 
 export type MutationResolvers<ContextType = GraphQLContext, ParentType extends ResolversParentTypes['Mutation'] = ResolversParentTypes['Mutation']> = {
+  cancelItemsOfOrder?: Resolver<ReadonlyArray<ResolversTypes['CancelOrderItemResult']>, ParentType, ContextType, RequireFields<MutationCancelItemsOfOrderArgs, 'input'>>;
   cancelOrderItem?: Resolver<ResolversTypes['CancelOrderItemResult'], ParentType, ContextType, RequireFields<MutationCancelOrderItemArgs, 'input'>>;
   cancelOrderItems?: Resolver<ReadonlyArray<ResolversTypes['CancelOrderItemResult']>, ParentType, ContextType, RequireFields<MutationCancelOrderItemsArgs, 'input'>>;
 };
 
 export type OrderResolvers<ContextType = GraphQLContext, ParentType extends ResolversParentTypes['Order'] = ResolversParentTypes['Order'], FederationReferenceType extends FederationReferenceTypes['Order'] = FederationReferenceTypes['Order']> = {
   __resolveReference?: ReferenceResolver<Maybe<ResolversTypes['Order']> | FederationReferenceType, FederationReferenceType, ContextType>;
+  cancelability?: Resolver<Maybe<ResolversTypes['OrderCancelability']>, ParentType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   items?: Resolver<Maybe<ResolversTypes['OrderItemConnection']>, ParentType, ContextType, RequireFields<OrderItemsArgs, 'first'>>;
+};
+
+export type OrderCancelabilityResolvers<ContextType = GraphQLContext, ParentType extends ResolversParentTypes['OrderCancelability'] = ResolversParentTypes['OrderCancelability']> = {
+  blockedItems?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  blockers?: Resolver<ReadonlyArray<ResolversTypes['CancellationBlocker']>, ParentType, ContextType>;
+  cancelable?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  cancelableItems?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
 };
 
 export type OrderItemResolvers<ContextType = GraphQLContext, ParentType extends ResolversParentTypes['OrderItem'] = ResolversParentTypes['OrderItem'], FederationReferenceType extends FederationReferenceTypes['OrderItem'] = FederationReferenceTypes['OrderItem']> = {
@@ -726,6 +810,12 @@ export type OrderItemNotFoundResolvers<ContextType = GraphQLContext, ParentType 
 
 export type OrderItemStatusResolvers = { CANCELLED: 'cancelled', COMPLETE: 'complete', IN_FULFILLMENT: 'in_fulfillment', ON_HOLD: 'on_hold', PENDING: 'pending', RETURNED: 'returned' };
 
+export type OrderNotCancelableAsWholeResolvers<ContextType = GraphQLContext, ParentType extends ResolversParentTypes['OrderNotCancelableAsWhole'] = ResolversParentTypes['OrderNotCancelableAsWhole']> = {
+  message?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  orderItem?: Resolver<ResolversTypes['OrderItem'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
 export type PageInfoResolvers<ContextType = GraphQLContext, ParentType extends ResolversParentTypes['PageInfo'] = ResolversParentTypes['PageInfo']> = {
   endCursor?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   hasNextPage?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
@@ -768,12 +858,14 @@ export type Resolvers<ContextType = GraphQLContext> = {
   Money?: MoneyResolvers<ContextType>;
   Mutation?: MutationResolvers<ContextType>;
   Order?: OrderResolvers<ContextType>;
+  OrderCancelability?: OrderCancelabilityResolvers<ContextType>;
   OrderItem?: OrderItemResolvers<ContextType>;
   OrderItemConnection?: OrderItemConnectionResolvers<ContextType>;
   OrderItemEdge?: OrderItemEdgeResolvers<ContextType>;
   OrderItemNotCancelable?: OrderItemNotCancelableResolvers<ContextType>;
   OrderItemNotFound?: OrderItemNotFoundResolvers<ContextType>;
   OrderItemStatus?: OrderItemStatusResolvers;
+  OrderNotCancelableAsWhole?: OrderNotCancelableAsWholeResolvers<ContextType>;
   PageInfo?: PageInfoResolvers<ContextType>;
   Product?: ProductResolvers<ContextType>;
   QuantityNotCancelable?: QuantityNotCancelableResolvers<ContextType>;

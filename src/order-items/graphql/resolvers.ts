@@ -1,7 +1,7 @@
 import { requireScope } from '../../auth/caller.ts';
 import { badInput } from '../../http/failures.ts';
 import type { Cancelled, CancelOutcome } from '../judgeCancels.ts';
-import { parseCancelReason } from '../cancelRequest.ts';
+import { type CancelReason, parseCancelReason } from '../cancelRequest.ts';
 import { encodeCursor, placeItem } from '../cursors.ts';
 import { countCancelableUnits, findBlockers } from '../eligibility.ts';
 import type { GraphQLContext } from './context.ts';
@@ -9,6 +9,7 @@ import type { OrderItemPage } from '../listOrderItems.ts';
 import type { Loaders } from '../loaders.ts';
 import { type Cancellation, countCancelledUnits, type OrderItem, parseOrderItemId } from '../orderItem.ts';
 import { isOrderId, parsePageArguments } from './pageArguments.ts';
+import { NOTHING_TO_CANCEL, type OrderCancelability } from '../orderCancelability.ts';
 import type { ReasonCode } from '../reasonCodes.ts';
 import type * as refusals from '../refusals.ts';
 import { malformedOrderItemId } from '../refusals.ts';
@@ -22,6 +23,7 @@ const RESULT_TYPES = {
   ORDER_ITEM_NOT_FOUND: 'OrderItemNotFound',
   ORDER_ITEM_NOT_CANCELABLE: 'OrderItemNotCancelable',
   QUANTITY_NOT_CANCELABLE: 'QuantityNotCancelable',
+  ORDER_NOT_CANCELABLE_AS_WHOLE: 'OrderNotCancelableAsWhole',
   INVALID_CANCEL_REQUEST: 'InvalidCancelRequest',
   IDEMPOTENCY_KEY_REUSED: 'IdempotencyKeyReused',
 } as const satisfies Record<CancelOutcome['code'], string>;
@@ -66,6 +68,10 @@ export const resolvers = {
       if (input.ids.length < 1 || input.ids.length > bulkIds) throw badInput(`'ids' must hold 1 to ${bulkIds} ids.`);
       return cancel(input.ids, input, context);
     },
+    cancelItemsOfOrder: (_, { input }, context) => {
+      requireScope(context.caller, 'order-items:cancel');
+      return cancelOrder(input, context);
+    },
   },
 
   OrderItem: followSchema<OrderItem, schema.OrderItem>()({
@@ -83,6 +89,11 @@ export const resolvers = {
   } satisfies schema.OrderItemResolvers),
 
   Order: {
+    cancelability: async ({ id }, _, { caller, loaders, cacheTags }) => {
+      requireScope(caller, 'order-items:read');
+      cacheTags?.addItemsOfOrder(id, []);
+      return (isOrderId(id) ? await loaders.orderCancelability.load(id) : null) ?? NOTHING_TO_CANCEL;
+    },
     items: async ({ id }, args, { caller, limits, closedWindows, loaders, cacheTags }) => {
       requireScope(caller, 'order-items:read');
       const { request } = parsePageArguments(args, { limits, closedWindows });
@@ -117,6 +128,8 @@ export const resolvers = {
   OrderItemNotFound: followSchema<refusals.OrderItemNotFound, schema.OrderItemNotFound>()({}),
   OrderItemNotCancelable: followSchema<refusals.OrderItemNotCancelable, schema.OrderItemNotCancelable>()({}),
   QuantityNotCancelable: followSchema<refusals.QuantityNotCancelable, schema.QuantityNotCancelable>()({}),
+  OrderNotCancelableAsWhole: followSchema<refusals.OrderNotCancelableAsWhole, schema.OrderNotCancelableAsWhole>()({}),
+  OrderCancelability: followSchema<OrderCancelability, schema.OrderCancelability>()({}),
   InvalidCancelRequest: followSchema<refusals.InvalidCancelRequest, schema.InvalidCancelRequest>()({}),
   IdempotencyKeyReused: followSchema<refusals.IdempotencyKeyReused, schema.IdempotencyKeyReused>()({}),
 
@@ -140,27 +153,51 @@ function writeCursor(item: OrderItem | undefined): string | null {
 
 async function cancel(
   ids: readonly string[],
-  input: Omit<schema.CancelOrderItemInput, 'id'>,
+  input: StatedReason & { readonly quantity?: number | null | undefined },
   context: GraphQLContext,
 ): Promise<readonly CancelOutcome[]> {
+  const statement = parseReason(input, context);
+  return report(
+    'code' in statement
+      ? ids.map((id) => (parseOrderItemId(id) === null ? malformedOrderItemId() : statement))
+      : await context.cancel({ ...statement, ...describeCaller(context), ids, order: null }),
+    context,
+  );
+}
+
+async function cancelOrder(
+  { orderId, mode, ...stated }: schema.CancelItemsOfOrderInput,
+  context: GraphQLContext,
+): Promise<readonly CancelOutcome[]> {
+  const statement = parseReason(stated, context);
+  if ('code' in statement) return report([statement], context);
+  if (!isOrderId(orderId)) return [];
+  const order = { id: orderId, mode: mode ?? 'ALL_CANCELABLE' };
+  return report(await context.cancelItemsOfOrder({ ...statement, ...describeCaller(context), order }), context);
+}
+
+/** What the inputs of all cancels have in common. */
+type StatedReason = Pick<schema.CancelOrderItemInput, 'reason' | 'reasonCode' | 'note' | 'idempotencyKey'>;
+
+function parseReason(
+  input: StatedReason & { readonly quantity?: number | null | undefined },
+  { reasonCodes }: GraphQLContext,
+): CancelReason | refusals.InvalidCancelRequest {
   const given = {
     reason: input.reason,
     reasonCode: input.reasonCode ?? undefined,
     note: input.note ?? undefined,
     quantity: input.quantity ?? undefined,
   };
-  const statement = parseCancelReason(given, input.idempotencyKey ?? undefined, context.reasonCodes);
-  const outcomes =
-    'code' in statement
-      ? ids.map((id) => (parseOrderItemId(id) === null ? malformedOrderItemId() : statement))
-      : await context.cancel({
-          ...statement,
-          ids,
-          cancelledBy: context.caller.subject,
-          channel: 'graphql',
-          requestId: context.requestId,
-          closedWindows: context.closedWindows,
-        });
+  return parseCancelReason(given, input.idempotencyKey ?? undefined, reasonCodes);
+}
+
+function describeCaller({ caller, requestId, closedWindows }: GraphQLContext) {
+  return { cancelledBy: caller.subject, channel: 'graphql', requestId, closedWindows } as const;
+}
+
+/** Reports the outcomes, and replaces what the request has read before. */
+function report(outcomes: readonly CancelOutcome[], context: GraphQLContext): readonly CancelOutcome[] {
   for (const outcome of outcomes) {
     context.reportOutcome(outcome.code);
     if (outcome.code === 'CANCELLED') updateLoaders(outcome, context.loaders);
@@ -175,4 +212,5 @@ function updateLoaders({ orderItem, cancellation }: Cancelled, loaders: Loaders)
   if (isOnly) loaders.cancellations.set(orderItem.id, [cancellation]);
   else loaders.cancellations.clear(orderItem.id);
   loaders.itemsOfOrder.clearAll();
+  loaders.orderCancelability.clear(orderItem.orderId);
 }

@@ -19,6 +19,8 @@ const REFUSALS = {
   ORDER_ITEM_NOT_FOUND: { status: 404, errorCode: 'not_found' },
   ORDER_ITEM_NOT_CANCELABLE: { status: 400, errorCode: 'bad_request' },
   QUANTITY_NOT_CANCELABLE: { status: 400, errorCode: 'bad_request' },
+  // The path takes no order, so this never occurs.
+  ORDER_NOT_CANCELABLE_AS_WHOLE: { status: 400, errorCode: 'bad_request' },
   INVALID_CANCEL_REQUEST: { status: 400, errorCode: 'bad_request' },
   IDEMPOTENCY_KEY_REUSED: { status: 422, errorCode: 'idempotency_key_reused' },
 } as const satisfies Record<RefusalCode, { status: number; errorCode: string }>;
@@ -91,6 +93,7 @@ async function cancelOne(
   const [outcome] = await cancel({
     ...statement,
     ids: [id],
+    order: null,
     cancelledBy: getCaller(request).subject,
     channel: 'rest',
     requestId: request.id,

@@ -24,8 +24,8 @@ declare module 'fastify' {
 }
 
 /**
- * Notes when each request arrives, sets its deadline, and sheds load. Call it before routes are added. The probes and the metrics always pass,
- * because they matter most under overload.
+ * Notes when each request arrives, sets its deadline, and sheds load. Call it before routes are added. The probes and the
+ * metrics always pass, because they matter most under overload.
  *
  * @param state is kept up to date.
  */

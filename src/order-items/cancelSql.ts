@@ -8,7 +8,7 @@ import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS } from './orderItemColumns.ts'
 /** The version after the cancels. Others write the column, too, so after the greatest integer comes 1. */
 const nextVersionSql = '((order_item.version::bigint - 1 + planned.cancels) % 2147483647 + 1)::int';
 
-/** The part of the cancel's statement that differs with the cancellation windows, which are on or off for a whole process. */
+/** The part of the cancel's statement that depends on whether cancellation windows are on. A process does not change it. */
 const WINDOWS_OFF = { name: 'cancel_order_items', columns: '', notCancelable: notCancelableSql };
 const WINDOWS_ON = {
   name: 'cancel_order_items_windows',

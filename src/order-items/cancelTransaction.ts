@@ -55,8 +55,9 @@ export async function cancelInTransaction(
 ): Promise<CancelAttempt[]> {
   const ids = new Set(requests.flatMap((request) => request.ids.map(parseOrderItemId)).filter((id) => id !== null));
   const mustFindKeys = requests.some((request) => request.order !== null && hasKey(request));
-  if (ids.size === 0 && !mustFindKeys)
+  if (ids.size === 0 && !mustFindKeys) {
     return requests.map(({ ids }) => ({ state: 'done', value: ids.map(malformedOrderItemId) }));
+  }
   if (canJudgeInStatement(requests) && !differForAnItem(requests)) {
     return retryConflicts(() => cancelInOneStatement(dataSource, requests, newId), clock, isOfSameUnits);
   }
@@ -156,8 +157,8 @@ function canJudgeInStatement(requests: readonly CancelRequest[]): boolean {
 }
 
 /**
- * Whether two simple requests for one item arrived at instants that the windows tell apart. The statement judges an item once,
- * and the request that it judges could be the one that came too late.
+ * Whether two simple requests for one item arrived at instants that the windows tell apart. The statement judges an item
+ * once, and the request that it judges could be the one that came too late.
  */
 function differForAnItem(requests: readonly CancelRequest[]): boolean {
   if (requests.every(({ closedWindows }) => closedWindows === requests[0]?.closedWindows)) return false;

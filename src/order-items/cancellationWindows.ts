@@ -19,11 +19,11 @@ export interface CancellationWindows {
 }
 
 /**
- * Creates the windows of one service. An item's window ends at its creation, cut to milliseconds, plus the window. Its cut-off
- * is the beginning of its release date minus the cut-off. From then on, each is closed.
+ * Creates the windows of one service. The window of an item ends `windowMs` after its creation, which is cut to milliseconds.
+ * Its cut-off is `cutoffMs` before its release date begins. From its end on, each is closed.
  *
- * The comparison is turned around: the instant gives one creation time and one day, with which both judges compare items. So
- * PostgreSQL compares an indexed column with a parameter, and only Node's time zone data counts.
+ * The comparison is turned around: the instant gives one creation time and one day, with which both judges compare items.
+ * So PostgreSQL compares an indexed column with a parameter, and only Node's time zone data counts.
  */
 export function createCancellationWindows({ windowMs, cutoffMs, timeZone }: WindowLengths): CancellationWindows {
   if (windowMs === null && cutoffMs === null) return { closedAt: () => NOTHING_CLOSED };

@@ -8,8 +8,8 @@ export type JudgedItem = Pick<
 >;
 
 /**
- * What the cancellation windows have closed at one instant. A member is absent if its window is off. Both forms of the policy
- * compare an item with these values, so no arithmetic of time can differ between them.
+ * What the cancellation windows have closed at one instant. A member is absent if its window is off. Both forms of the
+ * policy compare an item with these values, so no arithmetic of time can differ between them.
  */
 export interface ClosedWindows {
   /** The window of an item that was created before this instant has ended. Written as `createdAt` is, or `-infinity`. */
@@ -139,8 +139,8 @@ export function countCancelableUnits(item: JudgedItem, closed: ClosedWindows): n
 }
 
 /**
- * Compares times as PostgreSQL does. Its texts for the years 1 to 9999, and for both infinities, sort as the times do. A table
- * that was brought along can hold years before and after.
+ * Compares times as PostgreSQL does. Its texts for the years 1 to 9999, and for both infinities, sort as the times do. A
+ * table that was brought along can hold years before and after.
  */
 function isBefore(time: string, bound: string): boolean {
   return time.endsWith('BC') ? bound !== '-infinity' : time < bound && time.indexOf('-') <= 4;

@@ -135,12 +135,9 @@ function judgeRequest(request: CancelRequest, facts: CancelFacts, progress: Prog
   const remembered = findRemembered(key?.name, facts, progress);
   const written =
     request.order === null ? request.ids : findItemsOfOrder(request.order, request.ids, facts, remembered);
-  if (
-    written
-      .map(parseOrderItemId)
-      .some((id) => id !== null && !remembered.has(id) && mustWaitFor(facts.busy.get(id), request))
-  )
-    return MUST_WAIT;
+  const { closedWindows } = request;
+  const isHeld = (id: string): boolean => !remembered.has(id) && mustWaitFor(facts.busy.get(id), closedWindows);
+  if (written.map(parseOrderItemId).some((id) => id !== null && isHeld(id))) return MUST_WAIT;
 
   if (request.order?.mode === 'ALL_OR_NOTHING' && remembered.size === 0) {
     const refusals = refuseOrder(written, request, facts, progress);
@@ -158,7 +155,7 @@ function judgeRequest(request: CancelRequest, facts: CancelFacts, progress: Prog
       return 'code' in earlier ? earlier : { code: 'CANCELLED', orderItem: item, cancellation: earlier };
     }
     const current = progress.items.get(id) ?? item;
-    const [blocker, ...others] = findBlockers(current, request.closedWindows);
+    const [blocker, ...others] = findBlockers(current, closedWindows);
     if (blocker !== undefined) return orderItemNotCancelable(item, [blocker, ...others]);
     const left = current.quantity - current.cancelledQuantity;
     const units = request.quantity ?? left;
@@ -250,7 +247,7 @@ function rememberDecisions(
 }
 
 /** An item with a blocker in its last committed state is refused without its lock. */
-function mustWaitFor(busyItem: OrderItem | undefined, { closedWindows }: CancelRequest): boolean {
+function mustWaitFor(busyItem: OrderItem | undefined, closedWindows: ClosedWindows): boolean {
   return busyItem !== undefined && findBlockers(busyItem, closedWindows).length === 0;
 }
 

@@ -119,7 +119,9 @@ function buildConditions({ filter, closedWindows, after }: PageRequest, units: U
   const isAfter = place === null ? [] : [`(created_at, order_item.id) < (${place})`];
   const { isPreOrder, cancelable } = filter;
   const status = filter.statuses === null ? null : (statuses[0] ?? 'none');
-  const shape = [status, isPreOrder, cancelable, after !== null, ...Object.keys(closed)];
+  // PostgreSQL cuts names after 63 characters.
+  const windows = (closed.createdBefore === undefined ? '' : 'w') + (closed.releasedBefore === undefined ? '' : 'c');
+  const shape = [status, isPreOrder, cancelable, after !== null, windows];
   return {
     where: alternatives.map((alternative) => [...conditions, ...alternative, ...isAfter].join(' AND ')),
     parameters,

@@ -168,8 +168,8 @@ test('the policy and its SQL form agree with the definition at every edge, in an
 });
 
 /**
- * PostgreSQL and Node bring time zone data of their own, and governments change the rules for the future. Of these years, all
- * versions in use know the same.
+ * PostgreSQL and Node bring time zone data of their own, and governments change the rules for the future. Of these years,
+ * all versions in use know the same.
  */
 const YEARS = ['2010-01-01', '2020-12-31'];
 

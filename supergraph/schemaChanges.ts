@@ -17,8 +17,13 @@ export function readCurrentSdl(): string {
 
 /** Lists the changes between two versions of the schema. */
 export async function findChanges(released: string, current: string): Promise<Change[]> {
-  return diff(parseSchema(released), parseSchema(current), [DiffRule.suppressRemovalOfDeprecatedField]);
+  const changes = await diff(parseSchema(released), parseSchema(current), [DiffRule.suppressRemovalOfDeprecatedField]);
+  const added = changes.filter(({ type }) => type === FIELD_ADDED).map(({ path: field }) => `${field}.@`);
+  // The directives of a new field concern nobody who relies on the released schema.
+  return changes.filter(({ path: place }) => !added.some((field) => place?.startsWith(field)));
 }
+
+const FIELD_ADDED: string = ChangeType.FieldAdded;
 
 /** Directives that gateways and composers rely on. The inspector treats their changes as harmless. */
 const DIRECTIVES =

@@ -202,17 +202,19 @@ function refuseOrder(
   { locked, busy }: CancelFacts,
   progress: Progress,
 ): Refusal[] | null {
-  let isBlocked = false;
-  const refusals = ids.map((id) => {
-    const item = locked.get(id) ?? busy.get(id);
+  const current = (id: string): OrderItem | undefined => progress.items.get(id) ?? locked.get(id) ?? busy.get(id);
+  if (!ids.some((id) => standsInTheWay(current(id), closedWindows))) return null;
+  return ids.map((id) => {
+    const item = current(id);
     if (item === undefined) return orderItemNotFound(id);
-    const current = progress.items.get(id) ?? item;
-    const [blocker, ...others] = findBlockers(current, closedWindows);
-    if (blocker === undefined) return orderNotCancelableAsWhole(item);
-    isBlocked ||= current.status !== 'cancelled' && current.cancelledQuantity < current.quantity;
-    return orderItemNotCancelable(item, [blocker, ...others]);
+    const [blocker, ...others] = findBlockers(item, closedWindows);
+    return blocker === undefined ? orderNotCancelableAsWhole(item) : orderItemNotCancelable(item, [blocker, ...others]);
   });
-  return isBlocked ? refusals : null;
+}
+
+function standsInTheWay(item: OrderItem | undefined, closedWindows: ClosedWindows): boolean {
+  if (item === undefined || item.status === 'cancelled' || item.cancelledQuantity >= item.quantity) return false;
+  return findBlockers(item, closedWindows).length > 0;
 }
 
 function cancelUnits(item: OrderItem, units: number): OrderItem {

@@ -13,7 +13,7 @@ import {
   requestsForRest,
 } from '../support/arbitraryRequests.ts';
 import { GRAPHQL_CODES } from '../support/arbitraryGraphQL.ts';
-import { CancelModel, type Step, type ModelOutcome } from '../support/cancelModel.ts';
+import { CancelModel, type Step, type ModelOutcome, toRestBody } from '../support/cancelModel.ts';
 import { cancelSteps } from '../support/cancelSteps.ts';
 import { exchange } from '../support/exchange.ts';
 import { expectDocumented, expectErrorForm } from '../support/openApi.ts';
@@ -181,13 +181,6 @@ test.each([
     await expectServiceInOrder();
   },
 );
-
-/** Names what is stated as the REST path does. */
-function toRestBody(stated: Step['stated']): object | null {
-  if (stated === null) return null;
-  const { reasonCode, ...others } = stated;
-  return reasonCode === undefined ? others : { ...others, reason_code: reasonCode };
-}
 
 describe('a sequence of cancels', () => {
   const CANCEL_ONE = `mutation($input: CancelOrderItemInput!) { result: cancelOrderItem(input: $input) { ...ModelOutcome } }`;

@@ -8,6 +8,7 @@ import { startDatabaseProxy } from '../support/databaseProxy.ts';
 import { documentedExample, expectDocumented } from '../support/openApi.ts';
 import { anOrderItem, findCancellations, findOrderItem } from '../support/orderItems.ts';
 import { CANCEL, expectError } from '../support/restContract.ts';
+import { waitFor } from '../support/waitFor.ts';
 import { killServiceProcesses, startServiceProcess } from '../support/serviceProcess.ts';
 import { createTestDatabase, queryServer } from '../support/testDatabase.ts';
 import { readRestAnswer, type RestAnswer } from '../support/testService.ts';
@@ -117,7 +118,8 @@ describe.each([
   test('the service recovers with the database and has written nothing meanwhile', async () => {
     await reconnect();
     expect((await findOrderItem(dataSource, id))?.version).toBe(1);
-    expect((await get('/health/ready')).status).toBe(200);
+    // The service has noticed the outage, and tries again every second.
+    await waitFor('the service to be ready', async () => (await get('/health/ready')).status === 200);
     expect((await cancel(id)).status).toBe(200);
   });
 });

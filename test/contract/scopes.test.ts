@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type ConstDirectiveNode, type DocumentNode, Kind, parse, valueFromASTUntyped } from 'graphql';
@@ -126,6 +127,34 @@ const PROBES: Record<string, Probe[]> = {
       find: (results) => results?.[0].orderItem,
     },
   ],
+  'Mutation.cancelItemsOfOrder': [
+    {
+      operation: 'mutation',
+      root: 'Mutation',
+      passes: [],
+      ask: (id) =>
+        `cancelItemsOfOrder(input: { orderId: "of ${id}", reason: "Late" }) { ... on CancelOrderItemSuccess { orderItem { id } } }`,
+      find: (results) => results?.[0].orderItem,
+    },
+  ],
+  'Order.cancelability': [
+    {
+      operation: 'query',
+      root: 'Query',
+      passes: [],
+      ask: () =>
+        `_entities(representations: [{ __typename: "Order", id: "shared" }]) { ... on Order { cancelability { cancelableItems } } }`,
+      find: (orders) => orders[0].cancelability,
+    },
+    {
+      operation: 'mutation',
+      root: 'Mutation',
+      passes: ['Mutation.cancelOrderItem'],
+      ask: (id) =>
+        `cancelOrderItem(input: { id: "${id}", reason: "Late" }) { ... on CancelOrderItemSuccess { orderItem { order { cancelability { blockedItems } } } } }`,
+      find: (result) => result?.orderItem?.order.cancelability,
+    },
+  ],
   'Order.items': [
     {
       operation: 'query',
@@ -212,7 +241,10 @@ describe.each(FORMS)('a selection %s', (_form, buildDocument) => {
   test.each(CASES)(
     'of %s (operation %i) with the scopes %j is answered or refused as the schema demands',
     async (place, _number, scope, { operation, root, passes, ask, find }) => {
-      const id = await anOrderItem(dataSource, { orderId: 'shared' });
+      const id = randomUUID();
+      // An order of its own, so that no other item is cancelled with it.
+      const orderId = place === 'Mutation.cancelItemsOfOrder' ? `of ${id}` : 'shared';
+      await anOrderItem(dataSource, { id, orderId });
       const other = await anOrderItem(dataSource, { orderId: 'shared', externalId: SECRET });
       const answer = await service.graphql(
         buildDocument(operation, root, ask(id, other)),

@@ -22,6 +22,12 @@ describe('the comparison of two schemas', () => {
       'key',
     ],
     ['a changed scope', '[["order-items:read"]]', '[["order-items:admin"]]', 'requiresScopes'],
+    [
+      'a new scope',
+      '  externalId: String\n',
+      '  externalId: String @requiresScopes(scopes: [["a"]])\n',
+      'requiresScopes',
+    ],
     ['a type that is no longer shareable', 'type Money @shareable', 'type Money', 'shareable'],
     [
       'a list that requires a slicing argument',
@@ -37,6 +43,11 @@ describe('the comparison of two schemas', () => {
 
   test.each([
     ['a new field', '  quantity: Int!\n', '  quantity: Int!\n  "How heavy."\n  weight: Int\n'],
+    [
+      'a new field that needs a scope',
+      '  quantity: Int!\n',
+      '  quantity: Int!\n  "How heavy."\n  weight: Int @authenticated @requiresScopes(scopes: [["order-items:read"]])\n',
+    ],
     ['a deprecation', '  externalId: String\n', '  externalId: String @deprecated(reason: "Ask the source.")\n'],
     ['a changed description', 'The price of one unit.', 'What one unit costs.'],
   ])('accepts as compatible: %s', async (_, from, to) => {

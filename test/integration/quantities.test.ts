@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import pg from 'pg';
 import { migrateDown } from '../../src/database/migrations.ts';
-import { untilSessionWaits } from '../support/lockedItem.ts';
 import { anOrderItem, findCancellations, findOrderItem } from '../support/orderItems.ts';
 import { startTestService } from '../support/testService.ts';
 
@@ -192,96 +190,6 @@ describe('a cancel of a quantity', () => {
     expect(taken.reduce((sum, units) => sum + units, 0)).toBe(10);
     expect(await findOrderItem(dataSource, id)).toMatchObject({ status: 'cancelled', cancelledQuantity: 10 });
   });
-});
-
-describe('an item that others change after a cancel in part', () => {
-  const change = async (id: string, set: string): Promise<unknown> =>
-    dataSource.query(`UPDATE order_item SET ${set} WHERE id = $1`, [id]);
-
-  test('and enlarge has more left', async () => {
-    const id = await anOrderItem(dataSource, { quantity: 3 });
-    await cancel(id, { quantity: 2 });
-    await change(id, 'quantity = 10');
-    expect(await cancel(id, { quantity: 8 })).toMatchObject({
-      orderItem: { cancelledQuantity: 10, status: 'CANCELLED' },
-    });
-  });
-
-  test('and reduce has less left', async () => {
-    const id = await anOrderItem(dataSource, { quantity: 5 });
-    await cancel(id, { quantity: 2 });
-    await change(id, 'quantity = 3');
-    expect(await cancel(id, { quantity: 2 })).toMatchObject({ __typename: 'QuantityNotCancelable', remaining: 1 });
-    expect(await cancel(id)).toMatchObject({ cancellation: { quantity: 1 } });
-  });
-
-  test('and cancel whole counts as cancelled whole, without a record of the last unit', async () => {
-    const id = await anOrderItem(dataSource, { quantity: 5 });
-    await cancel(id, { quantity: 2 });
-    await change(id, `status = 'cancelled'`);
-    expect(await cancel(id, { quantity: 1 })).toMatchObject({ __typename: 'OrderItemNotCancelable' });
-    const { data } = await service.graphql(
-      `{ orderItem(id: "${id}") { cancelledQuantity cancelableQuantity cancellation { id } cancellations { quantity } } }`,
-    );
-    expect(data.orderItem).toEqual({
-      cancelledQuantity: 5,
-      cancelableQuantity: 0,
-      cancellation: null,
-      cancellations: [{ quantity: 2 }],
-    });
-  });
-
-  test.each([
-    ['order_item_units_cancelled_check', 'quantity = 1'],
-    ['order_item_units_cancelled_check', 'cancelled_quantity = 6'],
-    ['order_item_units_left_check', 'cancelled_quantity = 5'],
-    ['order_item_units_left_check', 'quantity = 2'],
-    ['order_item_units_stay_cancelled', 'cancelled_quantity = 1'],
-  ])('is protected by %s from %s', async (constraint, set) => {
-    const id = await anOrderItem(dataSource, { quantity: 5 });
-    await cancel(id, { quantity: 2 });
-    await expect(change(id, set)).rejects.toMatchObject({ constraint });
-  });
-
-  test('does not let others record the same units once more', async () => {
-    const id = await anOrderItem(dataSource, { quantity: 5 });
-    await cancel(id, { quantity: 2 });
-    await expect(
-      dataSource.query(
-        `INSERT INTO order_item_cancellation SELECT ($2::order_item_cancellation).* FROM order_item WHERE id = $1`,
-        [id, await recordOf(id)],
-      ),
-    ).rejects.toMatchObject({ constraint: 'order_item_cancellation_pkey' });
-  });
-
-  test('and record with the same units gets a conflict, which the cancel judges anew', async () => {
-    const id = await anOrderItem(dataSource, { quantity: 5 });
-    const [recording, counting] = [new pg.Client(service.databaseUrl), new pg.Client(service.databaseUrl)];
-    await Promise.all([recording.connect(), counting.connect()]);
-    await recording.query('BEGIN');
-    await recording.query(
-      `INSERT INTO order_item_cancellation
-         (id, order_item_id, quantity, remaining, previous_status, cancelled_by, channel, request_id)
-       VALUES (gen_random_uuid(), $1, 2, 3, 'pending', 'another', 'rest', repeat('a', 32))`,
-      [id],
-    );
-    const cancelled = cancel(id, { quantity: 1 });
-    await untilSessionWaits(service.databaseUrl);
-    const counted = counting.query('UPDATE order_item SET cancelled_quantity = 2 WHERE id = $1', [id]);
-    await untilSessionWaits(service.databaseUrl, 2);
-    await recording.query('COMMIT');
-    await counted;
-    expect(await cancelled).toMatchObject({ orderItem: { cancelledQuantity: 3 }, cancellation: { quantity: 1 } });
-    await Promise.all([recording.end(), counting.end()]);
-  });
-
-  async function recordOf(id: string): Promise<string> {
-    const [row] = await dataSource.query<{ record: string }[]>(
-      'SELECT cancellation::text AS record FROM order_item_cancellation AS cancellation WHERE order_item_id = $1',
-      [id],
-    );
-    return row?.record ?? '';
-  }
 });
 
 test('a record of the release before, without a quantity, counts as the whole item', async () => {

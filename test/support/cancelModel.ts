@@ -193,3 +193,10 @@ function isText(value: unknown): value is string {
 function isNotStorable(text: string): boolean {
   return !text.isWellFormed() || text.includes('\0');
 }
+
+/** Names what is stated as the REST path does. */
+export function toRestBody(stated: Step['stated']): object | null {
+  if (stated === null) return null;
+  const { reasonCode, ...others } = stated;
+  return reasonCode === undefined ? others : { ...others, reason_code: reasonCode };
+}

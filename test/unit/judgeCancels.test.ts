@@ -1,85 +1,6 @@
-import fc from 'fast-check';
 import { fingerprintRequest } from '../../src/order-items/cancelRequest.ts';
-import { NOTHING_CLOSED } from '../../src/order-items/eligibility.ts';
-import {
-  type CancelFacts,
-  type CancelOutcome,
-  type CancelRequest,
-  hasKey,
-  judgeCancels,
-  nameKey,
-} from '../../src/order-items/judgeCancels.ts';
-import type { Cancellation, OrderItem } from '../../src/order-items/orderItem.ts';
-import { CancelModel, type Step, type ModelOutcome } from '../support/cancelModel.ts';
-import { cancelSteps } from '../support/cancelSteps.ts';
-
-const REQUEST_ID = '0af7651916cd43dd8448eb211c80319c';
-const FIRST = '0d5f1f3e-5d5c-4a57-9d0c-1f3a4c1f0001';
-const SECOND = '0d5f1f3e-5d5c-4a57-9d0c-1f3a4c1f0002';
-
-function anItem(given: Partial<OrderItem> = {}): OrderItem {
-  return {
-    id: FIRST,
-    orderId: 'order-1',
-    productId: 'product-1',
-    externalId: null,
-    status: 'pending',
-    isPreOrder: true,
-    releaseDate: null,
-    quantity: 1,
-    cancelledQuantity: 0,
-    priceAmount: '1.0000',
-    priceCurrency: 'EUR',
-    version: 1,
-    createdAt: '1970-01-01 00:00:00+00',
-    updatedAt: '1970-01-01 00:00:00+00',
-    ...given,
-  };
-}
-
-function aRequest(given: Partial<CancelRequest> = {}): CancelRequest {
-  return {
-    ids: [FIRST],
-    order: null,
-    reason: 'Late',
-    reasonCode: null,
-    note: null,
-    quantity: null,
-    idempotencyKey: null,
-    cancelledBy: 'somebody',
-    channel: 'rest',
-    requestId: REQUEST_ID,
-    closedWindows: NOTHING_CLOSED,
-    ...given,
-  };
-}
-
-function aCancellation(given: Partial<Cancellation> = {}): Cancellation {
-  return {
-    id: '0198c0de-0000-7000-8000-000000000001',
-    orderItemId: FIRST,
-    quantity: 1,
-    cancelledBefore: 0,
-    remaining: 0,
-    previousStatus: 'pending',
-    reasonCode: null,
-    reason: 'Late',
-    note: null,
-    cancelledAt: '1970-01-01 00:00:00+00',
-    cancelledBy: 'somebody',
-    channel: 'rest',
-    requestId: REQUEST_ID,
-    ...given,
-  };
-}
-
-function byId(...items: OrderItem[]): ReadonlyMap<string, OrderItem> {
-  return new Map(items.map((item) => [item.id, item]));
-}
-
-function facts(given: Partial<CancelFacts> = {}): CancelFacts {
-  return { locked: byId(), busy: byId(), busyKeys: new Set(), keyUses: new Map(), ...given };
-}
+import { type CancelFacts, type CancelRequest, judgeCancels, nameKey } from '../../src/order-items/judgeCancels.ts';
+import { aCancellation, anItem, aRequest, byId, facts, FIRST, SECOND } from '../support/judged.ts';
 
 /** The codes of all decisions, request by request. */
 function codes(requests: readonly CancelRequest[], given: Partial<CancelFacts>): (string | string[])[] {
@@ -230,109 +151,50 @@ describe('judgeCancels', () => {
   });
 });
 
-const ITEMS = [
-  anItem({ quantity: 3 }),
-  anItem({ id: SECOND, status: 'in_fulfillment' }),
-  anItem({ id: SECOND.replace(/2$/, '3'), status: 'returned' }),
-  anItem({ id: SECOND.replace(/2$/, '4'), isPreOrder: false }),
-  anItem({ id: SECOND.replace(/2$/, '5'), createdAt: '1969-12-31 23:59:59.999+00' }),
-  anItem({ id: SECOND.replace(/2$/, '6'), releaseDate: '1970-01-01' }),
-];
-const TOO_LATE = ITEMS.slice(4).map(({ id }) => id);
-const CLOSED_WINDOWS = { createdBefore: '1970-01-01 00:00:00+00', releasedBefore: '1970-01-02' };
+describe('judgeCancels of an order', () => {
+  const order = { id: 'order-1', mode: 'ALL_OR_NOTHING' } as const;
+  const ids = [FIRST, SECOND];
+  const whole = aRequest({ ids, order });
 
-/** Converts an outcome to the form of the model. */
-function toModelOutcome(outcome: CancelOutcome): ModelOutcome | string {
-  return outcome.code === 'CANCELLED'
-    ? {
-        id: outcome.orderItem.id,
-        cancelledBy: outcome.cancellation.requestId,
-        quantity: outcome.cancellation.quantity,
-        remaining: outcome.cancellation.remaining,
-      }
-    : outcome.message;
-}
-
-/** Judges requests one after another, and keeps the rows that a database would keep. */
-class MemoryDatabase {
-  readonly #items = new Map(ITEMS.map((item) => [item.id, item]));
-  readonly #uses = new Map<
-    string,
-    { readonly fingerprint: string; readonly cancellations: Map<string, Cancellation> }
-  >();
-
-  take(request: CancelRequest): (ModelOutcome | string)[] {
-    const { verdicts, planned } = judgeCancels([request], facts({ locked: this.#items, keyUses: this.#uses }));
-    const made = new Map<string, Cancellation>();
-    for (const { orderItemId, requestFingerprint } of planned) {
-      const item = this.#items.get(orderItemId) ?? anItem();
-      const left = item.quantity - item.cancelledQuantity;
-      const quantity = request.quantity ?? left;
-      const { requestId } = request;
-      const [cancelledBefore, remaining] = [item.cancelledQuantity, left - quantity];
-      const cancellation = aCancellation({ orderItemId, quantity, cancelledBefore, remaining, requestId });
-      made.set(orderItemId, cancellation);
-      const status = remaining === 0 ? 'cancelled' : item.status;
-      this.#items.set(orderItemId, { ...item, status, cancelledQuantity: cancelledBefore + quantity });
-      if (!hasKey(request) || requestFingerprint === null) continue;
-      const use = this.#uses.get(nameKey(request)) ?? { fingerprint: requestFingerprint, cancellations: new Map() };
-      use.cancellations.set(orderItemId, cancellation);
-      this.#uses.set(nameKey(request), use);
-    }
-    const [verdict] = verdicts;
-    if (verdict?.code !== 'DECIDED') throw new Error('Nothing is locked, so every request is decided.');
-    return verdict.decisions.map((decision) =>
-      decision.code === 'CANCEL_NOW'
-        ? toModelOutcome({
-            code: 'CANCELLED',
-            orderItem: this.#items.get(decision.orderItemId) ?? anItem(),
-            cancellation: made.get(decision.orderItemId) ?? aCancellation(),
-          })
-        : toModelOutcome(decision),
-    );
-  }
-}
-
-/** Whether the parser accepts the texts of a step. The doors pass only accepted texts to the judge. */
-function isAccepted({ stated, idempotencyKey }: Pick<Step, 'stated' | 'idempotencyKey'>): boolean {
-  const model = new CancelModel([]);
-  const [told] = model.take({ door: 'rest', caller: '', ids: [FIRST], stated, idempotencyKey }, REQUEST_ID) ?? [];
-  return told !== undefined && 'refused' in told && told.refused.type === 'OrderItemNotFound';
-}
-
-test('judgeCancels decides any sequence of requests as the model of the contract does', () => {
-  fc.assert(
-    fc.property(cancelSteps(ITEMS.length), (steps) => {
-      const model = new CancelModel(
-        ITEMS.map(({ id, status, isPreOrder, quantity }) => [id, { status, isPreOrder, quantity }]),
-        (id) => TOO_LATE.includes(id),
-      );
-      const memory = new MemoryDatabase();
-      for (const [position, { places, caller, ...step }] of steps.filter(isAccepted).entries()) {
-        const ids = places.map(({ position: place, inUpperCase }) => {
-          const id = ITEMS[place]?.id ?? (place === ITEMS.length ? FIRST.replace(/1$/, '9') : 'none');
-          return inUpperCase ? id.toUpperCase() : id;
-        });
-        const requestId = String(position).padStart(32, '0');
-        const told = model.take({ ...step, ids, caller: String(caller) }, requestId);
-        if (told === null) continue;
-        const { reason, reasonCode, note, quantity } = step.stated ?? {};
-        const outcomes = memory.take({
-          ids,
-          order: null,
-          reason: typeof reason === 'string' ? reason.trim() : null,
-          reasonCode: typeof reasonCode === 'string' ? reasonCode : null,
-          note: typeof note === 'string' ? note.trim() || null : null,
-          quantity: typeof quantity === 'number' ? quantity : null,
-          idempotencyKey: step.idempotencyKey,
-          cancelledBy: String(caller),
-          channel: step.door === 'rest' ? 'rest' : 'graphql',
-          requestId,
-          closedWindows: CLOSED_WINDOWS,
-        });
-        expect(outcomes).toEqual(told.map((one) => ('refused' in one ? one.refused.message : one)));
-      }
-    }),
-    { numRuns: 2_000 },
-  );
+  test.each<[string, CancelRequest[], Partial<CancelFacts>, (string | string[])[]]>([
+    ['cancels all of it', [whole], { locked: byId(anItem(), anItem({ id: SECOND })) }, [['CANCEL_NOW', 'CANCEL_NOW']]],
+    [
+      'cancels nothing of it if an item is blocked',
+      [whole],
+      { locked: byId(anItem(), anItem({ id: SECOND, status: 'complete' })) },
+      [['ORDER_NOT_CANCELABLE_AS_WHOLE', 'ORDER_ITEM_NOT_CANCELABLE']],
+    ],
+    [
+      'cancels the others in the other mode',
+      [aRequest({ ids, order: { ...order, mode: 'ALL_CANCELABLE' } })],
+      { locked: byId(anItem(), anItem({ id: SECOND, status: 'complete' })) },
+      [['CANCEL_NOW', 'ORDER_ITEM_NOT_CANCELABLE']],
+    ],
+    [
+      'does not mind an item that is cancelled, before or in the batch',
+      [aRequest(), whole],
+      { locked: byId(anItem(), anItem({ id: SECOND })) },
+      [['CANCEL_NOW'], ['ORDER_ITEM_NOT_CANCELABLE', 'CANCEL_NOW']],
+    ],
+    [
+      'leaves out an item that is not in it any more',
+      [whole],
+      { locked: byId(anItem({ orderId: 'another' }), anItem({ id: SECOND })) },
+      [['CANCEL_NOW']],
+    ],
+    [
+      'waits for an item that another transaction holds',
+      [whole],
+      { ...free, busy: byId(anItem({ id: SECOND })) },
+      ['MUST_WAIT'],
+    ],
+    [
+      'refuses a reused key once',
+      [aRequest({ ids, order, idempotencyKey: 'k' })],
+      usedForFirst,
+      [['IDEMPOTENCY_KEY_REUSED']],
+    ],
+  ])('%s', (_, requests, given, expected) => {
+    expect(codes(requests, given)).toEqual(expected);
+  });
 });

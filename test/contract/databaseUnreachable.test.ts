@@ -12,7 +12,6 @@ import { waitFor } from '../support/waitFor.ts';
 import { killServiceProcesses, startServiceProcess } from '../support/serviceProcess.ts';
 import { createTestDatabase, queryServer } from '../support/testDatabase.ts';
 import { readRestAnswer, type RestAnswer } from '../support/testService.ts';
-import { waitFor } from '../support/waitFor.ts';
 
 const REQUEST_TIMEOUT_MS = 1_000;
 const dataDir = await mkdtemp(path.join(tmpdir(), 'order-items-away-'));

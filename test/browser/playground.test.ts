@@ -37,13 +37,15 @@ describeInBrowser('the playground', () => {
     await run(visited, 'PreOrderedItems', 'releaseDate');
     await run(visited, 'WhyNotCancelable', 'blockers');
     await run(visited, 'CancelOne', 'CancelOrderItemSuccess');
+    await run(visited, 'CancelSome', 'changed_mind');
     // Two are cancelled, the third is refused.
     await run(visited, 'CancelSeveral', 'OrderItemNotCancelable');
+    await run(visited, 'CancelOrder', 'cancelItemsOfOrder');
     await run(visited, 'ResolveEntities', '_entities');
     const [row] = await service.dataSource.query<{ reasons: string[] }[]>(
-      'SELECT array_agg(reason ORDER BY reason) AS reasons FROM order_item_cancellation',
+      'SELECT array_agg(DISTINCT reason ORDER BY reason) AS reasons FROM order_item_cancellation',
     );
-    expect(row?.reasons).toEqual(['Changed my mind', 'The release is late', 'The release is late']);
+    expect(row?.reasons).toEqual(['Changed my mind', 'One too many', 'Ordered by mistake', 'The release is late']);
     await expectSecretToken(visited);
   });
 

@@ -1,6 +1,6 @@
 /** Existing items, so that examples work as they are. */
 export interface Examples {
-  /** Up to three cancelable items. */
+  /** Up to five cancelable items. */
   readonly cancelable: readonly Item[];
   /** An item that cannot be cancelled, or null. */
   readonly refused: Item | null;
@@ -8,6 +8,8 @@ export interface Examples {
 
 interface Item {
   readonly id: string;
+  readonly cancelableQuantity: number;
+  readonly order: { readonly id: string };
 }
 
 interface Connection {
@@ -15,8 +17,8 @@ interface Connection {
 }
 
 const QUERY = `query ExamplesForThePages {
-  cancelable: orderItems(filter: { cancelable: true }, first: 3) { edges { node { id } } }
-  refused: orderItems(filter: { cancelable: false }, first: 1) { edges { node { id } } }
+  cancelable: orderItems(filter: { cancelable: true }, first: 5) { edges { node { id cancelableQuantity order { id } } } }
+  refused: orderItems(filter: { cancelable: false }, first: 1) { edges { node { id cancelableQuantity order { id } } } }
 }`;
 
 const NONE: Examples = { cancelable: [], refused: null };

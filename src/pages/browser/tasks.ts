@@ -8,10 +8,17 @@ export interface Task {
 }
 
 /** The item of examples if no item is found. */
-const NO_ITEM = { id: '00000000-0000-4000-8000-000000000000' };
+const NO_ITEM = {
+  id: '00000000-0000-4000-8000-000000000000',
+  cancelableQuantity: 1,
+  order: { id: 'order' },
+};
 
 export function tasksWith({ cancelable, refused: found }: Examples): Task[] {
-  const [one = NO_ITEM, second = NO_ITEM, third = NO_ITEM] = cancelable;
+  // An item of several units comes first, so that a cancel of one leaves some.
+  const [several = NO_ITEM, one = NO_ITEM, second = NO_ITEM, third = NO_ITEM, last = NO_ITEM] = [...cancelable].sort(
+    (item, other) => other.cancelableQuantity - item.cancelableQuantity,
+  );
   const refused = found ?? NO_ITEM;
   return [
     {
@@ -46,7 +53,10 @@ query WhyNotCancelable($id: ID!) {
       cancelable
       blockers { code message }
     }
-    cancellation { reason cancelledAt cancelledBy channel requestId }
+    quantity
+    cancelledQuantity
+    cancelableQuantity
+    cancellations { quantity reasonCode reason cancelledAt cancelledBy channel requestId }
   }
 }
 `,
@@ -69,6 +79,22 @@ mutation CancelOne($input: CancelOrderItemInput!) {
       variables: { input: { id: one.id, reason: 'Changed my mind', idempotencyKey: randomHex(16) } },
     },
     {
+      query: `# Cancels one unit, and states a code for the reason.
+# cancellationReasons lists the codes.
+mutation CancelSome($input: CancelOrderItemInput!) {
+  cancelOrderItem(input: $input) {
+    __typename
+    ... on CancelOrderItemSuccess {
+      orderItem { status quantity cancelledQuantity cancelableQuantity }
+      cancellation { quantity reasonCode }
+    }
+    ... on CancelOrderItemRefusal { message }
+  }
+}
+`,
+      variables: { input: { id: several.id, quantity: 1, reason: 'One too many', reasonCode: 'changed_mind' } },
+    },
+    {
       query: `# Cancels several items for one reason.
 # Each has its own answer, in order.
 mutation CancelSeveral($input: CancelOrderItemsInput!) {
@@ -80,6 +106,19 @@ mutation CancelSeveral($input: CancelOrderItemsInput!) {
 }
 `,
       variables: { input: { ids: [second.id, third.id, refused.id], reason: 'The release is late' } },
+    },
+    {
+      query: `# Cancels what can be cancelled of an order.
+# Each item has its own answer, oldest first.
+mutation CancelOrder($input: CancelItemsOfOrderInput!) {
+  cancelItemsOfOrder(input: $input) {
+    __typename
+    ... on CancelOrderItemSuccess { orderItem { id status } }
+    ... on CancelOrderItemRefusal { message }
+  }
+}
+`,
+      variables: { input: { orderId: last.order.id, reason: 'Ordered by mistake', mode: 'ALL_CANCELABLE' } },
     },
     {
       query: `# What a router asks: entities by their keys.

@@ -15,7 +15,7 @@ const config: CodegenConfig = {
         scalars: {
           ID: 'string',
           Date: 'string',
-          DateTime: 'string',
+          DateTime: { input: 'Date', output: 'string' },
           Decimal: 'string',
           _FieldSet: 'string',
         },
@@ -32,6 +32,8 @@ const config: CodegenConfig = {
           QuantityNotCancelable: '../refusals.ts#QuantityNotCancelable as QuantityNotCancelableModel',
           OrderNotCancelableAsWhole: '../refusals.ts#OrderNotCancelableAsWhole as OrderNotCancelableAsWholeModel',
           OrderCancelability: '../orderCancelability.ts#OrderCancelability as OrderCancelabilityModel',
+          CancellationConnection: '../listCancellations.ts#CancellationPage',
+          CancellationEdge: '../orderItem.ts#Cancellation as CancellationModel',
           CancellationReason: '../reasonCodes.ts#ReasonCode',
           InvalidCancelRequest: '../refusals.ts#InvalidCancelRequest as InvalidCancelRequestModel',
           IdempotencyKeyReused: '../refusals.ts#IdempotencyKeyReused as IdempotencyKeyReusedModel',

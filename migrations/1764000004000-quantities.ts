@@ -1,5 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { addCheck, addUnique, changeInTransaction, replacePrimaryKey } from './schemaChanges.ts';
+import { addCheck, addUnique, buildIndex, changeInTransaction, replacePrimaryKey } from './schemaChanges.ts';
 
 /** A mark on a column that this migration added to a table, so that `down` never drops one that was brought along. */
 const OWNED = 'Made by the order-items service.';
@@ -45,6 +45,11 @@ export class Quantities1764000004000 implements MigrationInterface {
     await changeInTransaction(queryRunner, [
       'ALTER TABLE order_item_cancellation DROP CONSTRAINT IF EXISTS order_item_cancellation_order_item_id_key',
     ]);
+    await buildIndex(queryRunner, {
+      table: 'order_item_cancellation',
+      name: 'order_item_cancellation_newest',
+      columns: 'cancelled_at, id',
+    });
     await addCheck(queryRunner, {
       table: 'order_item_event',
       name: 'order_item_event_known_type_check',
@@ -71,6 +76,7 @@ export class Quantities1764000004000 implements MigrationInterface {
       'ALTER TABLE order_item_event DROP CONSTRAINT IF EXISTS order_item_event_known_type_check',
     ]);
     await replacePrimaryKey(queryRunner, 'order_item_cancellation', ['order_item_id', 'id']);
+    await changeInTransaction(queryRunner, ['DROP INDEX IF EXISTS order_item_cancellation_newest']);
     await addUnique(queryRunner, {
       table: 'order_item_cancellation',
       name: 'order_item_cancellation_order_item_id_key',

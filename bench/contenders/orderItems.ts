@@ -150,7 +150,7 @@ export function toPage(
       endCursor:
         last === undefined
           ? null
-          : encodeCursor({ createdAt: last.createdAt.toISOString().replace('Z', '000Z'), id: last.id }),
+          : encodeCursor({ at: last.createdAt.toISOString().replace('Z', '000Z'), id: last.id }),
     },
   };
 }

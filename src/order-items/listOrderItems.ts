@@ -115,7 +115,7 @@ function buildConditions({ filter, closedWindows, after }: PageRequest, units: U
   if (filter.isPreOrder !== null) conditions.push(filter.isPreOrder ? 'is_pre_order' : 'NOT is_pre_order');
   const closed = bindClosedWindows(closedWindows, parameter);
   const alternatives = writeAlternatives(filter.cancelable, closed, units);
-  const place = after === null ? null : `${parameter(after.createdAt)}::timestamptz, ${parameter(after.id)}::uuid`;
+  const place = after === null ? null : `${parameter(after.at)}::timestamptz, ${parameter(after.id)}::uuid`;
   const isAfter = place === null ? [] : [`(created_at, order_item.id) < (${place})`];
   const { isPreOrder, cancelable } = filter;
   const status = filter.statuses === null ? null : (statuses[0] ?? 'none');

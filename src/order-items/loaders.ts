@@ -1,5 +1,6 @@
 import DataLoader from 'dataloader';
 import type { ClosedWindows } from './eligibility.ts';
+import type { CancellationPage, CancellationPageRequest } from './listCancellations.ts';
 import type { OrderItemPage, PageRequest } from './listOrderItems.ts';
 import type { OrderCancelability } from './orderCancelability.ts';
 import { type Cancellation, type OrderItem, parseOrderItemId } from './orderItem.ts';
@@ -60,6 +61,11 @@ export class Loaders {
       const pages = await this.reads.itemsOfOrders({ orderIds: [orderId], request });
       return findPage(pages, orderId);
     });
+  }
+
+  /** Reads a page of cancellations. */
+  loadCancellations(request: CancellationPageRequest): Promise<CancellationPage> {
+    return this.limitLists(() => this.reads.listCancellations(request));
   }
 
   /** Runs at most {@link MAX_LISTS_AT_A_TIME} reads at a time. */

@@ -111,7 +111,10 @@ export const orderItemCancellationEntity = new EntitySchema<CancellationRow>({
     'idempotency_key',
     'request_fingerprint',
   ].map((column) => nameCheck(`order_item_cancellation_${column}_check`)),
-  indices: [{ name: 'order_item_cancellation_idempotency', synchronize: false }],
+  indices: [
+    { name: 'order_item_cancellation_newest', columns: ['cancelledAt', 'id'] },
+    { name: 'order_item_cancellation_idempotency', synchronize: false },
+  ],
 });
 
 /** The mapping of `order_item_event`. */

@@ -2,6 +2,7 @@ import { systemClock } from '../work/clock.ts';
 import { coalesce, type CoalesceOptions, type QueueState } from '../work/coalesce.ts';
 import type { Reader } from '../database/reader.ts';
 import { type ClosedWindows, NOTHING_CLOSED, type UnitsRule } from './eligibility.ts';
+import { type CancellationPage, type CancellationPageRequest, listCancellations } from './listCancellations.ts';
 import { listItemsOfOrders, listOrderItems, type OrderItemPage, type PageRequest } from './listOrderItems.ts';
 import { type OrderCancelability, readOrderCancelability } from './orderCancelability.ts';
 import type { Cancellation, OrderItem } from './orderItem.ts';
@@ -34,6 +35,8 @@ export interface Reads {
   readonly orderItems: (ids: readonly string[]) => Promise<Found<OrderItem>>;
   /** Reads the cancellations of items, oldest first. */
   readonly cancellations: (orderItemIds: readonly string[]) => Promise<Found<readonly Cancellation[]>>;
+  /** Reads a page of cancellations. */
+  readonly listCancellations: (request: CancellationPageRequest) => Promise<CancellationPage>;
   /** Reads a page of all items. */
   readonly page: (request: PageRequest) => Promise<OrderItemPage>;
   /** Reads a page of each order. The result may hold further orders. */
@@ -68,18 +71,22 @@ export function createReads(reader: Reader, queue: (name: string) => QueueState,
       );
       return Map.groupBy(cancellations, ({ orderItemId }) => orderItemId);
     }, queue('read_cancellations')),
-    page: sharePages(reader, queue('list_order_items'), units),
+    listCancellations: sharePages((request) => listCancellations(reader, request), queue('list_cancellations')),
+    page: sharePages((request) => listOrderItems(reader, request, units), queue('list_order_items')),
     itemsOfOrders: batchOrders(reader, queue('list_items_of_orders'), units),
     orderCancelability: batchOrderCancelability(reader, queue('read_order_cancelability')),
   };
 }
 
 /** Requests for the same page share a statement. */
-function sharePages(reader: Reader, state: QueueState, units?: UnitsRule): Reads['page'] {
-  const load = async (asked: readonly PageRequest[]): Promise<OrderItemPage[]> => {
+function sharePages<Request, Page>(
+  read: (request: Request) => Promise<Page>,
+  state: QueueState,
+): (request: Request) => Promise<Page> {
+  const load = async (asked: readonly Request[]): Promise<Page[]> => {
     const [request] = asked;
     if (request === undefined) return [];
-    const page = await listOrderItems(reader, request, units);
+    const page = await read(request);
     return asked.map(() => page);
   };
   return coalesce(load, READS, state, systemClock, { nameGroup: JSON.stringify });

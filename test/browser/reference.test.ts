@@ -39,7 +39,7 @@ describeInBrowser('the API reference', () => {
       CANCEL.requestBody.content['application/json'].examples,
     );
     for (const { summary, value } of examples) {
-      const id = await anOrderItem(service.dataSource);
+      const id = await anOrderItem(service.dataSource, { quantity: 3 });
       const { page } = await open();
       await page.getByRole('heading', { name: CANCEL.summary }).scrollIntoViewIfNeeded();
       await page.getByRole('button', { name: examples[0]?.summary ?? '' }).click();

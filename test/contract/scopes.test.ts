@@ -98,6 +98,15 @@ const PROBES: Record<string, Probe[]> = {
       find: (list) => list,
     },
   ],
+  'Query.cancellations': [
+    {
+      operation: 'query',
+      root: 'Query',
+      passes: [],
+      ask: () => 'cancellations { edges { node { id orderItem { externalId } } } }',
+      find: (list) => list,
+    },
+  ],
   'Query.cancellationReasons': [
     {
       operation: 'query',

@@ -7,7 +7,7 @@ import { startTestService } from '../support/testService.ts';
 const { dataSource } = await startTestService();
 
 const NO_FILTER: OrderItemFilter = { statuses: null, isPreOrder: null, cancelable: null };
-const AFTER = { createdAt: '2010-12-01T05:00:00.000000Z', id: 'ffffffff-ffff-4fff-bfff-ffffffffffff' };
+const AFTER = { at: '2010-12-01T05:00:00.000000Z', id: 'ffffffff-ffff-4fff-bfff-ffffffffffff' };
 const returned: OrderItemStatus[] = ['returned'];
 
 beforeAll(async () => {
@@ -42,7 +42,7 @@ async function explain(run: () => Promise<unknown>, parameters: unknown[]): Prom
 }
 
 describe('an index serves', () => {
-  const place = [AFTER.createdAt, AFTER.id];
+  const place = [AFTER.at, AFTER.id];
   const order = ['order-77'];
   test.each<[string, Partial<OrderItemFilter>, string[] | null]>([
     ['no filter', {}, null],

@@ -47,7 +47,7 @@ describe('lists that are asked for together', () => {
     const { values, statements } = await readTogether((reads) => [
       reads.page({ ...PAGE, first: 3 }),
       reads.page({ ...PAGE, filter: { ...PAGE.filter, isPreOrder: true } }),
-      reads.page({ ...PAGE, after: { createdAt: '2000-01-01T00:00:00.000000Z', id: last.id } }),
+      reads.page({ ...PAGE, after: { at: '2000-01-01T00:00:00.000000Z', id: last.id } }),
       reads.page({ ...PAGE, first: 3 }),
     ]);
     expect(statements).toBe(3);

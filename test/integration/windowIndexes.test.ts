@@ -9,7 +9,7 @@ const { dataSource } = await startTestService();
 
 const ITEMS = 50_000;
 const ORDER = 'order-77';
-const AFTER = { createdAt: '2010-12-01T05:00:00.000000Z', id: 'ffffffff-ffff-4fff-bfff-ffffffffffff' };
+const AFTER = { at: '2010-12-01T05:00:00.000000Z', id: 'ffffffff-ffff-4fff-bfff-ffffffffffff' };
 
 /** The first items of the table, in its order, are older. */
 function createdBefore(item: number): string {
@@ -75,7 +75,7 @@ describe.each([
       for (const after of [null, AFTER]) {
         const filter = { statuses: null, isPreOrder: null, cancelable };
         const request = { filter, closedWindows, first: 20, after };
-        const bounds = [...Object.values(closedWindows), ...(after === null ? [] : [after.createdAt, after.id])];
+        const bounds = [...Object.values(closedWindows), ...(after === null ? [] : [after.at, after.id])];
         const runs: [() => Promise<OrderItemPage | OrderItemPage[]>, string[]][] = [
           [() => listOrderItems(dataSource, request), bounds],
           [() => listItemsOfOrders(dataSource, [ORDER], request), [...bounds, `{${ORDER}}`]],

@@ -4,6 +4,7 @@ import type { OrderItemPage } from '../listOrderItems.ts';
 import type { Cancelled } from '../judgeCancels.ts';
 import type { OrderItemNotFound as OrderItemNotFoundModel, OrderItemNotCancelable as OrderItemNotCancelableModel, QuantityNotCancelable as QuantityNotCancelableModel, OrderNotCancelableAsWhole as OrderNotCancelableAsWholeModel, InvalidCancelRequest as InvalidCancelRequestModel, IdempotencyKeyReused as IdempotencyKeyReusedModel } from '../refusals.ts';
 import type { OrderCancelability as OrderCancelabilityModel } from '../orderCancelability.ts';
+import type { CancellationPage } from '../listCancellations.ts';
 import type { ReasonCode } from '../reasonCodes.ts';
 import type { GraphQLContext } from './context.ts';
 export type Maybe<T> = T | null;
@@ -20,7 +21,7 @@ export type Scalars = {
   /** A calendar date without a time of day, as `YYYY-MM-DD` (RFC 3339 full-date), for example `2010-12-24`. */
   Date: { input: string; output: string; }
   /** An instant in UTC (RFC 3339 date-time), for example `2010-12-01T08:26:00.000Z`. */
-  DateTime: { input: string; output: string; }
+  DateTime: { input: Date; output: string; }
   /** An exact decimal number, as a string, for example `"2.5500"`. Parse it with a decimal type: a binary float would round it. */
   Decimal: { input: string; output: string; }
   _FieldSet: { input: string; output: string; }
@@ -131,6 +132,8 @@ export type Cancellation = {
   readonly id: Scalars['ID']['output'];
   /** A further note; null when there is none. */
   readonly note: Maybe<Scalars['String']['output']>;
+  /** The item that was cancelled, in whole or in part. */
+  readonly orderItem: OrderItem;
   /** How many units it cancelled. */
   readonly quantity: Scalars['Int']['output'];
   /** Why the item was cancelled, in the words of whoever cancelled it; null when a REST caller stated no reason. */
@@ -173,6 +176,43 @@ export type CancellationChannel =
   | 'graphql'
   /** The REST path `POST /v0/line_item/{uuid}/cancel`. */
   | 'rest';
+
+/** A page of cancellations, newest first, as the Relay connection specification has it. */
+export type CancellationConnection = {
+  readonly __typename?: 'CancellationConnection';
+  /** The cancellations of this page, each with its cursor. */
+  readonly edges: ReadonlyArray<CancellationEdge>;
+  /** Where this page stands in the list. */
+  readonly pageInfo: PageInfo;
+};
+
+/** One cancellation in a page. */
+export type CancellationEdge = {
+  readonly __typename?: 'CancellationEdge';
+  /** An opaque mark of this cancellation's place in the list. It stays valid when cancellations are added. */
+  readonly cursor: Scalars['String']['output'];
+  /** The cancellation itself. */
+  readonly node: Cancellation;
+};
+
+/**
+ * Conditions on cancellations. A cancellation must meet every condition that is given; one that is left out, or null, holds for
+ * all.
+ */
+export type CancellationFilter = {
+  /** Only cancellations by this caller: the subject (`sub`) of a token. */
+  readonly cancelledBy?: InputMaybe<Scalars['String']['input']>;
+  /** Only cancellations that came through this door. */
+  readonly channel?: InputMaybe<CancellationChannel>;
+  /** Only cancellations at this time or later. */
+  readonly from?: InputMaybe<Scalars['DateTime']['input']>;
+  /** Only cancellations of this order's items. */
+  readonly orderId?: InputMaybe<Scalars['ID']['input']>;
+  /** Only cancellations with this code for their reason. */
+  readonly reasonCode?: InputMaybe<Scalars['String']['input']>;
+  /** Only cancellations before this time. */
+  readonly to?: InputMaybe<Scalars['DateTime']['input']>;
+};
 
 /** A code for the reason of a cancellation. */
 export type CancellationReason = {
@@ -452,6 +492,11 @@ export type Query = {
    */
   readonly cancellationReasons: Maybe<ReadonlyArray<CancellationReason>>;
   /**
+   * Cancellations, in whole or in part, newest first, a page at a time: ask for `pageInfo { hasNextPage endCursor }` and go on with
+   * `after`. Needs the scope `order-items:read`. An argument that is out of its range is an error with the code `BAD_USER_INPUT`.
+   */
+  readonly cancellations: Maybe<CancellationConnection>;
+  /**
    * One order item by its id; null when there is no such item, or when the id is not a UUID. Needs the scope
    * `order-items:read`; without it the field is null and the error's code is `FORBIDDEN`.
    */
@@ -461,6 +506,13 @@ export type Query = {
    * scope `order-items:read`. An argument that is out of its range is an error with the code `BAD_USER_INPUT`.
    */
   readonly orderItems: Maybe<OrderItemConnection>;
+};
+
+
+export type QueryCancellationsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  filter?: InputMaybe<CancellationFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
 };
 
 
@@ -611,6 +663,9 @@ export type ResolversTypes = {
   CancellationBlocker: ResolverTypeWrapper<CancellationBlocker>;
   CancellationBlockerCode: CancellationBlockerCode;
   CancellationChannel: null;
+  CancellationConnection: ResolverTypeWrapper<CancellationPage>;
+  CancellationEdge: ResolverTypeWrapper<CancellationModel>;
+  CancellationFilter: CancellationFilter;
   CancellationReason: ResolverTypeWrapper<ReasonCode>;
   Date: ResolverTypeWrapper<Scalars['Date']['output']>;
   DateTime: ResolverTypeWrapper<Scalars['DateTime']['output']>;
@@ -651,6 +706,9 @@ export type ResolversParentTypes = {
   Boolean: Scalars['Boolean']['output'];
   Cancellation: CancellationModel;
   CancellationBlocker: CancellationBlocker;
+  CancellationConnection: CancellationPage;
+  CancellationEdge: CancellationModel;
+  CancellationFilter: CancellationFilter;
   CancellationReason: ReasonCode;
   Date: Scalars['Date']['output'];
   DateTime: Scalars['DateTime']['output'];
@@ -699,6 +757,7 @@ export type CancellationResolvers<ContextType = GraphQLContext, ParentType exten
   channel?: Resolver<ResolversTypes['CancellationChannel'], ParentType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   note?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  orderItem?: Resolver<ResolversTypes['OrderItem'], ParentType, ContextType>;
   quantity?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   reason?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   reasonCode?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
@@ -711,6 +770,16 @@ export type CancellationBlockerResolvers<ContextType = GraphQLContext, ParentTyp
 };
 
 export type CancellationChannelResolvers = { GRAPHQL: 'graphql', REST: 'rest' };
+
+export type CancellationConnectionResolvers<ContextType = GraphQLContext, ParentType extends ResolversParentTypes['CancellationConnection'] = ResolversParentTypes['CancellationConnection']> = {
+  edges?: Resolver<ReadonlyArray<ResolversTypes['CancellationEdge']>, ParentType, ContextType>;
+  pageInfo?: Resolver<ResolversTypes['PageInfo'], ParentType, ContextType>;
+};
+
+export type CancellationEdgeResolvers<ContextType = GraphQLContext, ParentType extends ResolversParentTypes['CancellationEdge'] = ResolversParentTypes['CancellationEdge']> = {
+  cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  node?: Resolver<ResolversTypes['Cancellation'], ParentType, ContextType>;
+};
 
 export type CancellationReasonResolvers<ContextType = GraphQLContext, ParentType extends ResolversParentTypes['CancellationReason'] = ResolversParentTypes['CancellationReason']> = {
   code?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
@@ -837,6 +906,7 @@ export type QuantityNotCancelableResolvers<ContextType = GraphQLContext, ParentT
 
 export type QueryResolvers<ContextType = GraphQLContext, ParentType extends ResolversParentTypes['Query'] = ResolversParentTypes['Query']> = {
   cancellationReasons?: Resolver<Maybe<ReadonlyArray<ResolversTypes['CancellationReason']>>, ParentType, ContextType>;
+  cancellations?: Resolver<Maybe<ResolversTypes['CancellationConnection']>, ParentType, ContextType, RequireFields<QueryCancellationsArgs, 'first'>>;
   orderItem?: Resolver<Maybe<ResolversTypes['OrderItem']>, ParentType, ContextType, RequireFields<QueryOrderItemArgs, 'id'>>;
   orderItems?: Resolver<Maybe<ResolversTypes['OrderItemConnection']>, ParentType, ContextType, RequireFields<QueryOrderItemsArgs, 'first'>>;
 };
@@ -849,6 +919,8 @@ export type Resolvers<ContextType = GraphQLContext> = {
   Cancellation?: CancellationResolvers<ContextType>;
   CancellationBlocker?: CancellationBlockerResolvers<ContextType>;
   CancellationChannel?: CancellationChannelResolvers;
+  CancellationConnection?: CancellationConnectionResolvers<ContextType>;
+  CancellationEdge?: CancellationEdgeResolvers<ContextType>;
   CancellationReason?: CancellationReasonResolvers<ContextType>;
   Date?: GraphQLScalarType;
   DateTime?: GraphQLScalarType;

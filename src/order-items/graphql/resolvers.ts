@@ -2,13 +2,14 @@ import { requireScope } from '../../auth/caller.ts';
 import { badInput } from '../../http/failures.ts';
 import type { Cancelled, CancelOutcome } from '../judgeCancels.ts';
 import { type CancelReason, parseCancelReason } from '../cancelRequest.ts';
-import { encodeCursor, placeItem } from '../cursors.ts';
+import { encodeCursor, type Place, placeCancellation, placeItem } from '../cursors.ts';
 import { countCancelableUnits, findBlockers } from '../eligibility.ts';
 import type { GraphQLContext } from './context.ts';
+import type { CancellationPage } from '../listCancellations.ts';
 import type { OrderItemPage } from '../listOrderItems.ts';
 import type { Loaders } from '../loaders.ts';
 import { type Cancellation, countCancelledUnits, type OrderItem, parseOrderItemId } from '../orderItem.ts';
-import { isOrderId, parsePageArguments } from './pageArguments.ts';
+import { isOrderId, parseCancellationArguments, parsePageArguments } from './pageArguments.ts';
 import { NOTHING_TO_CANCEL, type OrderCancelability } from '../orderCancelability.ts';
 import type { ReasonCode } from '../reasonCodes.ts';
 import type * as refusals from '../refusals.ts';
@@ -42,6 +43,16 @@ export const resolvers = {
       const item = await context.loaders.loadOrderItem(id);
       if (item !== null) context.cacheTags?.addItem(item.id);
       return item;
+    },
+    cancellations: async (_, args, context) => {
+      requireScope(context.caller, 'order-items:read');
+      const request = parseCancellationArguments(args, context.limits.pageSize);
+      const page = await context.loaders.loadCancellations(request);
+      context.cacheTags?.addList(
+        page.nodes.map(({ orderItemId }) => orderItemId),
+        request.filter.orderId,
+      );
+      return page;
     },
     orderItems: async (_, args, context) => {
       requireScope(context.caller, 'order-items:read');
@@ -112,8 +123,8 @@ export const resolvers = {
     pageInfo: ({ nodes, hasNextPage, hasPreviousPage }) => ({
       hasNextPage,
       hasPreviousPage,
-      startCursor: writeCursor(nodes[0]),
-      endCursor: writeCursor(nodes.at(-1)),
+      startCursor: writeCursor(nodes[0], placeItem),
+      endCursor: writeCursor(nodes.at(-1), placeItem),
     }),
   } satisfies schema.OrderItemConnectionResolvers),
 
@@ -122,7 +133,29 @@ export const resolvers = {
     node: (item) => item,
   } satisfies schema.OrderItemEdgeResolvers),
 
-  Cancellation: followSchema<Cancellation, schema.Cancellation>()({}),
+  Cancellation: followSchema<Cancellation, schema.Cancellation>()({
+    orderItem: async ({ orderItemId }, _, { loaders }) => {
+      const item = await loaders.orderItem.load(orderItemId);
+      if (item === null) throw new Error('The item of a cancellation is missing.');
+      return item;
+    },
+  } satisfies schema.CancellationResolvers),
+
+  CancellationConnection: followSchema<CancellationPage, schema.CancellationConnection>()({
+    edges: ({ nodes }) => nodes,
+    pageInfo: ({ nodes, hasNextPage, hasPreviousPage }) => ({
+      hasNextPage,
+      hasPreviousPage,
+      startCursor: writeCursor(nodes[0], placeCancellation),
+      endCursor: writeCursor(nodes.at(-1), placeCancellation),
+    }),
+  } satisfies schema.CancellationConnectionResolvers),
+
+  CancellationEdge: followSchema<Cancellation, schema.CancellationEdge>()({
+    cursor: (cancellation) => encodeCursor(placeCancellation(cancellation)),
+    node: (cancellation) => cancellation,
+  } satisfies schema.CancellationEdgeResolvers),
+
   CancellationReason: followSchema<ReasonCode, schema.CancellationReason>()({}),
   CancelOrderItemSuccess: followSchema<Cancelled, schema.CancelOrderItemSuccess>()({}),
   OrderItemNotFound: followSchema<refusals.OrderItemNotFound, schema.OrderItemNotFound>()({}),
@@ -147,8 +180,8 @@ export const resolvers = {
   CancellationChannel: { GRAPHQL: 'graphql', REST: 'rest' },
 } satisfies schema.Resolvers;
 
-function writeCursor(item: OrderItem | undefined): string | null {
-  return item === undefined ? null : encodeCursor(placeItem(item));
+function writeCursor<Node>(node: Node | undefined, place: (node: Node) => Place): string | null {
+  return node === undefined ? null : encodeCursor(place(node));
 }
 
 async function cancel(

@@ -2,7 +2,7 @@ import { GraphQLError, GraphQLScalarType } from 'graphql';
 import { GraphQLDateTimeISO, GraphQLLocalDate } from 'graphql-scalars';
 import { toIsoString } from '../instant.ts';
 
-/** The scalars of the schema. They have no parser, because no argument uses them. */
+/** The scalars of the schema. Only times are arguments, too. */
 export const scalars = {
   Date: rename(GraphQLLocalDate, 'Date'),
   DateTime: new GraphQLScalarType({

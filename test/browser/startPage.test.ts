@@ -2,7 +2,7 @@ import type { Locator } from 'playwright-core';
 import { loadDemonstration } from '../../src/demonstration/loadDemonstration.ts';
 import { describeInBrowser, expectLegible, SCHEMES, visit, type Visit, type VisitOptions } from '../support/browser.ts';
 import { ANOTHER_NAME } from '../support/chromium.ts';
-import { findCancellations, findOrderItem } from '../support/orderItems.ts';
+import { findCancellations, findOrderItem, insertOrderItems } from '../support/orderItems.ts';
 import { startTestService } from '../support/testService.ts';
 
 const service = await startTestService({ PLAYGROUND: 'true' });
@@ -108,6 +108,33 @@ describeInBrowser('the start page', () => {
     await page.getByRole('button', { name: 'Clear' }).click();
     await page.getByLabel('Item or order').fill(id);
     await page.locator(`tr[data-id="${id}"] .why`).getByText('It is cancelled.').waitFor();
+  });
+
+  test('cancels some units with a code, then the rest of the order', async () => {
+    const orderId = 'of-the-start-page';
+    const [id = ''] = await insertOrderItems(service.dataSource, [
+      { orderId, quantity: 3 },
+      { orderId, quantity: 2 },
+      { orderId, status: 'complete' },
+    ]);
+    const { page } = await open();
+    await page.getByLabel('Item or order').fill(orderId);
+    const button = page.locator(`tr[data-id="${id}"]`).getByRole('button');
+    await button.click();
+    await page.getByLabel('Reason').fill('One too many');
+    await page.getByRole('combobox', { name: 'Code' }).selectOption('Changed their mind');
+    await page.getByLabel('Units').fill('1');
+    await page.getByRole('button', { name: 'Cancel the item' }).click();
+    await page.getByRole('status').getByText(`Cancelled 1 unit(s) of ${id}`).waitFor();
+    expect(await findCancellations(service.dataSource, [id])).toMatchObject([
+      { quantity: 1, remaining: 2, reason_code: 'changed_mind' },
+    ]);
+    await button.click();
+    await page.getByLabel('Reason').fill('All of it');
+    await page.getByLabel('Everything that can be cancelled of the order').check();
+    await page.getByRole('button', { name: 'Cancel the item' }).click();
+    await page.getByRole('status').getByText(`Cancelled 2 item(s) of order ${orderId}`).waitFor();
+    expect(await findOrderItem(service.dataSource, id)).toMatchObject({ status: 'cancelled', cancelledQuantity: 3 });
   });
 
   test('says why an item cannot be cancelled, and asks for no reason', async () => {

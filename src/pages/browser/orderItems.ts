@@ -11,6 +11,7 @@ export interface OrderItem {
   readonly status: OrderItemStatus;
   readonly isPreOrder: boolean;
   readonly releaseDate: string | null;
+  readonly cancelableQuantity: number;
   readonly price: { readonly amount: string; readonly currency: string };
   readonly cancelability: {
     readonly cancelable: boolean;
@@ -41,8 +42,14 @@ export interface Overview {
   }[];
 }
 
-/** The result of a cancel: the item after it, or the reason of a refusal. */
-export type CancelResult = { readonly item: OrderItem; readonly requestId: string } | { readonly refusal: string };
+/** The result of a cancel: how many units or items it cancelled, or the reason of a refusal. */
+export type CancelResult = { readonly cancelled: number; readonly requestId: string } | { readonly refusal: string };
+
+/** A code for a reason, with its label. */
+export interface ReasonCode {
+  readonly code: string;
+  readonly label: string;
+}
 
 /** The service gave no answer, or one that invites a retry. */
 export class Unavailable extends Error {
@@ -58,20 +65,37 @@ export class Unavailable extends Error {
 const TIMEOUT_MS = 15_000;
 
 const ITEM = `fragment Item on OrderItem {
-  id order { id } product { id } status isPreOrder releaseDate price { amount currency }
+  id order { id } product { id } status isPreOrder releaseDate cancelableQuantity price { amount currency }
   cancelability { cancelable blockers { code } }
 }`;
+
+const OUTCOME = `fragment Outcome on CancelOrderItemResult {
+  ... on CancelOrderItemSuccess { cancellation { quantity requestId } }
+  ... on CancelOrderItemRefusal { message }
+}`;
+
+/** An answer to a cancel of an item. */
+type Outcome =
+  { readonly cancellation: { readonly quantity: number; readonly requestId: string } } | { readonly message: string };
 
 export interface Client {
   readonly list: (filter: Filter, after: string | null) => Promise<Page>;
   readonly find: (id: string) => Promise<OrderItem | null>;
   readonly overview: () => Promise<Overview>;
-  readonly cancel: (id: string, request: CancelRequest) => Promise<CancelResult>;
+  /** Lists the codes that a cancel can state. */
+  readonly listReasonCodes: () => Promise<readonly ReasonCode[]>;
+  readonly cancel: (item: OrderItem, request: CancelRequest) => Promise<CancelResult>;
 }
 
 export interface CancelRequest {
   readonly reason: string;
+  /** Empty for none. */
+  readonly reasonCode: string;
   readonly note: string;
+  /** The units of the item, or null for all that are left. */
+  readonly units: number | null;
+  /** Whether to cancel the items of the order instead. */
+  readonly isForOrder: boolean;
   /** The same key for all tries of a request. */
   readonly idempotencyKey: string;
 }
@@ -139,24 +163,38 @@ export function createClient(
       if ('message' in body) throw new Error(body.message);
       return body;
     },
-    cancel: async (id, { reason, note, idempotencyKey }) => {
-      const { cancelOrderItem: result } = await ask<{
-        cancelOrderItem:
-          | { __typename: 'CancelOrderItemSuccess'; orderItem: OrderItem; cancellation: { requestId: string } }
-          | { __typename: string; message: string };
-      }>(
-        `mutation StartPageCancel($input: CancelOrderItemInput!) {
-          cancelOrderItem(input: $input) {
-            __typename
-            ... on CancelOrderItemSuccess { orderItem { ...Item } cancellation { requestId } }
-            ... on CancelOrderItemRefusal { message }
-          }
-        } ${ITEM}`,
-        { input: { id, reason, idempotencyKey, ...(note === '' ? {} : { note }) } },
-      );
-      return 'orderItem' in result
-        ? { item: result.orderItem, requestId: result.cancellation.requestId }
-        : { refusal: result.message };
+    listReasonCodes: async () => {
+      const query = 'query StartPageReasonCodes { cancellationReasons { code label } }';
+      return (await ask<{ cancellationReasons: ReasonCode[] | null }>(query, {})).cancellationReasons ?? [];
+    },
+    cancel: async ({ id, order }, { reason, reasonCode, note, units, isForOrder, idempotencyKey }) => {
+      const stated = {
+        reason,
+        idempotencyKey,
+        ...(reasonCode === '' ? {} : { reasonCode }),
+        ...(note === '' ? {} : { note }),
+      };
+      const { results } = isForOrder
+        ? await ask<{ results: Outcome[] }>(
+            `mutation StartPageCancelOrder($input: CancelItemsOfOrderInput!) {
+              results: cancelItemsOfOrder(input: $input) { ...Outcome }
+            } ${OUTCOME}`,
+            { input: { ...stated, orderId: order.id } },
+          )
+        : await ask<{ results: Outcome }>(
+            `mutation StartPageCancel($input: CancelOrderItemInput!) {
+              results: cancelOrderItem(input: $input) { ...Outcome }
+            } ${OUTCOME}`,
+            { input: { ...stated, id, ...(units === null ? {} : { quantity: units }) } },
+          );
+      const outcomes = [results].flat();
+      const successes = outcomes.flatMap((outcome) => ('cancellation' in outcome ? [outcome.cancellation] : []));
+      const [first] = successes;
+      if (first === undefined) {
+        const refusal = outcomes.find((outcome) => 'message' in outcome);
+        return { refusal: refusal?.message ?? 'The order has no items.' };
+      }
+      return { cancelled: isForOrder ? successes.length : first.quantity, requestId: first.requestId };
     },
   };
 }

@@ -32,6 +32,7 @@ import { createCancellationWindows } from './order-items/cancellationWindows.ts'
 import { createCancelItemsOfOrder } from './order-items/cancelItemsOfOrder.ts';
 import { createCancelOrderItems } from './order-items/cancelOrderItems.ts';
 import type { GraphQLContext } from './order-items/graphql/context.ts';
+import type { CancelOutcome, CancelRequest } from './order-items/judgeCancels.ts';
 import { addLineItemRoutes } from './order-items/rest/lineItemRoutes.ts';
 import { Loaders } from './order-items/loaders.ts';
 import { addLineItemRead } from './order-items/rest/lineItemRead.ts';
@@ -41,7 +42,7 @@ import { addOverviewRoute } from './order-items/rest/overviewRoute.ts';
 import { buildSchema } from './order-items/graphql/subgraphSchema.ts';
 import type { PagesOptions } from './pages/pages.ts';
 import { countDroppedLines, type Logger } from './telemetry/logger.ts';
-import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { type CancelObservation, createMetrics, type Metrics } from './telemetry/metrics.ts';
 import type { Tracing } from './work/span.ts';
 
 /** A running service. */
@@ -187,9 +188,8 @@ async function addRoutes(
     queue: metrics.queue('cancel_order_items'),
     bulkQueue: metrics.queue('cancel_order_items_bulk'),
     lockQueue: metrics.lockQueue(),
-    observe: (channel, outcome) => {
-      const blocker = outcome.code === 'ORDER_ITEM_NOT_CANCELABLE' ? outcome.blockers[0].code : null;
-      metrics.observeCancel({ channel, outcome: outcome.code, blocker });
+    observe: (request, outcome) => {
+      metrics.observeCancel(describeCancel(request, outcome, config));
     },
   });
   const cancelItemsOfOrder = createCancelItemsOfOrder(dataSource, cancel);
@@ -233,6 +233,26 @@ async function addRoutes(
       };
     },
   });
+}
+
+/** Any code can be stated where none are listed, so a metric shows only that there is one. */
+function describeCancel(
+  { channel, requestId }: CancelRequest,
+  outcome: CancelOutcome,
+  { reasonCodes }: Config,
+): CancelObservation {
+  const blocker = outcome.code === 'ORDER_ITEM_NOT_CANCELABLE' ? outcome.blockers[0].code : null;
+  // The repeat of a request cancels nothing more.
+  const made =
+    outcome.code === 'CANCELLED' && outcome.cancellation.requestId === requestId ? outcome.cancellation : null;
+  const code = made?.reasonCode ?? null;
+  return {
+    channel,
+    outcome: outcome.code,
+    blocker,
+    units: made?.quantity ?? 0,
+    reasonCode: code !== null && reasonCodes === 'any' ? 'any' : code,
+  };
 }
 
 /** Loads the pages only if they are served, because their modules are large. */

@@ -7,7 +7,6 @@ import type { Share } from '../work/fairQueue.ts';
 import { type Attempt, createLockQueue, type LockQueueState } from '../work/lockQueue.ts';
 import { type CancelAttempt, cancelInTransaction, type CancelOutcomes } from './cancelTransaction.ts';
 import type { CancelOutcome, CancelRequest } from './judgeCancels.ts';
-import type { CancellationChannel } from './orderItem.ts';
 
 /**
  * Cancels the items of one request. Both doors call it.
@@ -24,7 +23,7 @@ export interface CancelObserver {
   readonly queue: QueueState;
   readonly bulkQueue: QueueState;
   readonly lockQueue: LockQueueState;
-  readonly observe: (channel: CancellationChannel, outcome: CancelOutcome) => void;
+  readonly observe: (request: CancelRequest, outcome: CancelOutcome) => void;
 }
 
 /**
@@ -66,7 +65,7 @@ export function createCancelOrderItems(
     const first = await (request.ids.length === 1 && request.order === null ? attemptSingle : attemptBulk)(request);
     if (first.state === 'failed') throw first.error;
     const outcomes = first.state === 'locked' ? await waitForLocks(request, lockDeadline) : first.value;
-    for (const outcome of outcomes) observer.observe(request.channel, outcome);
+    for (const outcome of outcomes) observer.observe(request, outcome);
     return outcomes;
   };
 }

@@ -79,7 +79,11 @@ function watchQueues(registry: Registry, countSheds: (full: string) => () => voi
   watch('order_items_queue_waiting', 'Requests that wait for a batch, by queue.', (state) => state.waiting);
   watch('order_items_queue_limit', 'Limit of waiting requests, by queue.', (state) => state.maxWaiting);
   watch('order_items_batches_under_way', 'Batches in progress, by queue.', (state) => state.underWay);
-  watch('order_items_batches_limit', 'Limit of batches in progress, by queue.', (state) => state.slots);
+  watch(
+    'order_items_batches_limit',
+    'Limit of batches in progress, by queue. For lists, of each page.',
+    (state) => state.slots,
+  );
   return (queue) => {
     const state: QueueState = {
       slots: 0,

@@ -21,6 +21,10 @@ export interface CancelObservation {
   readonly outcome: string;
   /** The first blocker, or null. */
   readonly blocker: string | null;
+  /** The units that it cancelled, 0 for a refusal or a repeat. */
+  readonly units: number;
+  /** The code for the reason, one of a bounded list, or null. */
+  readonly reasonCode: string | null;
 }
 
 export interface Metrics extends LoadMetrics {
@@ -69,6 +73,12 @@ export function createMetrics(): Metrics {
     labelNames: ['channel', 'outcome', 'blocker'],
     registers: [registry],
   });
+  const units = new Counter({
+    name: 'order_items_units_cancelled_total',
+    help: 'Units of order items cancelled, by channel and code for the reason.',
+    labelNames: ['channel', 'reason_code'],
+    registers: [registry],
+  });
   const tokens = new Counter({
     name: 'order_items_tokens_total',
     help: 'Tokens received, by whether the token cache had them. Other tokens have their signature checked.',
@@ -95,8 +105,9 @@ export function createMetrics(): Metrics {
       requests.inc({ ...labels, outcome: outcomeLabel(outcomes), client: clientLabel(client) });
       durations.observe(labels, durationMs / 1_000);
     },
-    observeCancel: ({ channel, outcome, blocker }) => {
+    observeCancel: ({ channel, outcome, blocker, units: count, reasonCode }) => {
       cancels.inc({ channel, outcome, blocker: blocker ?? 'none' });
+      if (count > 0) units.inc({ channel, reason_code: reasonCode ?? 'none' }, count);
     },
     observeRead: (server) => {
       reads.inc({ server });

@@ -46,6 +46,24 @@ test('cancels are counted by channel, outcome and first blocker', async () => {
   });
 });
 
+test('cancelled units are counted by code, and a repeat is not', async () => {
+  const id = await anOrderItem(service.dataSource, { quantity: 5 });
+  const added = await addedBy(async () => {
+    const keyed = {
+      body: { reason: 'Fewer', quantity: 2, reason_code: 'fraud' },
+      headers: { 'idempotency-key': 'units' },
+    };
+    await service.cancelByRest(id, keyed);
+    await service.cancelByRest(id, keyed);
+    await service.cancelByRest(id, { body: { reason: 'Fewer', quantity: 9, reason_code: 'fraud' } });
+    await service.graphql(CANCEL, { input: { id, reason: 'The rest' } });
+  });
+  expect(added).toMatchObject({
+    'order_items_units_cancelled_total{channel="rest",reason_code="fraud"}': 2,
+    'order_items_units_cancelled_total{channel="graphql",reason_code="none"}': 3,
+  });
+});
+
 test('measures batches, and counts tokens by whether the cache had them', async () => {
   const ids = await insertOrderItems(
     service.dataSource,

@@ -120,6 +120,8 @@ describe.each([
 
 describe('with introspection off, errors reveal no name of the schema that the client did not send', () => {
   const directory = path.join(import.meta.dirname, '../../schema');
+  /** Names of the schema that every English sentence can have. */
+  const PLAIN_WORDS: ReadonlySet<string> = new Set(['from', 'to']);
   const names = new Set([
     'Query',
     'Mutation',
@@ -134,7 +136,7 @@ describe('with introspection off, errors reveal no name of the schema that the c
   for (const file of readdirSync(directory).filter((name) => name.endsWith('.graphql'))) {
     visit(parse(readFileSync(path.join(directory, file), 'utf8')), {
       Name: ({ value }) => {
-        names.add(value);
+        if (!PLAIN_WORDS.has(value)) names.add(value);
       },
     });
   }

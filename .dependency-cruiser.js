@@ -125,8 +125,8 @@ export default {
       name: 'cancels-go-through-the-transaction',
       comment: 'The statements are half of a cancel. Only cancelTransaction.ts runs the whole of it.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/order-items/(cancelTransaction|judgeCancels)\\.ts$' },
-      to: { path: '^src/order-items/cancelSql\\.ts$' },
+      from: { path: '^src/', pathNot: '^src/order-items/(cancelTransaction|judgeCancels|distributedCancelSql)\\.ts$' },
+      to: { path: '^src/order-items/(cancelSql|distributedCancelSql)\\.ts$' },
     },
     {
       name: 'folders-point-one-way',

@@ -20,6 +20,9 @@ function testsIn(...folders) {
   return folders.map((folder) => `<rootDir>/test/${folder}/**/*.test.ts`);
 }
 
+/** These tests need the nodes of Citus that `npm run test:citus` names. */
+const needsCitus = process.env['CITUS_URL'] === undefined ? ['/citus\\.test\\.ts$'] : [];
+
 export default {
   projects: [
     // Functions only: no process, no database.
@@ -29,7 +32,7 @@ export default {
       ...withPostgres,
       displayName: 'service',
       testMatch: testsIn('integration', 'contract', 'attacks', 'federation'),
-      testPathIgnorePatterns: ['\\.slow\\.test\\.ts$'],
+      testPathIgnorePatterns: ['\\.slow\\.test\\.ts$', ...needsCitus],
     },
     // Browsers, second servers, service processes, faults, the compiler, and tests that take a fixed time.
     {

@@ -3,11 +3,13 @@ import type { Config } from './config.ts';
 import { requireSupportedServer } from './database/checkServer.ts';
 import { describeReason, explainDatabaseFailure } from './database/databaseFailures.ts';
 import { createDataSource, type DataSourceOptions } from './database/dataSource.ts';
+import { isDistributed } from './database/distribution.ts';
 import { retryAbsence } from './database/errors.ts';
 import { migrateDatabase } from './database/migrateDatabase.ts';
 import { findUnknownMigrations, requireMigrated } from './database/migrations.ts';
 import type { Database } from './database/openDatabase.ts';
 import { loadDemonstration } from './demonstration/loadDemonstration.ts';
+import type { OrderItemDatabase } from './order-items/cancelTransaction.ts';
 import { requireUsableTables } from './order-items/checkTables.ts';
 import * as entities from './order-items/orderItemTables.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -33,17 +35,17 @@ export async function connectDatabase(
   options: DataSourceOptions,
   { migrateOnStart }: Config,
   { logger, signal }: { readonly logger: Logger; readonly signal?: AbortSignal },
-): Promise<DataSource> {
+): Promise<OrderItemDatabase> {
   const onLocked = (): void => {
     logger.warn('another transaction has locked a table, so the migration runs again');
   };
-  const attempt = async (): Promise<DataSource> => {
+  const attempt = async (): Promise<OrderItemDatabase> => {
     const migrations = migrateOnStart ? await migrateDatabase(options.url, { ...options, onLocked }) : [];
     if (migrations.length > 0) logger.info({ migrations }, 'database migrated');
     signal?.throwIfAborted();
     await using opened = new AsyncDisposableStack();
-    const dataSource = createDataSource(options);
-    await dataSource.initialize();
+    const database = await openDataSource(options);
+    const { dataSource } = database;
     opened.defer(() => dataSource.destroy());
     if (!migrateOnStart) {
       await requireSupportedServer(dataSource);
@@ -51,9 +53,9 @@ export async function connectDatabase(
     }
     const unknown = await findUnknownMigrations(dataSource);
     if (unknown.length > 0) logger.warn({ migrations: unknown }, 'the database has migrations of a newer version');
-    await requireUsableTables(dataSource);
+    await requireUsableTables(database);
     opened.move();
-    return dataSource;
+    return database;
   };
   const onAbsent = (error: unknown): void => {
     logger.warn({ reason: describeReason(error) }, 'the database is not reachable yet');
@@ -63,6 +65,21 @@ export async function connectDatabase(
   } catch (error) {
     throw explainDatabaseFailure(error, options.url);
   }
+}
+
+/** Connects, and once more with other settings if the items are distributed. */
+async function openDataSource(options: DataSourceOptions): Promise<OrderItemDatabase> {
+  const { distributed = false } = options;
+  const dataSource = createDataSource(options);
+  await dataSource.initialize();
+  try {
+    if (distributed || !(await isDistributed(dataSource, 'order_item'))) return { dataSource, distributed };
+  } catch (error) {
+    await dataSource.destroy();
+    throw error;
+  }
+  await dataSource.destroy();
+  return openDataSource({ ...options, distributed: true });
 }
 
 /** Loads the demonstration data into an embedded database without items. */

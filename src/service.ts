@@ -31,9 +31,11 @@ import { allowCaching, CacheTags } from './order-items/graphql/cacheTags.ts';
 import { createCancellationWindows } from './order-items/cancellationWindows.ts';
 import { createCancelItemsOfOrder } from './order-items/cancelItemsOfOrder.ts';
 import { createCancelOrderItems } from './order-items/cancelOrderItems.ts';
+import type { OrderItemDatabase } from './order-items/cancelTransaction.ts';
 import type { GraphQLContext } from './order-items/graphql/context.ts';
 import type { CancelOutcome, CancelRequest } from './order-items/judgeCancels.ts';
 import { addLineItemRoutes } from './order-items/rest/lineItemRoutes.ts';
+import { listItemsOfOrders, rankItemsOfOrders } from './order-items/listOrderItems.ts';
 import { Loaders } from './order-items/loaders.ts';
 import { addLineItemRead } from './order-items/rest/lineItemRead.ts';
 import { createReads } from './order-items/reads.ts';
@@ -86,9 +88,10 @@ export async function startService(config: Config, dependencies: ServiceDependen
   const tracing = await loadTracing(config, logger);
   opened.defer(() => tracing?.stop());
   const connections = readConnectionOptions(config);
-  const dataSource = await connectDatabase({ ...connections, url: database.url }, config, dependencies);
+  const connected = await connectDatabase({ ...connections, url: database.url }, config, dependencies);
+  const { dataSource, distributed } = connected;
   opened.defer(() => dataSource.destroy());
-  const standbys = openStandbys(config.databaseReadUrls, connections, (error) => {
+  const standbys = openStandbys(config.databaseReadUrls, { ...connections, distributed }, (error) => {
     logger.warn({ err: error }, 'a standby is unreachable');
   });
   opened.use(standbys);
@@ -113,7 +116,7 @@ export async function startService(config: Config, dependencies: ServiceDependen
   metrics.watchLog(countDroppedLines);
   metrics.watchPool(() => readPoolState(dataSource));
   const reader = createReader(dataSource, standbys.dataSources, metrics.observeRead);
-  await addRoutes(server, { config, dataSource, reader, developmentIssuer, apollo, logger, metrics });
+  await addRoutes(server, { config, connected, reader, developmentIssuer, apollo, logger, metrics });
   const url = await listen(server, config);
   signal?.throwIfAborted();
 
@@ -162,7 +165,7 @@ async function addRoutes(
   server: FastifyInstance,
   {
     config,
-    dataSource,
+    connected,
     reader,
     developmentIssuer,
     apollo,
@@ -170,7 +173,7 @@ async function addRoutes(
     metrics,
   }: {
     readonly config: Config;
-    readonly dataSource: DataSource;
+    readonly connected: OrderItemDatabase;
     readonly reader: Reader;
     readonly developmentIssuer: DevelopmentIssuer | null;
     readonly apollo: ApolloServer<GraphQLContext>;
@@ -178,13 +181,14 @@ async function addRoutes(
     readonly metrics: Metrics;
   },
 ): Promise<void> {
+  const { dataSource, distributed } = connected;
   const access = await addAccess(server, {
     verifyToken: createVerifier(config, developmentIssuer, logger, metrics),
     rateLimitPerMinute: config.rateLimitPerMinute,
   });
   addHealthRoutes(server, () => isMigrated(dataSource));
   await addOpenApiRoute(server);
-  const cancel = createCancelOrderItems(dataSource, config.lockTimeoutMs, {
+  const cancel = createCancelOrderItems(connected, config.lockTimeoutMs, {
     queue: metrics.queue('cancel_order_items'),
     bulkQueue: metrics.queue('cancel_order_items_bulk'),
     lockQueue: metrics.lockQueue(),
@@ -194,7 +198,8 @@ async function addRoutes(
   });
   const cancelItemsOfOrder = createCancelItemsOfOrder(dataSource, cancel);
   const windows = createCancellationWindows(config.cancellationWindows);
-  const reads = createReads(reader, metrics.queue, await findUnitsRule(dataSource));
+  const listOfOrders = distributed ? rankItemsOfOrders : listItemsOfOrders;
+  const reads = createReads(reader, metrics.queue, await findUnitsRule(dataSource), listOfOrders);
   await addLineItemRoutes(server, { cancel, windows, access, reasonCodes: config.reasonCodes });
   addLineItemRead(server, { reads, windows, access });
   const hasStartPage = config.playground && !config.production;

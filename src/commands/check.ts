@@ -33,11 +33,11 @@ async function check(): Promise<boolean> {
   const database = await openDatabase(config);
   opened.defer(() => database.stop());
   const options = { ...readConnectionOptions(config), url: database.url };
-  const dataSource = await connectDatabase(options, config, { logger: createLogger('silent') });
-  opened.defer(() => dataSource.destroy());
+  const connected = await connectDatabase(options, config, { logger: createLogger('silent') });
+  opened.defer(() => connected.dataSource.destroy());
   process.stdout.write('The database, its migrations, columns and rights are in order.\n');
   const windows = createCancellationWindows(config.cancellationWindows);
-  const { defects, remarks } = await checkItems(dataSource, windows.closedAt(systemClock.epochMs()));
+  const { defects, remarks } = await checkItems(connected, windows.closedAt(systemClock.epochMs()));
   for (const sentence of [...defects, ...remarks]) process.stdout.write(`${sentence}\n`);
   return defects.length === 0;
 }

@@ -11,6 +11,8 @@ export interface SharedState {
   readonly watch: SilenceWatch;
   /** Whether each transaction can use another session. Such a session knows no prepared statement. */
   readonly pooled: boolean;
+  /** Whether the statements read tables that Citus has distributed. */
+  readonly distributed: boolean;
   /** Counts how often prepared statements went out of date. Each connection then prepares all of them again. */
   preparations: number;
 }
@@ -44,6 +46,9 @@ const SESSION_SETTINGS = {
   idle_session_timeout: '0',
 };
 
+/** Citus chooses the shards by the values of the parameters, so it plans most statements each time and refuses generic plans. */
+const DISTRIBUTED_SETTINGS = { ...SESSION_SETTINGS, plan_cache_mode: 'auto' };
+
 /** Members of pg's client that its types do not declare. */
 interface Undeclared {
   /** Returns the parameters of the session's start. */
@@ -65,10 +70,11 @@ const DEADLINE_GRACE_MS = 200;
 export class Connection extends pg.Client {
   constructor(shared: SharedState, config?: pg.ClientConfig) {
     super(config);
-    const { servers, watch, pooled } = shared;
+    const { servers, watch, pooled, distributed } = shared;
     const undeclared = this as unknown as Undeclared;
     const given = undeclared.getStartupConf.bind(this);
-    undeclared.getStartupConf = () => ({ ...given(), ...(pooled ? FORMATS : SESSION_SETTINGS) });
+    const settings = pooled ? FORMATS : distributed ? DISTRIBUTED_SETTINGS : SESSION_SETTINGS;
+    undeclared.getStartupConf = () => ({ ...given(), ...settings });
     // Without this listener, an error between the pool's listener and TypeORM's would end the process. The statement that
     // fails reports the error.
     this.on('error', () => undefined);

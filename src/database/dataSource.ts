@@ -15,6 +15,8 @@ export interface DataSourceOptions {
   readonly statementTimeoutMs: number;
   /** Whether a pooler gives each transaction another session of the server. */
   readonly pooled?: boolean;
+  /** Whether Citus has distributed the tables over several servers. */
+  readonly distributed?: boolean;
 }
 
 /** How long a request waits for a connection. Then it fails instead of hanging on an unreachable database. */
@@ -42,11 +44,11 @@ const getTypeParser = ((oid, format) =>
 
 /** Creates a data source for TypeORM. Its `initialize` connects. */
 export function createDataSource(options: DataSourceOptions): DataSource {
-  const { pooled = false } = options;
+  const { pooled = false, distributed = false } = options;
   const servers = createServers(options.url, pooled);
   // A statement without a time limit can keep a server so busy that it seems silent.
   const watch = options.statementTimeoutMs === 0 ? NO_WATCH : watchSilence(servers.isThere);
-  const shared = { servers, watch, pooled, preparations: 0 };
+  const shared = { servers, watch, pooled, distributed, preparations: 0 };
   return new DataSource({
     type: 'postgres',
     // Options in the URL replace those below, so this adds ours before them. The last value of a setting counts.

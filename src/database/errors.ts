@@ -67,7 +67,10 @@ export function isReadOnly(error: unknown): boolean {
 
 /** Whether a row would have the same key as another one. @param constraint is the name of the key. */
 export function isDuplicate(error: unknown, constraint: string): boolean {
-  return readCode(error) === UNIQUE_VIOLATION && readMember(error, 'constraint') === constraint;
+  if (readCode(error) !== UNIQUE_VIOLATION) return false;
+  // A worker of Citus names the key of a shard, in the message only.
+  const isOfShard = Error.isError(error) && error.message.includes(`${constraint}_`);
+  return isOfShard || readMember(error, 'constraint') === constraint;
 }
 
 /** Whether the server has no free connection slot. The server itself is up. */

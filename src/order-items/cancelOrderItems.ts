@@ -1,11 +1,15 @@
-import type { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { isDatabaseUnavailable } from '../database/errors.ts';
 import { type Clock, systemClock } from '../work/clock.ts';
 import { coalesce, type CoalesceOptions, type QueueState } from '../work/coalesce.ts';
 import type { Share } from '../work/fairQueue.ts';
 import { type Attempt, createLockQueue, type LockQueueState } from '../work/lockQueue.ts';
-import { type CancelAttempt, cancelInTransaction, type CancelOutcomes } from './cancelTransaction.ts';
+import {
+  type CancelAttempt,
+  cancelInTransaction,
+  type CancelOutcomes,
+  type OrderItemDatabase,
+} from './cancelTransaction.ts';
 import type { CancelOutcome, CancelRequest } from './judgeCancels.ts';
 
 /**
@@ -49,12 +53,12 @@ function measureShare({ cancelledBy, ids }: CancelRequest): Share {
  * @param lockTimeoutMs how long a request waits for locks, in milliseconds.
  */
 export function createCancelOrderItems(
-  dataSource: DataSource,
+  database: OrderItemDatabase,
   lockTimeoutMs: number,
   observer: CancelObserver,
   clock: Clock = systemClock,
 ): CancelOrderItems {
-  const cancelAll: CancelAll = (requests) => cancelInTransaction(dataSource, requests, uuidv7, clock);
+  const cancelAll: CancelAll = (requests) => cancelInTransaction(database, requests, uuidv7, clock);
   const attemptAll = (requests: readonly CancelRequest[]): Promise<Attempt<CancelOutcomes>[]> =>
     attemptBatch(cancelAll, requests);
   const attemptSingle = coalesce(attemptAll, SINGLES, observer.queue, clock, { measureShare });

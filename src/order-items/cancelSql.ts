@@ -5,8 +5,14 @@ import { type CallerKey, type CancelFacts, nameKey } from './judgeCancels.ts';
 import type { Cancellation, OrderItem, OrderItemStatus } from './orderItem.ts';
 import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
 
-/** The version after the cancels. Others write the column, too, so after the greatest integer comes 1. */
-const nextVersionSql = '((order_item.version::bigint - 1 + planned.cancels) % 2147483647 + 1)::int';
+/**
+ * Writes the version after cancels. Others write the column, too, so after the greatest integer comes 1.
+ *
+ * @param cancels their number, as SQL.
+ */
+export function writeNextVersionSql(cancels: string): string {
+  return `((order_item.version::bigint - 1 + ${cancels}) % 2147483647 + 1)::int`;
+}
 
 /** The part of the cancel's statement that depends on whether cancellation windows are on. A process does not change it. */
 const WINDOWS_OFF = { name: 'cancel_order_items', columns: '', notCancelable: notCancelableSql };
@@ -61,8 +67,30 @@ export interface WrittenCancels {
   readonly cancellations: readonly Cancellation[];
 }
 
+/** The statements of a cancel. Tables that Citus has distributed need other ones. */
+export interface CancelSql {
+  readonly lockOrderItems: (manager: EntityManager, ids: readonly string[]) => Promise<LockedItems>;
+  /** Cancels units of items that the transaction has locked. An item that the database does not update has no entry. */
+  readonly cancelLockedItems: (
+    manager: EntityManager,
+    planned: readonly NewCancellation[],
+    locked: LockedItems['locked'],
+  ) => Promise<CancelledItems['written']>;
+  /** Cancels no item, which needs what a cancel needs of the tables. */
+  readonly tryCancel: (dataSource: DataSource) => Promise<void>;
+}
+
+/** The statements for tables of one server. */
+export const cancelSql: CancelSql = {
+  lockOrderItems,
+  cancelLockedItems: async (manager, planned) => (await cancelFreeItems(manager, planned)).written,
+  tryCancel: async (dataSource) => {
+    await cancelFreeItems(dataSource, []);
+  },
+};
+
 /** Locks the items in id order, which prevents deadlocks. It skips the items that other transactions have locked. */
-export async function lockOrderItems(manager: EntityManager, ids: readonly string[]): Promise<LockedItems> {
+async function lockOrderItems(manager: EntityManager, ids: readonly string[]): Promise<LockedItems> {
   // FOR NO KEY UPDATE lets others insert rows that reference the item.
   const locked = await selectOrderItems(manager, 'lock_order_items', ids, 'ORDER BY id FOR NO KEY UPDATE SKIP LOCKED');
   return { locked, busy: await selectBusyItems(manager, ids, locked) };
@@ -126,12 +154,15 @@ export async function findCancellationsByKey(
   }));
 }
 
-/** A locked item before the statement, and what the statement wrote of it. Null if it wrote nothing. */
-type CancelledRow = OrderItem & {
-  readonly newStatus: OrderItemStatus | null;
+/** What the update of an item wrote. */
+export interface ItemChanges {
+  readonly newStatus: OrderItemStatus;
   readonly newVersion: number;
   readonly cancelledAt: Instant;
-};
+}
+
+/** A locked item before the statement, and its changes. The status is null if there are none. */
+type CancelledRow = OrderItem & Omit<ItemChanges, 'newStatus'> & { readonly newStatus: OrderItemStatus | null };
 
 /**
  * Cancels units of the items that are cancelable and not locked by others, in one statement: item, cancellation and event.
@@ -165,7 +196,7 @@ export async function cancelFreeItems(
      ), cancelled AS (
        UPDATE order_item SET cancelled_quantity = planned.taken_before + planned.taken,
          status = CASE planned.available WHEN planned.taken THEN 'cancelled' ELSE order_item.status END,
-         version = ${nextVersionSql}, updated_at = now()
+         version = ${writeNextVersionSql('planned.cancels')}, updated_at = now()
        FROM planned WHERE order_item.id = planned."orderItemId" AND planned.cancels > 0
        RETURNING order_item.id AS item_id, order_item.version AS new_version, order_item.updated_at AS cancelled_at,
          order_item.status AS new_status, order_item.cancelled_quantity = planned.taken_before + planned.taken
@@ -200,16 +231,26 @@ export async function cancelFreeItems(
   for (const { newStatus, newVersion, cancelledAt, ...item } of rows) {
     locked.set(item.id, item);
     if (newStatus === null) continue;
-    const cancellations = (plansOfItem.get(item.id) ?? []).map((plan) => describeRecord(plan, item, cancelledAt));
-    const cancelledQuantity = item.quantity - (cancellations.at(-1)?.remaining ?? 0);
-    const after = { status: newStatus, cancelledQuantity, version: newVersion, updatedAt: cancelledAt };
-    written.set(item.id, { orderItem: { ...item, ...after }, cancellations });
+    const changes = { newStatus, newVersion, cancelledAt };
+    written.set(item.id, describeWritten(item, plansOfItem.get(item.id) ?? [], changes));
   }
   return { locked, written };
 }
 
-/** @param item as it was before the statement. */
-function describeRecord(
+/** @param item as it was before its cancels. */
+export function describeWritten(
+  item: OrderItem,
+  plans: readonly NewCancellation[],
+  { newStatus, newVersion, cancelledAt }: ItemChanges,
+): WrittenCancels {
+  const cancellations = plans.map((plan) => describeRecord(plan, item, cancelledAt));
+  const cancelledQuantity = item.quantity - (cancellations.at(-1)?.remaining ?? 0);
+  const after = { status: newStatus, cancelledQuantity, version: newVersion, updatedAt: cancelledAt };
+  return { orderItem: { ...item, ...after }, cancellations };
+}
+
+/** @param item as it was before its cancels. */
+export function describeRecord(
   {
     units,
     ahead,
@@ -224,15 +265,16 @@ function describeRecord(
   item: OrderItem,
   cancelledAt: Instant,
 ): Cancellation {
+  return { ...stated, ...countUnits({ units, ahead }, item), previousStatus: item.status, cancelledAt };
+}
+
+/** @param item as it was before its cancels. */
+export function countUnits(
+  { units, ahead }: Pick<NewCancellation, 'units' | 'ahead'>,
+  item: OrderItem,
+): Pick<Cancellation, 'quantity' | 'cancelledBefore' | 'remaining'> {
   const cancelledBefore = item.cancelledQuantity + ahead;
   const available = item.quantity - cancelledBefore;
   const quantity = units ?? available;
-  return {
-    ...stated,
-    quantity,
-    cancelledBefore,
-    remaining: available - quantity,
-    previousStatus: item.status,
-    cancelledAt,
-  };
+  return { quantity, cancelledBefore, remaining: available - quantity };
 }

@@ -5,13 +5,15 @@ import type { Clock } from '../work/clock.ts';
 import type { Attempt } from '../work/lockQueue.ts';
 import {
   cancelFreeItems,
+  type CancelSql,
+  cancelSql,
   findCancellationsByKey,
   lockIdempotencyKeys,
-  lockOrderItems,
   type NewCancellation,
   selectBusyItems,
   type WrittenCancels,
 } from './cancelSql.ts';
+import { distributedCancelSql } from './distributedCancelSql.ts';
 import type { ClosedWindows } from './eligibility.ts';
 import {
   type CallerKey,
@@ -28,6 +30,13 @@ import {
 } from './judgeCancels.ts';
 import { type Cancellation, parseOrderItemId } from './orderItem.ts';
 import { malformedOrderItemId } from './refusals.ts';
+
+/** The database that holds the items. */
+export interface OrderItemDatabase {
+  readonly dataSource: DataSource;
+  /** Whether Citus has distributed the tables by item. They need other statements. */
+  readonly distributed: boolean;
+}
 
 /** The answers for the ids of one request, in their order. */
 export type CancelOutcomes = readonly CancelOutcome[];
@@ -48,27 +57,29 @@ const NO_KEYS: Pick<CancelFacts, 'busyKeys' | 'keyUses'> = { busyKeys: new Set()
  * @throws if the database fails; a conflict with another transaction is retried first.
  */
 export async function cancelInTransaction(
-  dataSource: DataSource,
+  database: OrderItemDatabase,
   requests: readonly CancelRequest[],
   newId: () => string,
   clock: Clock,
 ): Promise<CancelAttempt[]> {
+  const { dataSource, distributed } = database;
+  const sql = chooseSql(database);
   const ids = new Set(requests.flatMap((request) => request.ids.map(parseOrderItemId)).filter((id) => id !== null));
   const mustFindKeys = requests.some((request) => request.order !== null && hasKey(request));
   if (ids.size === 0 && !mustFindKeys) {
     return requests.map(({ ids }) => ({ state: 'done', value: ids.map(malformedOrderItemId) }));
   }
-  if (canJudgeInStatement(requests) && !differForAnItem(requests)) {
+  if (!distributed && canJudgeInStatement(requests) && !differForAnItem(requests)) {
     return retryConflicts(() => cancelInOneStatement(dataSource, requests, newId), clock, isOfSameUnits);
   }
   const cancel = (): Promise<CancelAttempt[]> =>
     dataSource.transaction(async (manager) => {
       const keys = await lockKeys(manager, requests.filter(hasKey));
       const remembered = [...keys.keyUses.values()].flatMap(({ cancellations }) => [...cancellations.keys()]);
-      const items = await lockOrderItems(manager, [...new Set([...ids, ...(mustFindKeys ? remembered : [])])]);
+      const items = await sql.lockOrderItems(manager, [...new Set([...ids, ...(mustFindKeys ? remembered : [])])]);
       const { verdicts, planned } = judgeCancels(requests, { ...keys, ...items });
       if (planned.length === 0) return settleAll(verdicts, new Map());
-      const { written } = await cancelFreeItems(manager, describeCancellations(planned, newId));
+      const written = await sql.cancelLockedItems(manager, describeCancellations(planned, newId), items.locked);
       // A rule or policy on a table brought along can hide rows from the update. Throwing rolls back the whole cancel.
       if (planned.some(({ orderItemId }) => !written.has(orderItemId))) {
         throw new Error('An order item was locked but not updated.');
@@ -83,13 +94,17 @@ function isOfSameUnits(error: unknown): boolean {
   return isDuplicate(error, 'order_item_cancellation_pkey');
 }
 
+function chooseSql({ distributed }: OrderItemDatabase): CancelSql {
+  return distributed ? distributedCancelSql : cancelSql;
+}
+
 /**
- * Runs the statement of a cancel on no item, which needs all that a cancel needs of the tables.
+ * Tries a cancel of no item.
  *
  * @throws the error of the database with which every cancel would fail.
  */
-export async function tryCancelStatement(dataSource: DataSource): Promise<void> {
-  await cancelFreeItems(dataSource, []);
+export async function tryCancel(database: OrderItemDatabase): Promise<void> {
+  await chooseSql(database).tryCancel(database.dataSource);
 }
 
 /** What a cancel made of an item, in any status that the database lets it have. */
@@ -108,7 +123,7 @@ interface RehearsedItem {
  * @throws the error with which a cancel of the item would fail.
  */
 export async function rehearseCancel(
-  dataSource: DataSource,
+  database: OrderItemDatabase,
   id: string,
   closedWindows: ClosedWindows,
 ): Promise<RehearsedItem | null> {
@@ -125,12 +140,14 @@ export async function rehearseCancel(
     idempotencyKey: null,
     closedWindows,
   };
-  const runner = dataSource.createQueryRunner();
+  const { lockOrderItems, cancelLockedItems } = chooseSql(database);
+  const runner = database.dataSource.createQueryRunner();
   try {
     await runner.startTransaction();
-    const plan = { orderItemId: id, request, ahead: 0, requestFingerprint: null };
-    const { locked } = await cancelFreeItems(runner.manager, describeCancellations([plan], uuidv7));
-    if (locked.size === 0) return null;
+    const items = await lockOrderItems(runner.manager, [id]);
+    if (items.locked.size === 0) return null;
+    const { planned } = judgeCancels([request], { ...NO_KEYS, ...items });
+    await cancelLockedItems(runner.manager, describeCancellations(planned, uuidv7), items.locked);
     const [item] = (await runner.query(
       'SELECT status, quantity, cancelled_quantity AS "cancelledQuantity" FROM order_item WHERE id = $1',
       [id],

@@ -1,7 +1,7 @@
 import type { DataSource, EntitySchema } from 'typeorm';
 import { isDatabaseUnavailable, isReadOnly } from '../database/errors.ts';
 import { OperatorError } from '../work/operatorError.ts';
-import { tryCancelStatement } from './cancelTransaction.ts';
+import { type OrderItemDatabase, tryCancel } from './cancelTransaction.ts';
 import type { UnitsRule } from './eligibility.ts';
 import { orderItemCancellationEntity, orderItemEntity } from './orderItemTables.ts';
 
@@ -96,7 +96,8 @@ const FINDINGS = `
  *
  * @throws OperatorError that names all that is missing, or a database error.
  */
-export async function requireUsableTables(dataSource: DataSource): Promise<void> {
+export async function requireUsableTables(database: OrderItemDatabase): Promise<void> {
+  const { dataSource } = database;
   const needs = NEEDS.map((need, number) => ({ number, ...need }));
   const findings = await dataSource.query<Finding[]>(FINDINGS, [JSON.stringify(needs)]);
   const others = await dataSource.query<{ name: string; needed: string; found: string }[]>(OTHER_TYPES, [
@@ -108,7 +109,7 @@ export async function requireUsableTables(dataSource: DataSource): Promise<void>
   ]);
   if (defects.size > 0) throw new OperatorError(`The service cannot cancel here: ${[...defects].join('; ')}.`);
   try {
-    await tryCancelStatement(dataSource);
+    await tryCancel(database);
   } catch (error) {
     // A server that accepts no writes for now can still answer reads.
     if (isReadOnly(error)) return;

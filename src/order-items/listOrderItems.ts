@@ -71,8 +71,25 @@ export async function listItemsOfOrders(
      ) AS page`,
     [...parameters, orderIds],
   );
-  const rowsOfOrder = Map.groupBy(rows, (row) => row.orderId);
-  return orderIds.map((orderId) => toPage(rowsOfOrder.get(orderId) ?? [], request));
+  return toPages(rows, orderIds, request);
+}
+
+/** Reads all items of the orders. Citus runs no limit for each order on items that it has distributed. */
+export async function rankItemsOfOrders(
+  reader: Reader,
+  orderIds: readonly string[],
+  request: PageRequest,
+  units: UnitsRule = 'checked by the table',
+): Promise<OrderItemPage[]> {
+  const { where, parameters } = buildConditions(request, units);
+  const rows = await reader.query<OrderItem[]>(
+    `SELECT * FROM (
+       SELECT ${ORDER_ITEM_COLUMNS}, row_number() OVER (PARTITION BY order_id ORDER BY created_at DESC, id DESC) AS rank
+       FROM order_item WHERE order_id = ANY($${parameters.length + 1}::text[]) AND ((${where.join(') OR (')}))
+     ) AS item WHERE rank <= ${request.first + 1} ORDER BY rank`,
+    [...parameters, orderIds],
+  );
+  return toPages(rows, orderIds, request);
 }
 
 /**
@@ -142,6 +159,11 @@ function isOneOf(column: string, values: readonly string[]): string {
   const literals = values.map((value) => `'${value}'`).join(', ');
   if (values.length === 0) return 'false';
   return values.length === 1 ? `${column} = ${literals}` : `${column} IN (${literals})`;
+}
+
+function toPages(rows: readonly OrderItem[], orderIds: readonly string[], request: PageRequest): OrderItemPage[] {
+  const rowsOfOrder = Map.groupBy(rows, (row) => row.orderId);
+  return orderIds.map((orderId) => toPage(rowsOfOrder.get(orderId) ?? [], request));
 }
 
 /** @param rows has one row more than `first` if there is a next page. */

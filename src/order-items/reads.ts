@@ -53,8 +53,14 @@ export interface Reads {
  *
  * @param queue creates the state of the queue with this name.
  * @param units is by default that of a table that the migrations made.
+ * @param listOfOrders reads the items of orders as the tables allow it.
  */
-export function createReads(reader: Reader, queue: (name: string) => QueueState, units?: UnitsRule): Reads {
+export function createReads(
+  reader: Reader,
+  queue: (name: string) => QueueState,
+  units?: UnitsRule,
+  listOfOrders = listItemsOfOrders,
+): Reads {
   return {
     orderItems: batchById(async (ids) => {
       const items = await reader.query<OrderItem[]>(
@@ -73,7 +79,10 @@ export function createReads(reader: Reader, queue: (name: string) => QueueState,
     }, queue('read_cancellations')),
     listCancellations: sharePages((request) => listCancellations(reader, request), queue('list_cancellations')),
     page: sharePages((request) => listOrderItems(reader, request, units), queue('list_order_items')),
-    itemsOfOrders: batchOrders(reader, queue('list_items_of_orders'), units),
+    itemsOfOrders: batchOrders(
+      (orderIds, request) => listOfOrders(reader, orderIds, request, units),
+      queue('list_items_of_orders'),
+    ),
     orderCancelability: batchOrderCancelability(reader, queue('read_order_cancelability')),
   };
 }
@@ -93,9 +102,12 @@ function sharePages<Request, Page>(
 }
 
 /** Orders with the same page request share a statement. */
-function batchOrders(reader: Reader, state: QueueState, units?: UnitsRule): Reads['itemsOfOrders'] {
+function batchOrders(
+  list: (orderIds: readonly string[], request: PageRequest) => Promise<readonly OrderItemPage[]>,
+  state: QueueState,
+): Reads['itemsOfOrders'] {
   const read = async ({ orderIds, request }: ItemsOfOrders): Promise<Found<OrderItemPage>> => {
-    const pages = await listItemsOfOrders(reader, orderIds, request, units);
+    const pages = await list(orderIds, request);
     return new Map(pages.map((page, position) => [orderIds[position] ?? '', page]));
   };
   const load = async (asked: readonly ItemsOfOrders[]): Promise<Found<OrderItemPage>[]> => {

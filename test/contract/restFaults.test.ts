@@ -38,28 +38,30 @@ describe('500: an unexpected fault', () => {
   test.each([
     [
       'a failing trigger',
-      `CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'secret-1'; END $$;
-       CREATE TRIGGER fail BEFORE INSERT ON order_item_cancellation FOR EACH ROW EXECUTE FUNCTION fail()`,
+      [
+        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'secret-1'; END $$",
+        'CREATE TRIGGER fail BEFORE INSERT ON order_item_cancellation FOR EACH ROW EXECUTE FUNCTION fail()',
+      ],
       'DROP FUNCTION fail() CASCADE',
     ],
     [
       'a violated constraint that the service does not know',
-      'ALTER TABLE order_item_cancellation ADD CONSTRAINT secret CHECK (false) NOT VALID',
+      ['ALTER TABLE order_item_cancellation ADD CONSTRAINT secret CHECK (false) NOT VALID'],
       'ALTER TABLE order_item_cancellation DROP CONSTRAINT secret',
     ],
     [
       'a missing column',
-      'ALTER TABLE order_item_event RENAME COLUMN payload TO secret',
+      ['ALTER TABLE order_item_event RENAME COLUMN payload TO secret'],
       'ALTER TABLE order_item_event RENAME COLUMN secret TO payload',
     ],
     [
       'a missing table',
-      'ALTER TABLE order_item_event RENAME TO secret',
+      ['ALTER TABLE order_item_event RENAME TO secret'],
       'ALTER TABLE secret RENAME TO order_item_event',
     ],
   ])('masks %s and writes nothing', async (_, damage, repair) => {
     const id = await anOrderItem(sound.dataSource);
-    await sound.dataSource.query(damage);
+    for (const statement of damage) await sound.dataSource.query(statement);
     const answer = await cancel(sound, id, { body: { reason: 'Late' } });
     await sound.dataSource.query(repair);
 

@@ -66,8 +66,8 @@ describe('a cancel', () => {
     'that a rule of the database suppresses writes nothing; idempotency key %s',
     async (key) => {
       const id = await anOrderItem(dataSource, { orderId: 'refused' });
+      await dataSource.query(`CREATE FUNCTION let_fall() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`);
       await dataSource.query(`
-      CREATE FUNCTION let_fall() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
       CREATE TRIGGER let_fall BEFORE UPDATE ON order_item FOR EACH ROW WHEN (OLD.order_id = 'refused')
       EXECUTE FUNCTION let_fall()`);
       try {

@@ -36,11 +36,10 @@ describe('orderItems', () => {
       dataSource,
       Array.from({ length: 30 }, () => ({ orderId })),
     );
-    await dataSource.query(
-      `UPDATE order_item SET created_at = '2010-12-01T08:26:00Z'::timestamptz + (position / 3) * interval '1 microsecond'
-       FROM unnest($1::uuid[]) WITH ORDINALITY AS item(id, position) WHERE order_item.id = item.id`,
-      [ids],
-    );
+    for (const [position, id] of ids.entries()) {
+      const instant = `2010-12-01T08:26:00.00000${Math.floor(position / 3)}Z`;
+      await dataSource.query('UPDATE order_item SET created_at = $2 WHERE id = $1', [id, instant]);
+    }
     const inOrder = await dataSource.query<{ id: string }[]>(
       'SELECT id FROM order_item WHERE order_id = $1 ORDER BY created_at DESC, id DESC',
       [orderId],

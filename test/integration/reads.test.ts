@@ -1,12 +1,14 @@
 import { NOTHING_CLOSED } from '../../src/order-items/eligibility.ts';
-import type { PageRequest } from '../../src/order-items/listOrderItems.ts';
+import { type PageRequest, rankItemsOfOrders } from '../../src/order-items/listOrderItems.ts';
 import { createReads, type Reads } from '../../src/order-items/reads.ts';
 import { unwatchedQueue } from '../../src/work/coalesce.ts';
+import { CITUS_URL } from '../support/citus.ts';
 import { listStatementsDuring } from '../support/countStatements.ts';
 import { insertOrderItems } from '../support/orderItems.ts';
 import { startTestService } from '../support/testService.ts';
 
 const { dataSource } = await startTestService();
+const listOfOrders = CITUS_URL === undefined ? undefined : rankItemsOfOrders;
 const PAGE: PageRequest = {
   filter: { statuses: null, isPreOrder: null, cancelable: null },
   closedWindows: NOTHING_CLOSED,
@@ -18,7 +20,7 @@ const PAGE: PageRequest = {
 async function readTogether<Value>(
   act: (reads: Reads) => Promise<Value>[],
 ): Promise<{ values: Value[]; statements: number }> {
-  const reads = createReads(dataSource, unwatchedQueue);
+  const reads = createReads(dataSource, unwatchedQueue, undefined, listOfOrders);
   let values: Value[] = [];
   const statements = await listStatementsDuring(dataSource, async () => {
     values = await Promise.all(act(reads));
@@ -83,7 +85,7 @@ describe('lists that are asked for together', () => {
 });
 
 test('a read that comes after a change shows it, also while an older read runs', async () => {
-  const reads = createReads(dataSource, unwatchedQueue);
+  const reads = createReads(dataSource, unwatchedQueue, undefined, listOfOrders);
   const [id = ''] = await insertOrderItems(dataSource, [{ orderId: 'changing' }]);
   const read = async (): Promise<string | undefined> => {
     const pages = await reads.itemsOfOrders({ orderIds: ['changing'], request: PAGE });

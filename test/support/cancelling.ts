@@ -4,6 +4,7 @@ import { NOTHING_CLOSED } from '../../src/order-items/eligibility.ts';
 import type { CancelOutcome, CancelRequest } from '../../src/order-items/judgeCancels.ts';
 import { unwatchedQueue } from '../../src/work/coalesce.ts';
 import { unwatchedLockQueue } from '../../src/work/lockQueue.ts';
+import { CITUS_URL } from './citus.ts';
 
 /** Far above what a slow machine needs to release a lock. */
 const LOCK_TIMEOUT_MS = 60_000;
@@ -39,19 +40,21 @@ interface Cancelling {
 
 /** Creates cancels in one database, with the function that both doors call. */
 export function cancellingIn(dataSource: DataSource, lockTimeoutMs = LOCK_TIMEOUT_MS): Cancelling {
-  const cancelOne = createCancelOrderItems(dataSource, lockTimeoutMs, {
+  const observer = {
     queue: unwatchedQueue('cancel_order_items'),
     bulkQueue: unwatchedQueue('cancel_order_items_bulk'),
     lockQueue: unwatchedLockQueue(),
     observe: () => undefined,
-  });
+  };
+  const database = { dataSource, distributed: CITUS_URL !== undefined };
+  const cancelOne = createCancelOrderItems(database, lockTimeoutMs, observer);
   const cancelAtOnce = (requests: readonly CancelRequest[]): Promise<Outcomes>[] => requests.map(cancelOne);
   return {
     cancelAtOnce,
     cancel: (...requests: CancelRequest[]): Promise<Outcomes[]> => Promise.all(cancelAtOnce(requests)),
     whileLocked: <T>(ids: readonly string[], action: () => Promise<T>): Promise<T> =>
       dataSource.transaction(async (manager) => {
-        await manager.query('SELECT 1 FROM order_item WHERE id = ANY($1::uuid[]) FOR UPDATE', [ids]);
+        for (const id of ids) await manager.query('SELECT 1 FROM order_item WHERE id = $1 FOR UPDATE', [id]);
         return action();
       }),
   };

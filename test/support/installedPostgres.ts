@@ -21,8 +21,15 @@ export interface InstalledPostgres extends AsyncDisposable {
   readonly run: (command: string, environment?: Readonly<Record<string, string>>) => Promise<string>;
 }
 
-/** Starts a server in a temporary folder. PostgreSQL refuses to run as root, so root runs it as `nobody`. */
-export async function startInstalledPostgres(programs: string): Promise<InstalledPostgres> {
+/**
+ * Starts a server in a temporary folder. PostgreSQL refuses to run as root, so root runs it as `nobody`.
+ *
+ * @param settings of the server, such as `fsync=off`.
+ */
+export async function startInstalledPostgres(
+  programs: string,
+  settings: readonly string[] = [],
+): Promise<InstalledPostgres> {
   const folder = await mkdtemp(path.join(tmpdir(), 'order-items-installed-'));
   const isRoot = process.getuid?.() === 0;
   if (isRoot) await chown(folder, NOBODY, NOBODY);
@@ -38,8 +45,9 @@ export async function startInstalledPostgres(programs: string): Promise<Installe
   };
   const port = await findFreePort();
   await run('initdb --pgdata=cluster --username=postgres --auth=trust --encoding=UTF8 --locale=C');
+  const options = [`port=${port}`, 'listen_addresses=127.0.0.1', "unix_socket_directories=''", ...settings];
   await run(
-    `pg_ctl start --wait --pgdata=cluster --log=log --options="-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''"`,
+    `pg_ctl start --wait --pgdata=cluster --log=log --options="${options.map((option) => `-c ${option}`).join(' ')}"`,
   );
   return {
     url: (database) => `postgres://postgres@127.0.0.1:${port}/${database}`,

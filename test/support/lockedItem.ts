@@ -1,4 +1,6 @@
 import pg from 'pg';
+import { CITUS_URL } from './citus.ts';
+import { databaseUrls, nameDatabase } from './testDatabase.ts';
 import { waitFor } from './waitFor.ts';
 
 /** An item that another session has locked. */
@@ -42,18 +44,23 @@ export function untilSessionWaits(databaseUrl: string, sessions = 1): Promise<vo
   );
 }
 
-/** Waits until so many sessions of the database meet the condition. */
+/** Waits until so many sessions of the database meet the condition. On Citus, those of all nodes count. */
 async function untilSessions(databaseUrl: string, condition: string, awaited: string, sessions = 1): Promise<void> {
-  const client = new pg.Client(databaseUrl);
-  await client.connect();
+  const urls = CITUS_URL === undefined ? [databaseUrl] : databaseUrls(nameDatabase(databaseUrl));
+  const clients = urls.map((url) => new pg.Client(url));
+  await Promise.all(clients.map((client) => client.connect()));
+  const countSessions = async (client: pg.Client): Promise<number> => {
+    const { rowCount } = await client.query(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND ${condition}`,
+    );
+    return rowCount ?? 0;
+  };
   try {
     await waitFor(awaited, async () => {
-      const { rowCount } = await client.query(
-        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND ${condition}`,
-      );
-      return (rowCount ?? 0) >= sessions;
+      const counts = await Promise.all(clients.map(countSessions));
+      return counts.reduce((sum, count) => sum + count) >= sessions;
     });
   } finally {
-    await client.end();
+    await Promise.all(clients.map((client) => client.end()));
   }
 }

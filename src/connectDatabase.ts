@@ -3,7 +3,7 @@ import type { Config } from './config.ts';
 import { requireSupportedServer } from './database/checkServer.ts';
 import { describeReason, explainDatabaseFailure } from './database/databaseFailures.ts';
 import { createDataSource, type DataSourceOptions } from './database/dataSource.ts';
-import { isDistributed } from './database/distribution.ts';
+import { isDistributed, requireTimesInUtc } from './database/distribution.ts';
 import { retryAbsence } from './database/errors.ts';
 import { migrateDatabase } from './database/migrateDatabase.ts';
 import { findUnknownMigrations, requireMigrated } from './database/migrations.ts';
@@ -53,6 +53,7 @@ export async function connectDatabase(
     }
     const unknown = await findUnknownMigrations(dataSource);
     if (unknown.length > 0) logger.warn({ migrations: unknown }, 'the database has migrations of a newer version');
+    if (database.distributed) await requireTimesInUtc(dataSource);
     await requireUsableTables(database);
     opened.move();
     return database;

@@ -6,7 +6,7 @@ import { createLogger } from '../../src/telemetry/logger.ts';
 import { query } from '../support/citus.ts';
 import { aRequest, cancellingIn, listCodes } from '../support/cancelling.ts';
 import { findCancellations, findOrderItem, insertOrderItems } from '../support/orderItems.ts';
-import { databaseUrls, nameDatabase } from '../support/testDatabase.ts';
+import { createTestDatabase, databaseUrls, nameDatabase } from '../support/testDatabase.ts';
 import { startTestService } from '../support/testService.ts';
 
 /* What only tables that Citus has distributed can show. `npm run test:citus` runs it. */
@@ -98,6 +98,17 @@ describe('on tables that Citus has distributed', () => {
       defects: [],
       remarks: [expect.stringMatching('was cancelled in a transaction and rolled back')],
     });
+  });
+
+  test('a start is refused if a worker writes times in another time zone', async () => {
+    const { url, drop } = await createTestDatabase();
+    const [, worker = ''] = databaseUrls(nameDatabase(url));
+    await query(worker, `ALTER DATABASE ${nameDatabase(url)} SET timezone = 'Asia/Kolkata'`);
+    const config = readConfig({ PORT: '0', DATABASE_URL: url });
+    await expect(startService(config, { logger: createLogger('silent') })).rejects.toThrow(
+      /The worker \S+ of Citus writes the time .* Set timezone = 'UTC' and datestyle = 'ISO' there/,
+    );
+    await drop();
   });
 
   test.each(['true', 'false'])('a start on a worker is refused, with MIGRATE_ON_START=%s', async (MIGRATE_ON_START) => {

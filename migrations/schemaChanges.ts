@@ -107,7 +107,10 @@ export async function replacePrimaryKey(
   if (key?.columns?.join() === columns.join()) return;
   const name = `${table}_new_pkey`;
   await buildIndex(queryRunner, { name, table, columns: columns.join(', '), isUnique: true });
+  // Citus takes only one change of a constraint per statement. In one transaction, no other writer sees the table without a
+  // key.
   await changeInTransaction(queryRunner, [
-    `ALTER TABLE ${table} DROP CONSTRAINT ${table}_pkey, ADD CONSTRAINT ${table}_pkey PRIMARY KEY USING INDEX ${name}`,
+    `ALTER TABLE ${table} DROP CONSTRAINT ${table}_pkey`,
+    `ALTER TABLE ${table} ADD CONSTRAINT ${table}_pkey PRIMARY KEY USING INDEX ${name}`,
   ]);
 }

@@ -1,4 +1,5 @@
 import { readConfig } from '../../src/config.ts';
+import { migrateDatabase } from '../../src/database/migrateDatabase.ts';
 import { checkItems } from '../../src/order-items/checkItems.ts';
 import { NOTHING_CLOSED } from '../../src/order-items/eligibility.ts';
 import { startService } from '../../src/service.ts';
@@ -98,6 +99,27 @@ describe('on tables that Citus has distributed', () => {
       defects: [],
       remarks: [expect.stringMatching('was cancelled in a transaction and rolled back')],
     });
+  });
+
+  test('the migration of quantities can be taken back and run again', async () => {
+    const { url, drop } = await createTestDatabase();
+    expect(await migrateDatabase(url, { direction: 'down' })).toEqual(['Quantities1764000004000']);
+    expect(await migrateDatabase(url)).toEqual(['Quantities1764000004000']);
+    const id = '00000000-0000-4000-8000-000000000001';
+    const record = `INSERT INTO order_item_cancellation
+        (id, order_item_id, cancelled_before, quantity, previous_status, cancelled_by, channel, request_id)
+      VALUES (gen_random_uuid(), '${id}', 0, 2, 'pending', 'somebody', 'rest', repeat('a', 32))`;
+    await query(
+      url,
+      `INSERT INTO order_item (id, order_id, product_id, quantity, cancelled_quantity, price_amount, price_currency)
+       VALUES ('${id}', 'order-1', 'product-1', 3, 2, 1, 'EUR')`,
+    );
+    await query(url, record);
+    await expect(query(url, record)).rejects.toMatchObject({ code: '23505' });
+    await expect(query(url, `UPDATE order_item SET cancelled_quantity = 1 WHERE id = '${id}'`)).rejects.toMatchObject({
+      code: '23514',
+    });
+    await drop();
   });
 
   test('a start is refused if a worker writes times in another time zone', async () => {

@@ -34,6 +34,8 @@ const backup = INSTALLED_POSTGRES === undefined ? null : await backUp(INSTALLED_
     expect(await findCancellations(after.dataSource, [id])).toEqual(await findCancellations(before.dataSource, [id]));
     expect(await after.cancelByRest(id, REQUEST)).toMatchObject({ status: 200, body: answer.body });
     await expect(after.dataSource.query('DELETE FROM order_item_cancellation')).rejects.toThrow('append');
-    await expect(after.dataSource.query("UPDATE order_item SET status = 'pending'")).rejects.toThrow('order_item_units_left_check');
+    await expect(after.dataSource.query("UPDATE order_item SET status = 'pending'")).rejects.toThrow(
+      'order_item_units_left_check',
+    );
   },
 );

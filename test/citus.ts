@@ -29,6 +29,11 @@ const LEFT_OUT_TESTS: Readonly<Record<string, string>> = {
   'is retried after a deadlock without the caller noticing': 'Its trigger uses a table that is on the coordinator.',
   'cancels that a batch has committed get 200 although the connection is lost':
     'The reads of a cancel are before its commit.',
+  'an index serves': 'It reads the plans of PostgreSQL.',
+  'are filtered by (an order|an unknown order|several of them)':
+    'Citus does not run the subquery for the items of an order.',
+  'cancels of orders and of their items at once take each unit once':
+    'Citus does not run the subquery of its last check.',
   'a retry without a key is refused, because the item is already cancelled': 'A cancel is several statements.',
   'is one trace through each door: request, batch and statements': 'A cancel is several statements.',
   'each statement has one plan, whatever the instant': 'Citus plans most statements each time.',

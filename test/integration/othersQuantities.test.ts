@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { cancelUnits } from '../support/cancelUnits.ts';
 import { violates } from '../support/citus.ts';
 import { untilSessionWaits } from '../support/lockedItem.ts';
 import { anOrderItem } from '../support/orderItems.ts';
@@ -8,28 +9,7 @@ import { startTestService } from '../support/testService.ts';
 const service = await startTestService({ REQUEST_TIMEOUT_MS: '120000', LOCK_TIMEOUT_MS: '60000' });
 const { dataSource } = service;
 
-const CANCEL = `mutation($input: CancelOrderItemInput!) {
-  cancelOrderItem(input: $input) {
-    __typename
-    ... on CancelOrderItemRefusal { message }
-    ... on QuantityNotCancelable { requested remaining orderItem { cancelableQuantity } }
-    ... on CancelOrderItemSuccess {
-      orderItem { status quantity cancelledQuantity cancelableQuantity cancellation { quantity } cancellations { quantity reasonCode } }
-      cancellation { id quantity reasonCode }
-    }
-  }
-}`;
-
-interface Answer {
-  readonly __typename: string;
-  readonly cancellation?: { readonly quantity: number };
-}
-
-async function cancel(id: string, input: object = {}): Promise<Answer> {
-  const { data, errors } = await service.graphql(CANCEL, { input: { id, reason: 'Fewer', ...input } });
-  expect(errors).toEqual([]);
-  return data.cancelOrderItem as Answer;
-}
+const cancel = (id: string, input?: object): ReturnType<typeof cancelUnits> => cancelUnits(service, id, input);
 
 describe('an item that others change after a cancel in part', () => {
   const change = async (id: string, set: string): Promise<unknown> =>

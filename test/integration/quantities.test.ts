@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { migrateDown } from '../../src/database/migrations.ts';
+import { cancelUnits } from '../support/cancelUnits.ts';
 import { anOrderItem, findCancellations, findOrderItem } from '../support/orderItems.ts';
 import { startTestService } from '../support/testService.ts';
 
@@ -7,28 +8,7 @@ import { startTestService } from '../support/testService.ts';
 const service = await startTestService({ REQUEST_TIMEOUT_MS: '120000', LOCK_TIMEOUT_MS: '60000' });
 const { dataSource } = service;
 
-const CANCEL = `mutation($input: CancelOrderItemInput!) {
-  cancelOrderItem(input: $input) {
-    __typename
-    ... on CancelOrderItemRefusal { message }
-    ... on QuantityNotCancelable { requested remaining orderItem { cancelableQuantity } }
-    ... on CancelOrderItemSuccess {
-      orderItem { status quantity cancelledQuantity cancelableQuantity cancellation { quantity } cancellations { quantity reasonCode } }
-      cancellation { id quantity reasonCode }
-    }
-  }
-}`;
-
-interface Answer {
-  readonly __typename: string;
-  readonly cancellation?: { readonly quantity: number };
-}
-
-async function cancel(id: string, input: object = {}): Promise<Answer> {
-  const { data, errors } = await service.graphql(CANCEL, { input: { id, reason: 'Fewer', ...input } });
-  expect(errors).toEqual([]);
-  return data.cancelOrderItem as Answer;
-}
+const cancel = (id: string, input?: object): ReturnType<typeof cancelUnits> => cancelUnits(service, id, input);
 
 describe('a cancel of a quantity', () => {
   test('leaves the rest of the item open until nothing is left', async () => {

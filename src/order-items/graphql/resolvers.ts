@@ -120,12 +120,7 @@ export const resolvers = {
 
   OrderItemConnection: followSchema<OrderItemPage, schema.OrderItemConnection>()({
     edges: ({ nodes }) => nodes,
-    pageInfo: ({ nodes, hasNextPage, hasPreviousPage }) => ({
-      hasNextPage,
-      hasPreviousPage,
-      startCursor: writeCursor(nodes[0], placeItem),
-      endCursor: writeCursor(nodes.at(-1), placeItem),
-    }),
+    pageInfo: (page) => describePage(page, placeItem),
   } satisfies schema.OrderItemConnectionResolvers),
 
   OrderItemEdge: followSchema<OrderItem, schema.OrderItemEdge>()({
@@ -143,12 +138,7 @@ export const resolvers = {
 
   CancellationConnection: followSchema<CancellationPage, schema.CancellationConnection>()({
     edges: ({ nodes }) => nodes,
-    pageInfo: ({ nodes, hasNextPage, hasPreviousPage }) => ({
-      hasNextPage,
-      hasPreviousPage,
-      startCursor: writeCursor(nodes[0], placeCancellation),
-      endCursor: writeCursor(nodes.at(-1), placeCancellation),
-    }),
+    pageInfo: (page) => describePage(page, placeCancellation),
   } satisfies schema.CancellationConnectionResolvers),
 
   CancellationEdge: followSchema<Cancellation, schema.CancellationEdge>()({
@@ -180,8 +170,20 @@ export const resolvers = {
   CancellationChannel: { GRAPHQL: 'graphql', REST: 'rest' },
 } satisfies schema.Resolvers;
 
-function writeCursor<Node>(node: Node | undefined, place: (node: Node) => Place): string | null {
-  return node === undefined ? null : encodeCursor(place(node));
+/** Describes where a page stands in its list. */
+function describePage<Node>(
+  {
+    nodes,
+    hasNextPage,
+    hasPreviousPage,
+  }: Pick<schema.PageInfo, 'hasNextPage' | 'hasPreviousPage'> & {
+    readonly nodes: readonly Node[];
+  },
+  place: (node: Node) => Place,
+): schema.PageInfo {
+  const writeCursor = (node: Node | undefined): string | null =>
+    node === undefined ? null : encodeCursor(place(node));
+  return { hasNextPage, hasPreviousPage, startCursor: writeCursor(nodes[0]), endCursor: writeCursor(nodes.at(-1)) };
 }
 
 async function cancel(

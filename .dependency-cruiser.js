@@ -41,8 +41,8 @@ export default {
       name: 'service-is-the-root',
       comment: 'Only the process edge imports the composition root.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(main|greeting)\\.ts$' },
-      to: { path: '^src/service\\.ts$' },
+      from: { path: '^src/', pathNot: '^src/(main|greeting|service)\\.ts$' },
+      to: { path: '^src/(service|routes)\\.ts$' },
     },
     {
       name: 'engines-know-no-domain',

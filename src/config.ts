@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import type { AuthConfig } from './auth/issuerKeys.ts';
-import { parseDatabaseUrl } from './database/databaseUrl.ts';
 import type { DocumentLimits } from './graphql/documentLimits.ts';
 import { duration, reasonCodes, timeZone } from './cancellationVariables.ts';
 import type { WindowLengths } from './order-items/cancellationWindows.ts';
 import type { CacheScope } from './order-items/graphql/cacheTags.ts';
 import { DEFAULT_REASON_CODES, type ReasonCodes } from './order-items/reasonCodes.ts';
+import { databaseUrl, databaseUrls, flag, origins, url, wholeNumber } from './variableFormats.ts';
 import { findMisspelledVariables } from './misspelledVariables.ts';
 import type { LogLevel } from './telemetry/logger.ts';
 import { readTracing, type TracingConfig, TRACING_VARIABLES } from './telemetry/tracingConfig.ts';
@@ -92,57 +92,6 @@ function isPooling(value: unknown): value is DatabasePooling {
 function isLogLevel(value: unknown): value is LogLevel {
   return LOG_LEVELS.some((level) => level === value);
 }
-
-const wholeNumber = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^\d{1,10}$/, 'must be a whole number')
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`);
-
-const flag = z
-  .string()
-  .refine((value) => value === 'true' || value === 'false', 'must be true or false')
-  .transform((value) => value === 'true');
-
-const url = (...protocols: string[]) =>
-  z.string().refine(
-    (value) => {
-      const parsed = URL.parse(value);
-      return parsed !== null && protocols.includes(parsed.protocol);
-    },
-    `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
-  );
-
-const databaseUrl = z.string().superRefine((value, context) => {
-  const parsed = parseDatabaseUrl(value);
-  if (typeof parsed === 'string') context.addIssue(parsed);
-});
-
-function isOfAnyServer(url: string): boolean {
-  const parsed = parseDatabaseUrl(url);
-  return typeof parsed === 'object' && !parsed.mustTakeWrites;
-}
-
-/** A list of URLs of one server each. Commas separate them, so a comma in a password is %2C. */
-const databaseUrls = z.string().transform((value, context) => {
-  const urls = value.split(',').map((one) => one.trim());
-  if (!urls.every(isOfAnyServer)) {
-    context.addIssue(
-      'must be URLs that start with postgres:// or postgresql://, separated by commas, of one server each',
-    );
-  }
-  return urls;
-});
-
-/** The value of a browser's header `Origin`: scheme, host and port. */
-const origins = z
-  .string()
-  .transform((value) => value.split(',').map((origin) => origin.trim()))
-  .refine(
-    (values) => values.every((origin) => URL.parse(origin)?.origin === origin && /^https?:[^*]+$/.test(origin)),
-    'must be origins such as https://shop.example, separated by commas',
-  );
 
 const environment = z.object({
   NODE_ENV: z

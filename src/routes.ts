@@ -1,0 +1,146 @@
+import type { ApolloServer } from '@apollo/server';
+import type { FastifyInstance, onRequestHookHandler } from 'fastify';
+import type { DevelopmentIssuer } from './auth/developmentIssuer.ts';
+import { createDevelopmentTokenVerifier, createTokenVerifier, type TokenVerifier } from './auth/tokenVerifier.ts';
+import type { Config } from './config.ts';
+import { isMigrated } from './database/migrations.ts';
+import type { Reader } from './database/reader.ts';
+import { addAccess, getCaller } from './http/access.ts';
+import { addGraphQLRoute, requireRouterSecret } from './graphql/graphqlRoute.ts';
+import { addHealthRoutes } from './http/health.ts';
+import { reportOutcome } from './http/server.ts';
+import { findUnitsRule } from './order-items/checkTables.ts';
+import { CacheTags } from './order-items/graphql/cacheTags.ts';
+import { createCancellationWindows } from './order-items/cancellationWindows.ts';
+import { createCancelItemsOfOrder } from './order-items/cancelItemsOfOrder.ts';
+import { createCancelOrderItems } from './order-items/cancelOrderItems.ts';
+import type { OrderItemDatabase } from './order-items/cancelTransaction.ts';
+import type { GraphQLContext } from './order-items/graphql/context.ts';
+import type { CancelOutcome, CancelRequest } from './order-items/judgeCancels.ts';
+import { addLineItemRoutes } from './order-items/rest/lineItemRoutes.ts';
+import { listItemsOfOrders, rankItemsOfOrders } from './order-items/listOrderItems.ts';
+import { Loaders } from './order-items/loaders.ts';
+import { addLineItemRead } from './order-items/rest/lineItemRead.ts';
+import { createReads } from './order-items/reads.ts';
+import { addOpenApiRoute } from './order-items/rest/openApiRoute.ts';
+import { addOverviewRoute } from './order-items/rest/overviewRoute.ts';
+import type { PagesOptions } from './pages/pages.ts';
+import type { Logger } from './telemetry/logger.ts';
+import type { CancelObservation, Metrics } from './telemetry/metrics.ts';
+
+/** What the routes serve from. */
+export interface RouteDependencies {
+  readonly config: Config;
+  readonly connected: OrderItemDatabase;
+  readonly reader: Reader;
+  readonly developmentIssuer: DevelopmentIssuer | null;
+  readonly apollo: ApolloServer<GraphQLContext>;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Adds both doors, the pages and the checks of health to a server that does not listen yet. */
+export async function addRoutes(
+  server: FastifyInstance,
+  { config, connected, reader, developmentIssuer, apollo, logger, metrics }: RouteDependencies,
+): Promise<void> {
+  const { dataSource, distributed } = connected;
+  const access = await addAccess(server, {
+    verifyToken: createVerifier(config, developmentIssuer, logger, metrics),
+    rateLimitPerMinute: config.rateLimitPerMinute,
+  });
+  addHealthRoutes(server, () => isMigrated(dataSource));
+  await addOpenApiRoute(server);
+  const cancel = createCancelOrderItems(connected, config.lockTimeoutMs, {
+    queue: metrics.queue('cancel_order_items'),
+    bulkQueue: metrics.queue('cancel_order_items_bulk'),
+    lockQueue: metrics.lockQueue(),
+    observe: (request, outcome) => {
+      metrics.observeCancel(describeCancel(request, outcome, config));
+    },
+  });
+  const cancelItemsOfOrder = createCancelItemsOfOrder(dataSource, cancel);
+  const windows = createCancellationWindows(config.cancellationWindows);
+  const listOfOrders = distributed ? rankItemsOfOrders : listItemsOfOrders;
+  const reads = createReads(reader, metrics.queue, await findUnitsRule(dataSource), listOfOrders);
+  await addLineItemRoutes(server, { cancel, windows, access, reasonCodes: config.reasonCodes });
+  addLineItemRead(server, { reads, windows, access });
+  const hasStartPage = config.playground && !config.production;
+  if (hasStartPage) addOverviewRoute(server, { dataSource, access });
+  const playground = config.playground
+    ? await loadPages(server, { developmentIssuer, hasStartPage, onRequest: access.admit })
+    : null;
+  await addGraphQLRoute(server, {
+    apollo,
+    maxBatchedOperations: config.limits.batchedOperations,
+    nameCaller: (request) => getCaller(request).subject,
+    onRequest: [
+      ...(config.routerSecret === null ? [] : [requireRouterSecret(config.routerSecret)]),
+      ...access.admit,
+      ...(playground === null ? [] : [playground]),
+      access.requireCaller,
+    ],
+    createContext: (request) => {
+      const closedWindows = windows.closedAt(request.arrivedAt);
+      return {
+        caller: getCaller(request),
+        cancel,
+        cancelItemsOfOrder,
+        closedWindows,
+        limits: config.limits,
+        loaders: new Loaders(reads, closedWindows),
+        reasonCodes: config.reasonCodes,
+        requestId: request.id,
+        cacheTags: config.cacheMaxAgeS === 0 ? null : new CacheTags(),
+        reportOperation: (operation) => {
+          request.operation = Array.isArray(request.body) ? { name: null, type: null, field: 'batch' } : operation;
+        },
+        reportOutcome: (outcome) => {
+          reportOutcome(request, outcome);
+        },
+      };
+    },
+  });
+}
+
+/** Any code can be stated where none are listed, so a metric shows only that there is one. */
+function describeCancel(
+  { channel, requestId }: CancelRequest,
+  outcome: CancelOutcome,
+  { reasonCodes }: Config,
+): CancelObservation {
+  const blocker = outcome.code === 'ORDER_ITEM_NOT_CANCELABLE' ? outcome.blockers[0].code : null;
+  // The repeat of a request cancels nothing more.
+  const made =
+    outcome.code === 'CANCELLED' && outcome.cancellation.requestId === requestId ? outcome.cancellation : null;
+  const code = made?.reasonCode ?? null;
+  return {
+    channel,
+    outcome: outcome.code,
+    blocker,
+    units: made?.quantity ?? 0,
+    reasonCode: code !== null && reasonCodes === 'any' ? 'any' : code,
+  };
+}
+
+/** Loads the pages only if they are served, because their modules are large. */
+async function loadPages(server: FastifyInstance, options: PagesOptions): Promise<onRequestHookHandler> {
+  const { addPages } = await import('./pages/pages.ts');
+  return addPages(server, options);
+}
+
+function createVerifier(
+  { auth }: Config,
+  developmentIssuer: DevelopmentIssuer | null,
+  logger: Logger,
+  metrics: Metrics,
+): TokenVerifier {
+  if (auth !== null) {
+    const warn = (sentence: string): void => {
+      logger.warn({ issuer: auth.issuer }, sentence);
+    };
+    return createTokenVerifier(auth, warn, metrics);
+  }
+  if (developmentIssuer !== null) return createDevelopmentTokenVerifier(developmentIssuer, metrics);
+  throw new Error('No issuer of tokens is configured.');
+}

@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { parseDatabaseUrl } from './database/databaseUrl.ts';
+
+/** A whole number in a range, both ends included. */
+export const wholeNumber = (min: number, max: number): z.ZodType<number, string> =>
+  z
+    .string()
+    .regex(/^\d{1,10}$/, 'must be a whole number')
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`);
+
+/** `true` or `false`. */
+export const flag = z
+  .string()
+  .refine((value) => value === 'true' || value === 'false', 'must be true or false')
+  .transform((value) => value === 'true');
+
+/** A URL with one of these protocols, each with its colon. */
+export const url = (...protocols: string[]): z.ZodType<string, string> =>
+  z.string().refine(
+    (value) => {
+      const parsed = URL.parse(value);
+      return parsed !== null && protocols.includes(parsed.protocol);
+    },
+    `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+  );
+
+/** The URL of a database, of one server or of several. */
+export const databaseUrl = z.string().superRefine((value, context) => {
+  const parsed = parseDatabaseUrl(value);
+  if (typeof parsed === 'string') context.addIssue(parsed);
+});
+
+function isOfAnyServer(url: string): boolean {
+  const parsed = parseDatabaseUrl(url);
+  return typeof parsed === 'object' && !parsed.mustTakeWrites;
+}
+
+/** A list of URLs of one server each. Commas separate them, so a comma in a password is %2C. */
+export const databaseUrls = z.string().transform((value, context) => {
+  const urls = value.split(',').map((one) => one.trim());
+  if (!urls.every(isOfAnyServer)) {
+    context.addIssue(
+      'must be URLs that start with postgres:// or postgresql://, separated by commas, of one server each',
+    );
+  }
+  return urls;
+});
+
+/** Values of a browser's header `Origin`: scheme, host and port. Commas separate them. */
+export const origins = z
+  .string()
+  .transform((value) => value.split(',').map((origin) => origin.trim()))
+  .refine(
+    (values) => values.every((origin) => URL.parse(origin)?.origin === origin && /^https?:[^*]+$/.test(origin)),
+    'must be origins such as https://shop.example, separated by commas',
+  );

@@ -14,6 +14,8 @@ export interface NewIndex {
   readonly table: string;
   readonly columns: string;
   readonly isUnique?: boolean;
+  /** The rows that the index holds, as SQL. Without it, it holds all. */
+  readonly where?: string;
 }
 
 /**
@@ -45,7 +47,7 @@ export async function changeInTransaction(queryRunner: QueryRunner, statements: 
  */
 export async function buildIndex(
   queryRunner: QueryRunner,
-  { name, table, columns, isUnique }: NewIndex,
+  { name, table, columns, isUnique, where }: NewIndex,
 ): Promise<void> {
   const [found] = (await queryRunner.query(
     'SELECT indisvalid AS "isValid" FROM pg_index WHERE indexrelid = to_regclass($1)',
@@ -54,7 +56,8 @@ export async function buildIndex(
   if (found?.isValid === true) return;
   if (found !== undefined) await queryRunner.query(`DROP INDEX CONCURRENTLY ${name}`);
   const create = isUnique === true ? 'CREATE UNIQUE INDEX' : 'CREATE INDEX';
-  await queryRunner.query(`${create} CONCURRENTLY ${name} ON ${table} (${columns})`);
+  const rows = where === undefined ? '' : ` WHERE ${where}`;
+  await queryRunner.query(`${create} CONCURRENTLY ${name} ON ${table} (${columns})${rows}`);
 }
 
 /** A rule for the rows of a table. */

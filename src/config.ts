@@ -27,6 +27,8 @@ export interface Config {
   readonly migrateOnStart: boolean;
   /** Null: the service issues its own tokens, for development. */
   readonly auth: AuthConfig | null;
+  /** The claim of a token that names the customer whose items the `:own` scopes allow. */
+  readonly customerClaim: string;
   readonly routerSecret: string | null;
   readonly introspection: boolean;
   /** Whether the service has pages for people. */
@@ -109,6 +111,7 @@ const environment = z.object({
   AUTH_ISSUER: url('https:', 'http:').nullable().default(null),
   AUTH_AUDIENCE: z.string().nullable().default(null),
   AUTH_JWKS_URL: url('https:', 'http:').nullable().default(null),
+  AUTH_CUSTOMER_CLAIM: z.string().default('sub'),
   // A header can carry printable ASCII without spaces around it.
   ROUTER_SECRET: z
     .string()
@@ -167,6 +170,7 @@ function defectsBetween(given: Readonly<Record<string, string>>): string[] {
   }
   if (AUTH_AUDIENCE !== undefined) defects.push('AUTH_AUDIENCE needs AUTH_ISSUER');
   if (AUTH_JWKS_URL !== undefined) defects.push('AUTH_JWKS_URL needs AUTH_ISSUER');
+  if (given['AUTH_CUSTOMER_CLAIM'] !== undefined) defects.push('AUTH_CUSTOMER_CLAIM needs AUTH_ISSUER');
   return defects;
 }
 
@@ -203,6 +207,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
             audience: values.AUTH_AUDIENCE,
             jwksUrl: values.AUTH_JWKS_URL,
           }),
+    customerClaim: values.AUTH_CUSTOMER_CLAIM,
     routerSecret: values.ROUTER_SECRET,
     introspection: values.INTROSPECTION ?? !production,
     playground: values.PLAYGROUND ?? !production,

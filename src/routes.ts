@@ -9,7 +9,7 @@ import { addAccess, getCaller } from './http/access.ts';
 import { addGraphQLRoute, requireRouterSecret } from './graphql/graphqlRoute.ts';
 import { addHealthRoutes } from './http/health.ts';
 import { reportOutcome } from './http/server.ts';
-import { findUnitsRule } from './order-items/checkTables.ts';
+import { findUnitsRule, hasCustomers } from './order-items/checkTables.ts';
 import { CacheTags } from './order-items/graphql/cacheTags.ts';
 import { createCancellationWindows } from './order-items/cancellationWindows.ts';
 import { createCancelItemsOfOrder } from './order-items/cancelItemsOfOrder.ts';
@@ -21,6 +21,7 @@ import { addLineItemRoutes } from './order-items/rest/lineItemRoutes.ts';
 import { listItemsOfOrders, rankItemsOfOrders } from './order-items/listOrderItems.ts';
 import { Loaders } from './order-items/loaders.ts';
 import { addLineItemRead } from './order-items/rest/lineItemRead.ts';
+import { findViewer } from './order-items/ownItems.ts';
 import { createReads } from './order-items/reads.ts';
 import { addOpenApiRoute } from './order-items/rest/openApiRoute.ts';
 import { addOverviewRoute } from './order-items/rest/overviewRoute.ts';
@@ -45,8 +46,9 @@ export async function addRoutes(
   { config, connected, reader, developmentIssuer, apollo, logger, metrics }: RouteDependencies,
 ): Promise<void> {
   const { dataSource, distributed } = connected;
+  const customerClaim = (await hasCustomers(dataSource)) ? config.customerClaim : null;
   const access = await addAccess(server, {
-    verifyToken: createVerifier(config, developmentIssuer, logger, metrics),
+    verifyToken: createVerifier(config, customerClaim, developmentIssuer, logger, metrics),
     rateLimitPerMinute: config.rateLimitPerMinute,
   });
   addHealthRoutes(server, () => isMigrated(dataSource));
@@ -82,16 +84,20 @@ export async function addRoutes(
     ],
     createContext: (request) => {
       const closedWindows = windows.closedAt(request.arrivedAt);
+      const caller = getCaller(request);
+      const viewer = findViewer(caller);
       return {
-        caller: getCaller(request),
+        caller,
+        viewer,
         cancel,
         cancelItemsOfOrder,
         closedWindows,
         limits: config.limits,
-        loaders: new Loaders(reads, closedWindows),
+        loaders: new Loaders(reads, closedWindows, viewer),
         reasonCodes: config.reasonCodes,
         requestId: request.id,
-        cacheTags: config.cacheMaxAgeS === 0 ? null : new CacheTags(),
+        // Scopes are not part of what a cache tells answers apart by.
+        cacheTags: config.cacheMaxAgeS === 0 || viewer !== null ? null : new CacheTags(),
         reportOperation: (operation) => {
           request.operation = Array.isArray(request.body) ? { name: null, type: null, field: 'batch' } : operation;
         },
@@ -131,6 +137,7 @@ async function loadPages(server: FastifyInstance, options: PagesOptions): Promis
 
 function createVerifier(
   { auth }: Config,
+  customerClaim: string | null,
   developmentIssuer: DevelopmentIssuer | null,
   logger: Logger,
   metrics: Metrics,
@@ -139,8 +146,9 @@ function createVerifier(
     const warn = (sentence: string): void => {
       logger.warn({ issuer: auth.issuer }, sentence);
     };
-    return createTokenVerifier(auth, warn, metrics);
+    return createTokenVerifier({ ...auth, customerClaim }, warn, metrics);
   }
-  if (developmentIssuer !== null) return createDevelopmentTokenVerifier(developmentIssuer, metrics);
+  if (developmentIssuer !== null)
+    return createDevelopmentTokenVerifier({ ...developmentIssuer, customerClaim }, metrics);
   throw new Error('No issuer of tokens is configured.');
 }

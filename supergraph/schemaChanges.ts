@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { type Change, ChangeType, CriticalityLevel, diff, DiffRule } from '@graphql-inspector/core';
-import { parse } from 'graphql';
+import { parse, parseValue, valueFromASTUntyped } from 'graphql';
 
 const SCHEMA_DIR = path.join(import.meta.dirname, '../schema');
 
@@ -19,8 +19,30 @@ export function readCurrentSdl(): string {
 export async function findChanges(released: string, current: string): Promise<Change[]> {
   const changes = await diff(parseSchema(released), parseSchema(current), [DiffRule.suppressRemovalOfDeprecatedField]);
   const added = changes.filter(({ type }) => type === FIELD_ADDED).map(({ path: field }) => `${field}.@`);
-  // The directives of a new field concern nobody who relies on the released schema.
-  return changes.filter(({ path: place }) => !added.some((field) => place?.startsWith(field)));
+  const widened = changes.filter(acceptsMoreTokens).map(({ path: place }) => place);
+  return (
+    changes
+      // The directives of a new field concern nobody who relies on the released schema.
+      .filter(({ path: place }) => !added.some((field) => place?.startsWith(field)))
+      // Every token that sufficed suffices still.
+      .filter(({ path: place }) => !widened.includes(place))
+  );
+}
+
+/** The inspector reports a changed argument as one removed and one added. */
+const ARGUMENT_ADDED: string = ChangeType.DirectiveUsageArgumentAdded;
+
+/** Whether a place of the schema accepts further scopes beside those of the released schema. */
+function acceptsMoreTokens({ type, path: place, meta }: Change): boolean {
+  if (type !== ARGUMENT_ADDED || place?.endsWith('.@requiresScopes.scopes') !== true) return false;
+  const { oldArgumentValue: before, addedArgumentValue: after } = meta as Record<string, string | null>;
+  if (before == null || after == null) return false;
+  const accepted = new Set(readAlternatives(after));
+  return readAlternatives(before).every((scopes) => accepted.has(scopes));
+}
+
+function readAlternatives(value: string): string[] {
+  return (valueFromASTUntyped(parseValue(value)) as string[][]).map((scopes) => scopes.toSorted().join(' '));
 }
 
 const FIELD_ADDED: string = ChangeType.FieldAdded;

@@ -1,4 +1,4 @@
-/** What a token allows. */
+/** What a token allows. With `:own` after it, a scope allows the same for the items of one customer. */
 export type Scope = 'order-items:read' | 'order-items:cancel';
 
 export const SCOPES: readonly Scope[] = ['order-items:read', 'order-items:cancel'];
@@ -8,6 +8,8 @@ export interface Caller {
   /** The token's `sub`. */
   readonly subject: string;
   readonly scopes: ReadonlySet<string>;
+  /** The customer whose items the `:own` scopes allow. Null if the token names none, and then these scopes allow nothing. */
+  readonly customer: string | null;
 }
 
 /** The token is missing, malformed, expired, or from another issuer. */
@@ -48,10 +50,32 @@ export class IssuerUnavailable extends Error {
 }
 
 /**
- * Requires a scope.
+ * Requires a scope, for all items or for those of one customer.
+ *
+ * @returns the customer to whose items it limits the caller. Null means that it allows all items.
+ * @throws ScopeMissing
+ */
+export function requireScope(caller: Caller, scope: Scope): string | null {
+  if (caller.scopes.has(scope)) return null;
+  if (caller.customer !== null && hasOwnScope(caller, scope)) return caller.customer;
+  throw new ScopeMissing(scope);
+}
+
+/**
+ * Requires a scope for all items.
  *
  * @throws ScopeMissing
  */
-export function requireScope(caller: Caller, scope: Scope): void {
+export function requireScopeForAll(caller: Caller, scope: Scope): void {
   if (!caller.scopes.has(scope)) throw new ScopeMissing(scope);
+}
+
+/** Whether the caller has a scope, for all items or for those of one customer. */
+export function hasScope(caller: Caller, scope: Scope): boolean {
+  return caller.scopes.has(scope) || (caller.customer !== null && hasOwnScope(caller, scope));
+}
+
+/** Whether the token has the `:own` form of a scope. */
+export function hasOwnScope({ scopes }: Caller, scope: Scope): boolean {
+  return scopes.has(`${scope}:own`);
 }

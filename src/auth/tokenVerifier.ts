@@ -36,6 +36,12 @@ interface Refused {
 
 export type Verification = Valid | Refused;
 
+/** Where a token names the customer whose items the `:own` scopes allow. */
+export interface CustomerClaim {
+  /** Null if no item has a customer. */
+  readonly customerClaim: string | null;
+}
+
 /**
  * Turns the `Authorization` header of a request into its caller.
  *
@@ -87,7 +93,7 @@ const BEARER = /^Bearer +([\w.~+/-]+)$/i;
  * @param warn receives a sentence if the issuer is unreachable at the start or has another name than configured.
  */
 export function createTokenVerifier(
-  auth: AuthConfig,
+  auth: AuthConfig & CustomerClaim,
   warn: (sentence: string) => void,
   observer?: TokenObserver,
   clock: Clock = systemClock,
@@ -97,7 +103,7 @@ export function createTokenVerifier(
 
 /** Creates a verifier for the tokens of the development issuer. */
 export function createDevelopmentTokenVerifier(
-  issuer: DevelopmentIssuer,
+  issuer: Pick<DevelopmentIssuer, 'issuer' | 'audience' | 'publicKeys'> & CustomerClaim,
   observer?: TokenObserver,
   clock: Clock = systemClock,
 ): TokenVerifier {
@@ -111,7 +117,7 @@ interface Cached extends Valid {
 }
 
 function createVerifier(
-  { issuer, audience }: Pick<AuthConfig, 'issuer' | 'audience'>,
+  { issuer, audience, customerClaim }: Pick<AuthConfig, 'issuer' | 'audience'> & CustomerClaim,
   keys: JWTVerifyGetKey,
   observer: TokenObserver | undefined,
   clock: Clock,
@@ -130,7 +136,8 @@ function createVerifier(
     const known = cache.get(token);
     observer?.observeToken(known !== undefined);
     if (known !== undefined) return isExpired(known, clock.epochMs()) ? refuse(EXPIRED) : known;
-    const verified = await verify(token, keys, { issuer, audience, currentDate: new Date(clock.epochMs()) });
+    const currentDate = new Date(clock.epochMs());
+    const verified = await verify(token, keys, { issuer, audience, currentDate }, customerClaim);
     if (verified.state === 'valid') cache.set(token, verified);
     return verified;
   };
@@ -151,6 +158,7 @@ async function verify(
   token: string,
   keys: JWTVerifyGetKey,
   expected: Pick<JWTVerifyOptions, 'issuer' | 'audience' | 'currentDate'>,
+  customerClaim: string | null,
 ): Promise<Cached | Refused> {
   try {
     const { payload, protectedHeader } = await verifyWithAnyKey(token, keys, {
@@ -163,7 +171,8 @@ async function verify(
     const { sub: subject = '', exp: expiresAtS = 0 } = payload;
     const defect = findSubjectDefect(subject);
     if (defect !== null) return refuse(defect);
-    return { state: 'valid', caller: { subject, scopes: readScopes(payload) }, expiresAtS };
+    const customer = customerClaim === null ? null : readCustomer(payload, customerClaim);
+    return { state: 'valid', caller: { subject, scopes: readScopes(payload), customer }, expiresAtS };
   } catch (error) {
     if (error instanceof IssuerUnavailable) throw error;
     return refuse(describeDefect(error));
@@ -208,10 +217,18 @@ function describeDefect(error: unknown): string {
  * @param subject of any type, because the issuer controls the payload.
  */
 function findSubjectDefect(subject: unknown): string | null {
-  if (typeof subject !== 'string' || subject === '' || !subject.isWellFormed() || subject.includes('\0')) {
-    return 'The token names no subject';
-  }
+  if (!isStorable(subject)) return 'The token names no subject';
   return Array.from(subject).length > MAX_SUBJECT_LENGTH ? 'The token names a subject that is too long' : null;
+}
+
+function isStorable(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.isWellFormed() && !value.includes('\0');
+}
+
+/** @returns null for a value that no item can have as its customer. */
+function readCustomer(payload: JWTPayload, claim: string): string | null {
+  const value = Object.hasOwn(payload, claim) ? payload[claim] : undefined;
+  return isStorable(value) && Array.from(value).length <= MAX_SUBJECT_LENGTH ? value : null;
 }
 
 /**

@@ -7,6 +7,7 @@ import { OrderItemCancellation1764000001000 } from '../../migrations/17640000010
 import { OrderItemEvent1764000002000 } from '../../migrations/1764000002000-orderItemEvent.ts';
 import { ItemKeys1764000003000 } from '../../migrations/1764000003000-itemKeys.ts';
 import { Quantities1764000004000 } from '../../migrations/1764000004000-quantities.ts';
+import { Customers1764000005000 } from '../../migrations/1764000005000-customers.ts';
 
 /** In the order in which they run. */
 export const migrations = [
@@ -15,6 +16,7 @@ export const migrations = [
   OrderItemEvent1764000002000,
   ItemKeys1764000003000,
   Quantities1764000004000,
+  Customers1764000005000,
 ] as const;
 
 /** A specific name, because a shared database can already have a table `migrations`. */

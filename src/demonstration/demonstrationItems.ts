@@ -45,6 +45,7 @@ function toItem(line: RetailLine): FileRow {
       order_id: line.invoice,
       product_id: line.product,
       external_id: line.externalId,
+      customer_id: line.customer === '' ? null : line.customer,
       status: chooseStatus(line, isPreOrder ? PRE_ORDERED : IN_STOCK),
       is_pre_order: String(isPreOrder),
       release_date: isPreOrder ? chooseReleaseDate(line.product) : null,

@@ -45,6 +45,7 @@ const RULES: Readonly<Record<ColumnName, ValueRule>> = {
   order_id: name,
   product_id: name,
   external_id: name,
+  customer_id: name,
   status: { expected: `one of ${ORDER_ITEM_STATUSES.join(', ')}`, accepts: (text) => STATUSES.has(text) },
   is_pre_order: { expected: 'true or false', accepts: (text) => BOOLEAN.test(text) },
   release_date: { expected: 'a date, such as 2025-11-30', accepts: isDate },

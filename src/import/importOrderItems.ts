@@ -9,9 +9,9 @@ import {
   NOTHING_MERGED,
   readCounts,
 } from './mergeStaged.ts';
-import type { FileRow } from './orderItemTable.ts';
+import { type ColumnName, type FileRow, OPTIONAL_COLUMN } from './orderItemTable.ts';
 import type { Defective } from './readLines.ts';
-import { COMPARE_STAGED, NUMBER_STAGED } from './stagedOrderItems.ts';
+import { compareSql, listWritten, NUMBER_STAGED, SELECT_UNWRITABLE } from './stagedOrderItems.ts';
 import { stageRows } from './stageRows.ts';
 import type { ValueFormats } from './valueFormats.ts';
 
@@ -99,8 +99,9 @@ export async function importOrderItems(
     if (isOneTransaction) await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
     await liftLimits(client, isOneTransaction);
     total = await stageRows(client, rows, { formats, reject });
+    const written = await findWritten(client);
     if (mode === 'dry run') {
-      const compared = await client.query<MergeCounts>(COMPARE_STAGED);
+      const compared = await client.query<MergeCounts>(compareSql(written));
       return count({ ...readCounts(compared.rows), rows: total });
     }
     for (const statement of NUMBER_STAGED) await client.query(statement);
@@ -109,7 +110,7 @@ export async function importOrderItems(
     isMerging = true;
     onMerging();
     if (isOneTransaction) {
-      merged = await mergeAll(client, total);
+      merged = await mergeAll(client, { total, written });
       await client.query('DROP TABLE staged');
       await client.query('COMMIT');
     } else {
@@ -117,7 +118,7 @@ export async function importOrderItems(
       const onMerged = (all: Merged): void => {
         merged = all;
       };
-      await mergeInChunks(client, total, { onMerged, signal });
+      await mergeInChunks(client, { total, written }, { onMerged, signal });
     }
     return count(merged);
   } catch (error) {
@@ -133,6 +134,29 @@ export async function importOrderItems(
     // The end of the session rolls back an open transaction.
     await client.end();
   }
+}
+
+/**
+ * Finds the columns to write. A table or view brought along can lack one.
+ *
+ * @throws Error if the file has a value for it.
+ */
+async function findWritten(client: pg.Client): Promise<readonly ColumnName[]> {
+  const { rowCount } = await client.query(
+    "SELECT FROM pg_attribute WHERE attrelid = to_regclass('order_item') AND attname = $1 AND NOT attisdropped",
+    [OPTIONAL_COLUMN],
+  );
+  const hasCustomers = rowCount !== 0;
+  if (!hasCustomers) {
+    const { rows } = await client.query<{ line: number }>(SELECT_UNWRITABLE);
+    const [first] = rows;
+    if (first !== undefined) {
+      throw new Error(
+        `Line ${first.line} has a ${OPTIONAL_COLUMN}, but order_item has no such column. Nothing was written.`,
+      );
+    }
+  }
+  return listWritten(hasCustomers);
 }
 
 async function liftLimits(client: pg.Client, isOneTransaction: boolean): Promise<void> {

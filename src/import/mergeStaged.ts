@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { type Clock, systemClock } from '../work/clock.ts';
 import { isConflict, isLockTimeout, isOutOfTime } from '../database/errors.ts';
+import type { ColumnName } from './orderItemTable.ts';
 import { type Chunk, mergeSql } from './stagedOrderItems.ts';
 
 /** The results of a merge, in rows. */
@@ -14,6 +15,14 @@ export interface MergeCounts {
 export interface Merged extends MergeCounts {
   /** The merged rows of the file, with the unchanged ones. */
   readonly rows: number;
+}
+
+/** The rows to merge. */
+export interface StagedRows {
+  /** Their number. */
+  readonly total: number;
+  /** The columns to write. */
+  readonly written: readonly ColumnName[];
 }
 
 export const NOTHING_MERGED: Merged = { inserted: 0, updated: 0, keptCancelled: 0, rows: 0 };
@@ -35,14 +44,13 @@ export const CHUNK_PLANS = 'SET enable_seqscan = off; SET random_page_cost = 1';
  * Merges the staged rows into `order_item` in chunks. Each chunk is one transaction. The next chunk is smaller if a chunk holds
  * its locks for too long or meets the lock of another transaction.
  *
- * @param total the number of staged rows.
  * @param onMerged is called after each commit, with everything that is in.
  * @param signal ends the merge between two chunks.
  * @throws the reason of the signal, or an error of the database. What was merged stays.
  */
 export async function mergeInChunks(
   client: pg.Client,
-  total: number,
+  { total, written }: StagedRows,
   { onMerged, signal }: { readonly onMerged: (merged: Merged) => void; readonly signal?: AbortSignal | undefined },
   clock: Clock = systemClock,
 ): Promise<void> {
@@ -52,7 +60,7 @@ export async function mergeInChunks(
     signal?.throwIfAborted();
     const chunk = { from: merged.rows + 1, to: Math.min(total, merged.rows + size) };
     const startedAt = clock.now();
-    const counts = await tryChunk(client, chunk, chunk.to === total);
+    const counts = await tryChunk(client, { chunk, written, isLast: chunk.to === total });
     const heldMs = clock.now() - startedAt;
     if (counts !== null) {
       merged = add(merged, counts, chunk);
@@ -65,9 +73,9 @@ export async function mergeInChunks(
 }
 
 /** Merges all staged rows in the open transaction. */
-export async function mergeAll(client: pg.Client, total: number): Promise<Merged> {
+export async function mergeAll(client: pg.Client, { total, written }: StagedRows): Promise<Merged> {
   const chunk = { from: 1, to: total };
-  const { rows } = await client.query<MergeCounts>(mergeSql(chunk));
+  const { rows } = await client.query<MergeCounts>(mergeSql(chunk, written));
   return add(NOTHING_MERGED, readCounts(rows), chunk);
 }
 
@@ -76,7 +84,10 @@ export async function mergeAll(client: pg.Client, total: number): Promise<Merged
  *
  * @returns null if it took too long or met a lock. Nothing of it is in then.
  */
-async function tryChunk(client: pg.Client, chunk: Chunk, isLast: boolean): Promise<MergeCounts | null> {
+async function tryChunk(
+  client: pg.Client,
+  { chunk, written, isLast }: Pick<StagedRows, 'written'> & { readonly chunk: Chunk; readonly isLast: boolean },
+): Promise<MergeCounts | null> {
   const isSingle = chunk.from === chunk.to;
   const settings = isSingle
     ? [`lock_timeout = ${SINGLE_LOCK_WAIT_MS}`]
@@ -88,7 +99,7 @@ async function tryChunk(client: pg.Client, chunk: Chunk, isLast: boolean): Promi
       [
         'BEGIN ISOLATION LEVEL READ COMMITTED',
         ...settings.map((setting) => `SET LOCAL ${setting}`),
-        mergeSql(chunk),
+        mergeSql(chunk, written),
         'COMMIT',
       ].join(';'),
     )) as unknown as pg.QueryResult<MergeCounts>[];

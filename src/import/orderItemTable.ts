@@ -14,6 +14,7 @@ export const COLUMN_NAMES = [
   'order_id',
   'product_id',
   'external_id',
+  'customer_id',
   'status',
   'is_pre_order',
   'release_date',
@@ -33,6 +34,7 @@ export const COLUMNS: Readonly<Record<ColumnName, TableColumn>> = {
   order_id: { sqlType: 'text', defaultSql: null },
   product_id: { sqlType: 'text', defaultSql: null },
   external_id: { sqlType: 'text', defaultSql: 'NULL', nullable: true },
+  customer_id: { sqlType: 'text', defaultSql: 'NULL', nullable: true },
   status: { sqlType: 'text', defaultSql: "'pending'" },
   is_pre_order: { sqlType: 'boolean', defaultSql: 'false' },
   release_date: { sqlType: 'date', defaultSql: 'NULL', nullable: true },
@@ -45,6 +47,9 @@ export const COLUMNS: Readonly<Record<ColumnName, TableColumn>> = {
 };
 
 export const REQUIRED_COLUMNS: readonly ColumnName[] = COLUMN_NAMES.filter((name) => COLUMNS[name].defaultSql === null);
+
+/** The column that a table brought along can lack. */
+export const OPTIONAL_COLUMN: ColumnName = 'customer_id';
 
 const NAMES: ReadonlySet<string> = new Set(COLUMN_NAMES);
 

@@ -1,4 +1,4 @@
-import { COLUMN_NAMES, COLUMNS, type ColumnName, type FileRow } from './orderItemTable.ts';
+import { COLUMN_NAMES, COLUMNS, type ColumnName, type FileRow, OPTIONAL_COLUMN } from './orderItemTable.ts';
 
 const NULLABLE = COLUMN_NAMES.filter((name) => COLUMNS[name].nullable === true);
 
@@ -35,8 +35,13 @@ export const NUMBER_STAGED = [
   'ANALYZE staged',
 ] as const;
 
-const WRITTEN = COLUMN_NAMES.filter((name) => name !== 'id');
-const WRITTEN_LIST = WRITTEN.join(', ');
+/** Finds a value that a table without its column cannot take. */
+export const SELECT_UNWRITABLE = `SELECT line::float8 AS line FROM staged WHERE ${OPTIONAL_COLUMN} IS NOT NULL ORDER BY line LIMIT 1`;
+
+/** Returns the columns that an import writes. */
+export function listWritten(hasCustomers: boolean): readonly ColumnName[] {
+  return COLUMN_NAMES.filter((name) => name !== 'id' && (hasCustomers || name !== OPTIONAL_COLUMN));
+}
 
 /** Whether the file has no more units of an item than are cancelled. Such an item keeps its quantity. */
 function hasTooFewUnits(item: string): string {
@@ -76,9 +81,9 @@ function inserted(name: ColumnName): string {
   return defaultSql === null ? `staged.${name}` : `COALESCE(staged.${name}, ${defaultSql})`;
 }
 
-function differs(item: string): string {
-  const file = WRITTEN.map((name) => valueAfterImport(name, item)).join(', ');
-  return `(${file}) IS DISTINCT FROM (${WRITTEN.map((name) => `${item}.${name}`).join(', ')})`;
+function differs(item: string, written: readonly ColumnName[]): string {
+  const file = written.map((name) => valueAfterImport(name, item)).join(', ');
+  return `(${file}) IS DISTINCT FROM (${written.map((name) => `${item}.${name}`).join(', ')})`;
 }
 
 /** A range of staged rows, by their numbers. Both ends belong to it. */
@@ -93,24 +98,27 @@ export interface Chunk {
  *
  * The comparison can see a row as it was before another transaction changed it, so missing columns and the cancelled status
  * come from the row as it is written.
+ *
+ * @param written see {@link listWritten}.
  */
-export function mergeSql({ from, to }: Chunk): string {
+export function mergeSql({ from, to }: Chunk, written: readonly ColumnName[]): string {
+  const list = written.join(', ');
   return `
     WITH compared AS MATERIALIZED (
       SELECT staged.id, staged.status, COALESCE(staged.created_at, existing.created_at) AS created_at,
-        existing.id IS NULL AS is_new, existing.id IS NOT NULL AND ${differs('existing')} AS differs, ${IS_KEPT} AS is_kept
+        existing.id IS NULL AS is_new, existing.id IS NOT NULL AND ${differs('existing', written)} AS differs, ${IS_KEPT} AS is_kept
       FROM staged LEFT JOIN order_item AS existing ON existing.id = staged.id
       WHERE staged.place BETWEEN ${from} AND ${to}
     ), locked AS MATERIALIZED (
       SELECT FROM order_item WHERE id IN (SELECT id FROM compared WHERE differs) ORDER BY id FOR NO KEY UPDATE
     ), written AS (
-      INSERT INTO order_item AS item (id, ${WRITTEN_LIST})
-      SELECT staged.id, ${WRITTEN.map(inserted).join(', ')}
+      INSERT INTO order_item AS item (id, ${list})
+      SELECT staged.id, ${written.map(inserted).join(', ')}
       FROM compared JOIN staged ON staged.id = compared.id
       WHERE (compared.is_new OR compared.differs) AND (SELECT count(*) FROM locked) >= 0
       ORDER BY compared.created_at, compared.id
       ON CONFLICT (id) DO UPDATE
-      SET (${WRITTEN_LIST}) = (SELECT ${WRITTEN.map(updated).join(', ')} FROM staged WHERE staged.id = item.id)
+      SET (${list}) = (SELECT ${written.map(updated).join(', ')} FROM staged WHERE staged.id = item.id)
       RETURNING id, status
     )
     SELECT count(*) FILTER (WHERE is_new)::float8 AS inserted, count(*) FILTER (WHERE differs)::float8 AS updated,
@@ -120,11 +128,13 @@ export function mergeSql({ from, to }: Chunk): string {
 }
 
 /** Counts what an import would do. Takes no lock on an item. */
-export const COMPARE_STAGED = `
+export function compareSql(written: readonly ColumnName[]): string {
+  return `
   SELECT count(*) FILTER (WHERE existing.id IS NULL)::float8 AS inserted,
-    count(*) FILTER (WHERE existing.id IS NOT NULL AND ${differs('existing')})::float8 AS updated,
+    count(*) FILTER (WHERE existing.id IS NOT NULL AND ${differs('existing', written)})::float8 AS updated,
     count(*) FILTER (WHERE ${IS_KEPT})::float8 AS "keptCancelled"
   FROM staged LEFT JOIN order_item AS existing ON existing.id = staged.id`;
+}
 
 const SPECIAL = /[\\\t\n\r]/;
 const SPECIAL_EACH = /[\\\t\n\r]/g;

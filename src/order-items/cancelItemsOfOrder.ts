@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm';
 import type { CancelOrderItems } from './cancelOrderItems.ts';
 import type { CancelOutcomes } from './cancelTransaction.ts';
 import type { CancelRequest, OrderToCancel } from './judgeCancels.ts';
+import { writeIsOwnSql } from './orderItemColumns.ts';
 import { invalidCancelRequest } from './refusals.ts';
 
 /** A larger order would hold the locks of its items for too long. */
@@ -21,9 +22,12 @@ export type CancelItemsOfOrder = (request: CancelOrderRequest) => Promise<Cancel
 /** Creates the way to cancel orders, on top of the one way to cancel items. */
 export function createCancelItemsOfOrder(dataSource: DataSource, cancel: CancelOrderItems): CancelItemsOfOrder {
   return async (request) => {
+    const { order, customer } = request;
+    const [name, own] =
+      customer === null ? ['items_of_order', ''] : ['own_items_of_order', `AND ${writeIsOwnSql('$2')}`];
     const items = await dataSource.query<{ id: string }[]>(
-      `/* items_of_order */ SELECT id FROM order_item WHERE order_id = $1 ORDER BY created_at, id LIMIT ${MAX_ITEMS + 1}`,
-      [request.order.id],
+      `/* ${name} */ SELECT id FROM order_item WHERE order_id = $1 ${own} ORDER BY created_at, id LIMIT ${MAX_ITEMS + 1}`,
+      [order.id, ...(customer === null ? [] : [customer])],
     );
     if (items.length > MAX_ITEMS) {
       return [invalidCancelRequest('orderId', `the order has more than ${MAX_ITEMS} items`)];

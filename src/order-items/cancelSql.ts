@@ -1,9 +1,9 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import { type ClosedWindows, notCancelableSql, writeNotCancelableSql } from './eligibility.ts';
-import type { Instant } from './instant.ts';
+import { notCancelableSql, writeNotCancelableSql } from './eligibility.ts';
 import { type CallerKey, type CancelFacts, nameKey } from './judgeCancels.ts';
 import type { Cancellation, OrderItem, OrderItemStatus } from './orderItem.ts';
-import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
+import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS, OWNED_ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
+import { describeWritten, type ItemChanges, type NewCancellation, type WrittenCancels } from './writtenCancels.ts';
 
 /**
  * Writes the version after cancels. Others write the column, too, so after the greatest integer comes 1.
@@ -28,6 +28,14 @@ const WINDOWS_ON = {
   ),
 };
 
+/** The part that depends on whether a caller of the batch is limited to the items of one customer. */
+const ALL_ITEMS = { suffix: '', itemColumns: ORDER_ITEM_COLUMNS, condition: '' };
+const OWN_ITEMS = {
+  suffix: '_own',
+  itemColumns: OWNED_ORDER_ITEM_COLUMNS,
+  condition: ' AND (asked.customer IS NULL OR asked.customer = locked.customer_id::text)',
+};
+
 type LockedItems = Pick<CancelFacts, 'locked' | 'busy'>;
 
 /** A cancellation and the idempotency key that made it. */
@@ -35,22 +43,6 @@ export interface KeyedCancellation {
   readonly cancellation: Cancellation;
   readonly key: CallerKey;
   readonly requestFingerprint: string;
-}
-
-/** A cancellation to write. The database adds what depends on the item, and the time. */
-export interface NewCancellation
-  extends
-    Omit<Cancellation, 'quantity' | 'cancelledBefore' | 'remaining' | 'previousStatus' | 'cancelledAt'>,
-    ClosedWindows {
-  /** The units to cancel. Null means all that are left. */
-  readonly units: number | null;
-  /** The units of the item that earlier cancellations of the statement take. */
-  readonly ahead: number;
-  /** For the last cancellation of an item in the statement, the number of them. 0 for the others. */
-  readonly cancels: number;
-  readonly eventId: string;
-  readonly idempotencyKey: string | null;
-  readonly requestFingerprint: string | null;
 }
 
 /** The items that were not locked by others, in their state before the statement, and the rows that it wrote. */
@@ -61,15 +53,14 @@ export interface CancelledItems extends Pick<LockedItems, 'locked'> {
 /** A transaction, or the pool, where each statement is its own transaction. */
 export type Statements = Pick<EntityManager | DataSource, 'query'>;
 
-/** The rows that the cancels of one item wrote. */
-export interface WrittenCancels {
-  readonly orderItem: OrderItem;
-  readonly cancellations: readonly Cancellation[];
-}
-
 /** The statements of a cancel. Tables that Citus has distributed need other ones. */
 export interface CancelSql {
-  readonly lockOrderItems: (manager: EntityManager, ids: readonly string[]) => Promise<LockedItems>;
+  /** @param withCustomers whether the items need their customers. */
+  readonly lockOrderItems: (
+    manager: EntityManager,
+    ids: readonly string[],
+    withCustomers: boolean,
+  ) => Promise<LockedItems>;
   /** Cancels units of items that the transaction has locked. An item that the database does not update has no entry. */
   readonly cancelLockedItems: (
     manager: EntityManager,
@@ -90,10 +81,15 @@ export const cancelSql: CancelSql = {
 };
 
 /** Locks the items in id order, which prevents deadlocks. It skips the items that other transactions have locked. */
-async function lockOrderItems(manager: EntityManager, ids: readonly string[]): Promise<LockedItems> {
+async function lockOrderItems(
+  manager: EntityManager,
+  ids: readonly string[],
+  withCustomers: boolean,
+): Promise<LockedItems> {
   // FOR NO KEY UPDATE lets others insert rows that reference the item.
-  const locked = await selectOrderItems(manager, 'lock_order_items', ids, 'ORDER BY id FOR NO KEY UPDATE SKIP LOCKED');
-  return { locked, busy: await selectBusyItems(manager, ids, locked) };
+  const clause = 'ORDER BY id FOR NO KEY UPDATE SKIP LOCKED';
+  const locked = await selectOrderItems(manager, { name: 'lock_order_items', ids, clause, withCustomers });
+  return { locked, busy: await selectBusyItems(manager, ids, locked, withCustomers) };
 }
 
 /** Reads the items that other transactions have locked, in their last committed state. Unknown ids have no entry. */
@@ -101,19 +97,30 @@ export async function selectBusyItems(
   database: Statements,
   ids: readonly string[],
   locked: ReadonlyMap<string, OrderItem>,
+  withCustomers: boolean,
 ): Promise<ReadonlyMap<string, OrderItem>> {
   const skipped = ids.filter((id) => !locked.has(id));
-  return skipped.length === 0 ? new Map() : selectOrderItems(database, 'busy_order_items', skipped, '');
+  if (skipped.length === 0) return new Map();
+  return selectOrderItems(database, { name: 'busy_order_items', ids: skipped, clause: '', withCustomers });
 }
 
 async function selectOrderItems(
   database: Statements,
-  name: string,
-  ids: readonly string[],
-  clause: string,
+  {
+    name,
+    ids,
+    clause,
+    withCustomers,
+  }: {
+    readonly name: string;
+    readonly ids: readonly string[];
+    readonly clause: string;
+    readonly withCustomers: boolean;
+  },
 ): Promise<Map<string, OrderItem>> {
+  const columns = withCustomers ? OWNED_ORDER_ITEM_COLUMNS : ORDER_ITEM_COLUMNS;
   const items = await database.query<OrderItem[]>(
-    `/* ${name} */ SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE id = ANY($1::uuid[]) ${clause}`,
+    `/* ${name}${withCustomers ? '_own' : ''} */ SELECT ${columns} FROM order_item WHERE id = ANY($1::uuid[]) ${clause}`,
     [ids],
   );
   return new Map(items.map((item) => [item.id, item]));
@@ -142,23 +149,17 @@ export async function findCancellationsByKey(
   keys: readonly CallerKey[],
 ): Promise<KeyedCancellation[]> {
   const rows = await manager.query<(Cancellation & CallerKey & { readonly requestFingerprint: string })[]>(
-    `/* find_cancellations_by_key */ SELECT ${CANCELLATION_COLUMNS}, idempotency_key AS "idempotencyKey", request_fingerprint AS "requestFingerprint"
+    `/* find_cancellations_by_key */ SELECT ${CANCELLATION_COLUMNS}, customer_id AS customer,
+       idempotency_key AS "idempotencyKey", request_fingerprint AS "requestFingerprint"
      FROM order_item_cancellation
      WHERE (cancelled_by, idempotency_key) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
     [keys.map((key) => key.cancelledBy), keys.map((key) => key.idempotencyKey)],
   );
-  return rows.map(({ idempotencyKey, requestFingerprint, ...cancellation }) => ({
+  return rows.map(({ customer, idempotencyKey, requestFingerprint, ...cancellation }) => ({
     cancellation,
-    key: { cancelledBy: cancellation.cancelledBy, idempotencyKey },
+    key: { cancelledBy: cancellation.cancelledBy, customer, idempotencyKey },
     requestFingerprint,
   }));
-}
-
-/** What the update of an item wrote. */
-export interface ItemChanges {
-  readonly newStatus: OrderItemStatus;
-  readonly newVersion: number;
-  readonly cancelledAt: Instant;
 }
 
 /** A locked item before the statement, and its changes. The status is null if there are none. */
@@ -178,12 +179,13 @@ export async function cancelFreeItems(
   const ids = [...new Set(planned.map((cancellation) => cancellation.orderItemId))];
   const hasWindows = planned.some((one) => one.createdBefore !== undefined || one.releasedBefore !== undefined);
   const { name, columns, notCancelable } = hasWindows ? WINDOWS_ON : WINDOWS_OFF;
+  const own = planned.some(({ customer }) => customer !== null) ? OWN_ITEMS : ALL_ITEMS;
   const rows = await database.query<CancelledRow[]>(
-    `/* ${name} */ WITH asked AS (
+    `/* ${name}${own.suffix} */ WITH asked AS (
        SELECT * FROM jsonb_to_recordset($2::jsonb) AS asked(
          id uuid, "orderItemId" uuid, units int, ahead int, cancels int, "reasonCode" text, reason text, note text,
          "cancelledBy" text, channel text, "requestId" text, "idempotencyKey" text, "requestFingerprint" text,
-         "eventId" uuid${columns})
+         "eventId" uuid, customer text${columns})
      ), locked AS MATERIALIZED (
        SELECT order_item.* FROM order_item WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
      ), planned AS (
@@ -191,7 +193,7 @@ export async function cancelFreeItems(
          locked.quantity - locked.cancelled_quantity - asked.ahead AS available,
          COALESCE(asked.units, locked.quantity - locked.cancelled_quantity - asked.ahead) AS taken
        FROM asked JOIN locked ON locked.id = asked."orderItemId"
-       WHERE NOT ${notCancelable}
+       WHERE NOT ${notCancelable}${own.condition}
          AND COALESCE(asked.units, 1) <= locked.quantity - locked.cancelled_quantity - asked.ahead
      ), cancelled AS (
        UPDATE order_item SET cancelled_quantity = planned.taken_before + planned.taken,
@@ -213,13 +215,14 @@ export async function cancelFreeItems(
        FROM planned JOIN cancelled ON item_id = "orderItemId"
      ), recorded AS (
        INSERT INTO order_item_cancellation (id, order_item_id, cancelled_before, quantity, remaining, previous_status,
-         reason_code, reason, note, cancelled_at, cancelled_by, channel, request_id, idempotency_key, request_fingerprint)
+         reason_code, reason, note, cancelled_at, cancelled_by, channel, request_id, customer_id, idempotency_key,
+         request_fingerprint)
        SELECT CASE WHEN is_as_planned THEN planned.id ELSE ('a trigger keeps order_item at ' || new_status)::uuid END,
          item_id, taken_before, taken, available - taken, previous_status,
-         "reasonCode", reason, note, cancelled_at, "cancelledBy", channel, "requestId", "idempotencyKey", "requestFingerprint"
+         "reasonCode", reason, note, cancelled_at, "cancelledBy", channel, "requestId", customer, "idempotencyKey", "requestFingerprint"
        FROM planned JOIN cancelled ON item_id = "orderItemId"
      )
-     SELECT ${ORDER_ITEM_COLUMNS}, written."newVersion", written."newStatus", written."cancelledAt"
+     SELECT ${own.itemColumns}, written."newVersion", written."newStatus", written."cancelledAt"
      FROM locked AS order_item LEFT JOIN (
        SELECT item_id, new_version AS "newVersion", new_status AS "newStatus", cancelled_at::text AS "cancelledAt" FROM cancelled
      ) AS written ON written.item_id = order_item.id`,
@@ -235,46 +238,4 @@ export async function cancelFreeItems(
     written.set(item.id, describeWritten(item, plansOfItem.get(item.id) ?? [], changes));
   }
   return { locked, written };
-}
-
-/** @param item as it was before its cancels. */
-export function describeWritten(
-  item: OrderItem,
-  plans: readonly NewCancellation[],
-  { newStatus, newVersion, cancelledAt }: ItemChanges,
-): WrittenCancels {
-  const cancellations = plans.map((plan) => describeRecord(plan, item, cancelledAt));
-  const cancelledQuantity = item.quantity - (cancellations.at(-1)?.remaining ?? 0);
-  const after = { status: newStatus, cancelledQuantity, version: newVersion, updatedAt: cancelledAt };
-  return { orderItem: { ...item, ...after }, cancellations };
-}
-
-/** @param item as it was before its cancels. */
-export function describeRecord(
-  {
-    units,
-    ahead,
-    cancels: _cancels,
-    idempotencyKey: _key,
-    requestFingerprint: _fingerprint,
-    eventId: _event,
-    createdBefore: _createdBefore,
-    releasedBefore: _releasedBefore,
-    ...stated
-  }: NewCancellation,
-  item: OrderItem,
-  cancelledAt: Instant,
-): Cancellation {
-  return { ...stated, ...countUnits({ units, ahead }, item), previousStatus: item.status, cancelledAt };
-}
-
-/** @param item as it was before its cancels. */
-export function countUnits(
-  { units, ahead }: Pick<NewCancellation, 'units' | 'ahead'>,
-  item: OrderItem,
-): Pick<Cancellation, 'quantity' | 'cancelledBefore' | 'remaining'> {
-  const cancelledBefore = item.cancelledQuantity + ahead;
-  const available = item.quantity - cancelledBefore;
-  const quantity = units ?? available;
-  return { quantity, cancelledBefore, remaining: available - quantity };
 }

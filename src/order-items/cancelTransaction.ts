@@ -9,9 +9,7 @@ import {
   cancelSql,
   findCancellationsByKey,
   lockIdempotencyKeys,
-  type NewCancellation,
   selectBusyItems,
-  type WrittenCancels,
 } from './cancelSql.ts';
 import { distributedCancelSql } from './distributedCancelSql.ts';
 import type { ClosedWindows } from './eligibility.ts';
@@ -30,6 +28,7 @@ import {
 } from './judgeCancels.ts';
 import { type Cancellation, parseOrderItemId } from './orderItem.ts';
 import { malformedOrderItemId } from './refusals.ts';
+import type { NewCancellation, WrittenCancels } from './writtenCancels.ts';
 
 /** The database that holds the items. */
 export interface OrderItemDatabase {
@@ -69,14 +68,15 @@ export async function cancelInTransaction(
   if (ids.size === 0 && !mustFindKeys) {
     return requests.map(({ ids }) => ({ state: 'done', value: ids.map(malformedOrderItemId) }));
   }
-  if (!distributed && canJudgeInStatement(requests) && !differForAnItem(requests)) {
+  if (!distributed && canJudgeInStatement(requests) && !differInAccess(requests) && !differForAnItem(requests)) {
     return retryConflicts(() => cancelInOneStatement(dataSource, requests, newId), clock, isOfSameUnits);
   }
   const cancel = (): Promise<CancelAttempt[]> =>
     dataSource.transaction(async (manager) => {
       const keys = await lockKeys(manager, requests.filter(hasKey));
       const remembered = [...keys.keyUses.values()].flatMap(({ cancellations }) => [...cancellations.keys()]);
-      const items = await sql.lockOrderItems(manager, [...new Set([...ids, ...(mustFindKeys ? remembered : [])])]);
+      const needed = [...new Set([...ids, ...(mustFindKeys ? remembered : [])])];
+      const items = await sql.lockOrderItems(manager, needed, requests.some(isLimited));
       const { verdicts, planned } = judgeCancels(requests, { ...keys, ...items });
       if (planned.length === 0) return settleAll(verdicts, new Map());
       const written = await sql.cancelLockedItems(manager, describeCancellations(planned, newId), items.locked);
@@ -135,6 +135,7 @@ export async function rehearseCancel(
     quantity: null,
     order: null,
     cancelledBy: 'rehearsal',
+    customer: null,
     channel: 'rest',
     requestId: '0'.repeat(32),
     idempotencyKey: null,
@@ -144,7 +145,7 @@ export async function rehearseCancel(
   const runner = database.dataSource.createQueryRunner();
   try {
     await runner.startTransaction();
-    const items = await lockOrderItems(runner.manager, [id]);
+    const items = await lockOrderItems(runner.manager, [id], false);
     if (items.locked.size === 0) return null;
     const { planned } = judgeCancels([request], { ...NO_KEYS, ...items });
     await cancelLockedItems(runner.manager, describeCancellations(planned, uuidv7), items.locked);
@@ -171,6 +172,17 @@ function canJudgeInStatement(requests: readonly CancelRequest[]): boolean {
     if (request.quantity !== null) partial.add(id);
     return true;
   });
+}
+
+function isLimited({ customer }: CancelRequest): boolean {
+  return customer !== null;
+}
+
+/** Whether two simple requests for one item differ in whether it exists for them. The statement judges an item once. */
+function differInAccess(requests: readonly CancelRequest[]): boolean {
+  if (!requests.some(isLimited)) return false;
+  const customers = Map.groupBy(requests, ({ ids: [id] }) => id?.toLowerCase());
+  return [...customers.values()].some((some) => some.some(({ customer }) => customer !== some[0]?.customer));
 }
 
 /**
@@ -204,7 +216,7 @@ async function cancelInOneStatement(
   }
   const { written, locked } = await cancelFreeItems(dataSource, describeCancellations([...asked.values()], newId));
   // The cancels are committed and must be answered, even if this read fails. The other requests then try again.
-  const busy = await selectBusyItems(dataSource, [...asked.keys()], locked).catch(() => null);
+  const busy = await selectBusyItems(dataSource, [...asked.keys()], locked, requests.some(isLimited)).catch(() => null);
   const { verdicts } = judgeCancels(requests, { ...NO_KEYS, locked, busy: busy ?? new Map() });
   const isKnown = (id: string | null): boolean => busy !== null || id === null || locked.has(id);
   return settleAll(
@@ -222,9 +234,12 @@ async function lockKeys(
 ): Promise<Pick<CancelFacts, 'busyKeys' | 'keyUses'>> {
   if (keys.length === 0) return NO_KEYS;
   const busyKeys = await lockIdempotencyKeys(manager, keys);
+  const names = new Set(keys.map(nameKey));
   const keyUses = new Map<string, KeyUse & { readonly cancellations: Map<string, Cancellation> }>();
   for (const { key, requestFingerprint, cancellation } of await findCancellationsByKey(manager, keys)) {
     const name = nameKey(key);
+    // The same caller can have used the key for another customer.
+    if (!names.has(name)) continue;
     const use = keyUses.get(name) ?? { fingerprint: requestFingerprint, cancellations: new Map() };
     use.cancellations.set(cancellation.orderItemId, cancellation);
     keyUses.set(name, use);
@@ -245,6 +260,7 @@ function describeCancellations(planned: readonly PlannedCancel[], newId: () => s
     reason: plan.request.reason,
     note: plan.request.note,
     cancelledBy: plan.request.cancelledBy,
+    customer: plan.request.customer,
     channel: plan.request.channel,
     requestId: plan.request.requestId,
     idempotencyKey: plan.request.idempotencyKey,

@@ -12,6 +12,8 @@ interface Need {
   readonly columns: readonly string[];
 }
 
+const CUSTOMER_COLUMN = 'customer_id';
+
 /** docs/operations.md grants the same rights. */
 const NEEDS: readonly Need[] = [
   needAllColumns(orderItemEntity, 'SELECT'),
@@ -98,7 +100,8 @@ const FINDINGS = `
  */
 export async function requireUsableTables(database: OrderItemDatabase): Promise<void> {
   const { dataSource } = database;
-  const needs = NEEDS.map((need, number) => ({ number, ...need }));
+  const isUsed = (await hasCustomers(dataSource)) ? () => true : (column: string) => column !== CUSTOMER_COLUMN;
+  const needs = NEEDS.map(({ columns, ...need }, number) => ({ number, ...need, columns: columns.filter(isUsed) }));
   const findings = await dataSource.query<Finding[]>(FINDINGS, [JSON.stringify(needs)]);
   const others = await dataSource.query<{ name: string; needed: string; found: string }[]>(OTHER_TYPES, [
     JSON.stringify(TYPED_COLUMNS),
@@ -117,6 +120,15 @@ export async function requireUsableTables(database: OrderItemDatabase): Promise<
     const reason = Error.isError(error) ? error.message : String(error);
     throw new OperatorError(`The service cannot cancel here: ${reason}.`, { cause: error });
   }
+}
+
+/** Finds out whether items have customers. A table or view brought along can lack their column. */
+export async function hasCustomers(dataSource: DataSource): Promise<boolean> {
+  const columns = await dataSource.query<unknown[]>(
+    `SELECT FROM pg_attribute
+     WHERE attrelid = to_regclass('order_item') AND attname = '${CUSTOMER_COLUMN}' AND NOT attisdropped`,
+  );
+  return columns.length > 0;
 }
 
 /** Finds out whether the table has the check on which the shorter form of the policy relies. */

@@ -1,18 +1,16 @@
 import type { EntityManager } from 'typeorm';
+import { type CancelSql, selectBusyItems, writeNextVersionSql } from './cancelSql.ts';
+import type { Instant } from './instant.ts';
+import type { Cancellation, OrderItem } from './orderItem.ts';
+import { ORDER_ITEM_COLUMNS, OWNED_ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
 import {
-  type CancelSql,
   countUnits,
   describeRecord,
   describeWritten,
   type ItemChanges,
   type NewCancellation,
-  selectBusyItems,
   type WrittenCancels,
-  writeNextVersionSql,
-} from './cancelSql.ts';
-import type { Instant } from './instant.ts';
-import type { Cancellation, OrderItem } from './orderItem.ts';
-import { ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
+} from './writtenCancels.ts';
 
 /** What the update of an item wrote. */
 interface Changes extends Omit<ItemChanges, 'cancelledAt'> {
@@ -26,8 +24,12 @@ const NO_ITEM = '00000000-0000-0000-0000-000000000000';
  * Each statement has the item's id as its first parameter, so it is one statement on one shard, which Citus plans once. Other
  * inserts run on the coordinator, take three times as long, and lose the SQLSTATE of a worker's error.
  */
-const LOCK = `/* lock_order_items_of_shard */ SELECT ${ORDER_ITEM_COLUMNS} FROM order_item
-  WHERE id = $1 FOR NO KEY UPDATE SKIP LOCKED`;
+const LOCK = `/* lock_order_items_of_shard */ ${writeLock(ORDER_ITEM_COLUMNS)}`;
+const LOCK_OWN = `/* lock_own_order_items_of_shard */ ${writeLock(OWNED_ORDER_ITEM_COLUMNS)}`;
+
+function writeLock(columns: string): string {
+  return `SELECT ${columns} FROM order_item WHERE id = $1 FOR NO KEY UPDATE SKIP LOCKED`;
+}
 
 const CANCEL = `/* cancel_order_items_of_shard */ UPDATE order_item SET cancelled_quantity = $2, status = $3,
     version = ${writeNextVersionSql('$4::int')}, updated_at = $5
@@ -38,22 +40,22 @@ const INSERT_EVENT = `/* insert_event */ INSERT INTO order_item_event (order_ite
 
 const INSERT_CANCELLATION = `/* insert_cancellation */ INSERT INTO order_item_cancellation (order_item_id, id, cancelled_before,
     quantity, remaining, previous_status, reason_code, reason, note, cancelled_at, cancelled_by, channel, request_id,
-    idempotency_key, request_fingerprint)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`;
+    customer_id, idempotency_key, request_fingerprint)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`;
 
 /**
  * The statements for tables that Citus distributes by the item's id. Citus locks rows only in statements for one shard, so
  * each item has its own statements, all in one transaction. An update of several shards would also hold up every other one.
  */
 export const distributedCancelSql: CancelSql = {
-  lockOrderItems: async (manager, ids) => {
+  lockOrderItems: async (manager, ids, withCustomers) => {
     const locked = new Map<string, OrderItem>();
     // The order of the ids prevents deadlocks.
     for (const id of [...ids].sort()) {
-      const [item] = await manager.query<OrderItem[]>(LOCK, [id]);
+      const [item] = await manager.query<OrderItem[]>(withCustomers ? LOCK_OWN : LOCK, [id]);
       if (item !== undefined) locked.set(id, item);
     }
-    return { locked, busy: await selectBusyItems(manager, ids, locked) };
+    return { locked, busy: await selectBusyItems(manager, ids, locked, withCustomers) };
   },
   cancelLockedItems: async (manager, planned, locked) => {
     const written = new Map<string, WrittenCancels>();
@@ -137,6 +139,7 @@ function listCancellationValues(plan: NewCancellation, record: Cancellation): un
     record.cancelledBy,
     record.channel,
     record.requestId,
+    plan.customer,
     plan.idempotencyKey,
     plan.requestFingerprint,
   ];

@@ -1,6 +1,7 @@
 import { type CancelReason, fingerprintRequest } from './cancelRequest.ts';
 import { type ClosedWindows, findBlockers } from './eligibility.ts';
 import { type Cancellation, type CancellationChannel, type OrderItem, parseOrderItemId } from './orderItem.ts';
+import { isOwn } from './ownItems.ts';
 import {
   idempotencyKeyReused,
   malformedOrderItemId,
@@ -28,6 +29,8 @@ export interface CancelRequest extends CancelReason {
   readonly order: OrderToCancel | null;
   /** The `sub` of the caller's token. */
   readonly cancelledBy: string;
+  /** The customer whose items alone exist for the caller. Null: all items do. */
+  readonly customer: string | null;
   readonly channel: CancellationChannel;
   readonly requestId: string;
   /** What the windows had closed when the request arrived. Waiting for a lock closes nothing more. */
@@ -44,9 +47,10 @@ export interface Cancelled {
 /** The answer for one item id of a request. */
 export type CancelOutcome = Cancelled | Refusal;
 
-/** An idempotency key together with its caller. Keys of different callers never collide. */
+/** An idempotency key together with its caller. Keys of different callers, or for different customers, never collide. */
 export interface CallerKey {
   readonly cancelledBy: string;
+  readonly customer: string | null;
   readonly idempotencyKey: string;
 }
 
@@ -114,7 +118,8 @@ const MUST_WAIT: Verdict = { code: 'MUST_WAIT' };
 
 /**
  * Judges a batch of requests in order. A pure function: it runs no SQL and reads no clock.
- * The order of checks is the contract's: idempotency key, existence, blockers, quantity.
+ * The order of checks is the contract's: ownership, idempotency key, existence, blockers, quantity. To a caller who is limited
+ * to the items of one customer, an unknown item is one of somebody else's, so that no answer tells them apart.
  */
 export function judgeCancels(requests: readonly CancelRequest[], facts: CancelFacts): Judgement {
   const progress: Progress = { planned: [], items: new Map(), keyUses: new Map() };
@@ -123,20 +128,26 @@ export function judgeCancels(requests: readonly CancelRequest[], facts: CancelFa
 }
 
 function judgeRequest(request: CancelRequest, facts: CancelFacts, progress: Progress): Verdict {
-  const ids = request.ids.map(parseOrderItemId);
   const key = hasKey(request) ? { name: nameKey(request), fingerprint: fingerprintRequest(request) } : null;
   if (key !== null && facts.busyKeys.has(key.name)) return MUST_WAIT;
 
   const use = key === null ? undefined : (progress.keyUses.get(key.name) ?? facts.keyUses.get(key.name));
+  const findItem = (id: string): OrderItem | undefined => findOwnItem(id, request, facts);
+  const isOthers = (id: string): boolean => request.customer !== null && findItem(id) === undefined;
   if (key !== null && use !== undefined && use.fingerprint !== key.fingerprint) {
-    const reused = ids.map((id) => (id === null ? malformedOrderItemId() : idempotencyKeyReused()));
+    const reused = request.ids.map((asked) => {
+      const id = parseOrderItemId(asked);
+      if (id === null) return malformedOrderItemId();
+      return isOthers(id) ? orderItemNotFound(asked) : idempotencyKeyReused();
+    });
     return { code: 'DECIDED', decisions: request.order === null ? reused : [idempotencyKeyReused()] };
   }
   const remembered = findRemembered(key?.name, facts, progress);
   const written =
-    request.order === null ? request.ids : findItemsOfOrder(request.order, request.ids, facts, remembered);
+    request.order === null ? request.ids : findItemsOfOrder(request.order, request.ids, findItem, remembered);
   const { closedWindows } = request;
-  const isHeld = (id: string): boolean => !remembered.has(id) && mustWaitFor(facts.busy.get(id), closedWindows);
+  const isHeld = (id: string): boolean =>
+    !remembered.has(id) && facts.busy.has(id) && mustWaitFor(findItem(id), closedWindows);
   if (written.map(parseOrderItemId).some((id) => id !== null && isHeld(id))) return MUST_WAIT;
 
   if (request.order?.mode === 'ALL_OR_NOTHING' && remembered.size === 0) {
@@ -146,7 +157,7 @@ function judgeRequest(request: CancelRequest, facts: CancelFacts, progress: Prog
   const decisions = written.map((asked): Decision => {
     const id = parseOrderItemId(asked);
     if (id === null) return malformedOrderItemId();
-    const item = facts.locked.get(id) ?? facts.busy.get(id);
+    const item = findItem(id);
     if (item === undefined) return orderItemNotFound(asked);
     const earlier = remembered.get(id);
     // The first request refused the second occurrence of an id, so the repeat does the same.
@@ -176,13 +187,18 @@ function judgeRequest(request: CancelRequest, facts: CancelFacts, progress: Prog
 function findItemsOfOrder(
   { id: orderId }: OrderToCancel,
   ids: readonly string[],
-  { locked, busy }: CancelFacts,
+  findItem: (id: string) => OrderItem | undefined,
   remembered: ReadonlyMap<string, unknown>,
 ): string[] {
-  const findItem = (id: string): OrderItem | undefined => locked.get(id) ?? busy.get(id);
   if (remembered.size === 0) return ids.filter((id) => findItem(id)?.orderId === orderId);
   const items = [...remembered.keys()].map(findItem).filter((item) => item !== undefined);
   return items.sort(compareAge).map(({ id }) => id);
+}
+
+/** @returns undefined for an item that does not exist for the caller. */
+function findOwnItem(id: string, { customer }: CancelRequest, { locked, busy }: CancelFacts): OrderItem | undefined {
+  const item = locked.get(id) ?? busy.get(id);
+  return item !== undefined && isOwn(item, customer) ? item : undefined;
 }
 
 /** PostgreSQL's texts of instants sort as the instants do. */
@@ -260,6 +276,6 @@ export function hasKey<T extends { readonly idempotencyKey: string | null }>(
 }
 
 /** Returns a name that no other key, and no other caller's key, has. */
-export function nameKey({ cancelledBy, idempotencyKey }: CallerKey): string {
-  return JSON.stringify([cancelledBy, idempotencyKey]);
+export function nameKey({ cancelledBy, customer, idempotencyKey }: CallerKey): string {
+  return JSON.stringify([cancelledBy, idempotencyKey, ...(customer === null ? [] : [customer])]);
 }

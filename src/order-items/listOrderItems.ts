@@ -3,7 +3,7 @@ import type { Place } from './cursors.ts';
 import { bindClosedWindows } from './cancellationWindows.ts';
 import { type ClosedWindows, splitNotCancelableSql, type UnitsRule, writeNotCancelableSql } from './eligibility.ts';
 import { ORDER_ITEM_STATUSES, type OrderItem, type OrderItemStatus } from './orderItem.ts';
-import { ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
+import { ORDER_ITEM_COLUMNS, writeIsOwnSql } from './orderItemColumns.ts';
 
 /** An item matches if it meets every condition that is not null. */
 export interface OrderItemFilter {
@@ -16,6 +16,8 @@ export interface PageRequest {
   readonly filter: OrderItemFilter;
   /** What `filter.cancelable` takes for closed. */
   readonly closedWindows: ClosedWindows;
+  /** Whose items alone the list holds. Null: all items. */
+  readonly customer: string | null;
   /** The number of items on the page, from 1. */
   readonly first: number;
   /** The page starts after this place. Null starts with the newest item. */
@@ -121,7 +123,7 @@ interface Conditions {
   readonly shape: string;
 }
 
-function buildConditions({ filter, closedWindows, after }: PageRequest, units: UnitsRule): Conditions {
+function buildConditions({ filter, closedWindows, customer, after }: PageRequest, units: UnitsRule): Conditions {
   const conditions = ['true'];
   const parameters: unknown[] = [];
   const parameter = (value: unknown): string => `$${parameters.push(value)}`;
@@ -130,6 +132,7 @@ function buildConditions({ filter, closedWindows, after }: PageRequest, units: U
   const statuses = ORDER_ITEM_STATUSES.filter((status) => filter.statuses?.includes(status));
   if (filter.statuses !== null) conditions.push(isOneOf('status', statuses));
   if (filter.isPreOrder !== null) conditions.push(filter.isPreOrder ? 'is_pre_order' : 'NOT is_pre_order');
+  if (customer !== null) conditions.push(writeIsOwnSql(parameter(customer)));
   const closed = bindClosedWindows(closedWindows, parameter);
   const alternatives = writeAlternatives(filter.cancelable, closed, units);
   const place = after === null ? null : `${parameter(after.at)}::timestamptz, ${parameter(after.id)}::uuid`;
@@ -138,7 +141,7 @@ function buildConditions({ filter, closedWindows, after }: PageRequest, units: U
   const status = filter.statuses === null ? null : (statuses[0] ?? 'none');
   // PostgreSQL cuts names after 63 characters.
   const windows = (closed.createdBefore === undefined ? '' : 'w') + (closed.releasedBefore === undefined ? '' : 'c');
-  const shape = [status, isPreOrder, cancelable, after !== null, windows];
+  const shape = [status, isPreOrder, cancelable, after !== null, windows, customer === null ? '' : 'o'];
   return {
     where: alternatives.map((alternative) => [...conditions, ...alternative, ...isAfter].join(' AND ')),
     parameters,

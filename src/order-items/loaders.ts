@@ -4,6 +4,7 @@ import type { CancellationPage, CancellationPageRequest } from './listCancellati
 import type { OrderItemPage, PageRequest } from './listOrderItems.ts';
 import type { OrderCancelability } from './orderCancelability.ts';
 import { type Cancellation, type OrderItem, parseOrderItemId } from './orderItem.ts';
+import type { Viewer } from './ownItems.ts';
 import type { Found, Reads } from './reads.ts';
 
 /**
@@ -27,12 +28,16 @@ export class Loaders {
   private lists = 0;
   private orderLoader: DataLoader<ItemsOfOrder, OrderItemPage, string> | null = null;
 
-  /** @param closedWindows what the cancellation windows had closed when the request arrived. */
-  constructor(reads: Reads, closedWindows: ClosedWindows) {
+  /**
+   * @param closedWindows what the cancellation windows had closed when the request arrived.
+   * @param viewer whose items alone exist for the caller. Null: all items do.
+   */
+  constructor(reads: Reads, closedWindows: ClosedWindows, viewer: Viewer | null) {
     this.reads = reads;
-    this.orderItem = new RequestCache(reads.orderItems);
+    const customer = viewer?.customer ?? null;
+    this.orderItem = new RequestCache((ids) => reads.orderItems(ids, customer));
     this.cancellations = new RequestCache(reads.cancellations);
-    this.orderCancelability = new RequestCache((orderIds) => reads.orderCancelability(orderIds, closedWindows));
+    this.orderCancelability = new RequestCache((ids) => reads.orderCancelability(ids, { closedWindows, customer }));
   }
 
   /** @param id as a client writes it. @returns null for an unknown or malformed id. */

@@ -1,6 +1,7 @@
 import type { Reader } from '../database/reader.ts';
 import { bindClosedWindows } from './cancellationWindows.ts';
 import { type ClosedWindows, writeBlockersSql, writeNotCancelableSql } from './eligibility.ts';
+import { writeIsOwnSql } from './orderItemColumns.ts';
 import type { CancellationBlocker } from './refusals.ts';
 
 /** What a cancel of an order would find. */
@@ -20,6 +21,14 @@ export const NOTHING_TO_CANCEL: OrderCancelability = {
   blockers: [],
 };
 
+/** Asks for the cancelability of orders. */
+export interface OrdersAsked {
+  readonly orderIds: readonly string[];
+  readonly closedWindows: ClosedWindows;
+  /** Whose items alone count. Null: all items do. */
+  readonly customer: string | null;
+}
+
 /** The counts of an order, and for each blocker, by its position, whether an item has it. */
 type Row = Readonly<Record<string, boolean>> & {
   readonly orderId: string;
@@ -34,19 +43,19 @@ type Row = Readonly<Record<string, boolean>> & {
  */
 export async function readOrderCancelability(
   reader: Reader,
-  orderIds: readonly string[],
-  closedWindows: ClosedWindows,
+  { orderIds, closedWindows, customer }: OrdersAsked,
 ): Promise<Map<string, OrderCancelability>> {
   const parameters: unknown[] = [orderIds];
   const closed = bindClosedWindows(closedWindows, (value) => `$${parameters.push(value)}`);
   const blockers = writeBlockersSql(closed);
   const isBlocked = writeNotCancelableSql(closed, 'compared');
-  const name = ['read_order_cancelability', ...Object.keys(closed)].join('_');
+  const own = customer === null ? '' : `AND ${writeIsOwnSql(`$${parameters.push(customer)}`)}`;
+  const name = ['read', ...(customer === null ? [] : ['own']), 'order_cancelability', ...Object.keys(closed)].join('_');
   const rows = await reader.query<Row[]>(
     `/* ${name} */ SELECT order_id AS "orderId", count(*) FILTER (WHERE NOT ${isBlocked})::int AS "cancelableItems",
        count(*) FILTER (WHERE ${isBlocked})::int AS "blockedItems",
        ${blockers.map(({ sql }, position) => `bool_or(${sql}) AS "${position}"`).join(', ')}
-     FROM order_item WHERE order_id = ANY($1::text[]) GROUP BY order_id`,
+     FROM order_item WHERE order_id = ANY($1::text[]) ${own} GROUP BY order_id`,
     parameters,
   );
   return new Map(

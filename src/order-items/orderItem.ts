@@ -32,6 +32,8 @@ export interface OrderItem {
   readonly version: number;
   readonly createdAt: Instant;
   readonly updatedAt: Instant;
+  /** The customer who ordered it. Read only for callers who are limited to the items of one customer. */
+  readonly customerId?: string | null;
 }
 
 export const CANCELLATION_CHANNELS = ['graphql', 'rest'] as const;

@@ -4,6 +4,17 @@ export const ORDER_ITEM_COLUMNS = `
   is_pre_order AS "isPreOrder", release_date::text AS "releaseDate", quantity, cancelled_quantity AS "cancelledQuantity", price_amount AS "priceAmount",
   price_currency AS "priceCurrency", version, created_at::text AS "createdAt", updated_at::text AS "updatedAt"`;
 
+/** The column that a table or view brought along can lack, and whose type others choose. */
+const CUSTOMER = 'customer_id::text';
+
+/** The columns of `order_item`, for callers of whom some are limited to the items of one customer. */
+export const OWNED_ORDER_ITEM_COLUMNS = `${ORDER_ITEM_COLUMNS}, order_item.${CUSTOMER} AS "customerId"`;
+
+/** Whether an item is one of a customer's. @param customer as SQL. */
+export function writeIsOwnSql(customer: string): string {
+  return `order_item.${CUSTOMER} = ${customer}`;
+}
+
 /**
  * The columns of `order_item_cancellation` with the names of `Cancellation`. Rows without a quantity are from releases that
  * cancelled whole items only.

@@ -2,7 +2,8 @@ import { EntitySchema } from 'typeorm';
 import type { Cancellation, OrderItem } from './orderItem.ts';
 
 /** A row of `order_item`, as TypeORM reads it. */
-interface OrderItemRow extends Omit<OrderItem, 'createdAt' | 'updatedAt'> {
+interface OrderItemRow extends Omit<OrderItem, 'createdAt' | 'updatedAt' | 'customerId'> {
+  readonly customerId: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
@@ -16,6 +17,7 @@ export const orderItemEntity = new EntitySchema<OrderItemRow>({
     orderId: { name: 'order_id', type: 'text' },
     productId: { name: 'product_id', type: 'text' },
     externalId: { name: 'external_id', type: 'text', nullable: true },
+    customerId: { name: 'customer_id', type: 'text', nullable: true },
     status: { type: 'text', default: 'pending' },
     isPreOrder: { name: 'is_pre_order', type: 'boolean', default: false },
     releaseDate: { name: 'release_date', type: 'date', nullable: true },
@@ -36,6 +38,7 @@ export const orderItemEntity = new EntitySchema<OrderItemRow>({
     'order_id',
     'product_id',
     'external_id',
+    'customer_id',
     'status',
     'release_date',
     'quantity',
@@ -52,6 +55,7 @@ export const orderItemEntity = new EntitySchema<OrderItemRow>({
     { name: 'order_item_order', columns: ['orderId', 'createdAt', 'id'] },
     { name: 'order_item_status', columns: ['status', 'createdAt', 'id'] },
     { name: 'order_item_pre_order', columns: ['isPreOrder', 'createdAt', 'id'] },
+    { name: 'order_item_customer', synchronize: false },
     { name: 'order_item_cancelable', synchronize: false },
     { name: 'order_item_not_cancelable', synchronize: false },
   ],
@@ -60,6 +64,8 @@ export const orderItemEntity = new EntitySchema<OrderItemRow>({
 /** The row of a cancellation, with the columns that callers do not see. */
 interface CancellationRow extends Omit<Cancellation, 'cancelledAt'> {
   readonly cancelledAt: Date;
+  /** The customer to whose items the caller was limited. */
+  readonly customerId: string | null;
   readonly idempotencyKey: string | null;
   readonly requestFingerprint: string | null;
 }
@@ -86,6 +92,7 @@ export const orderItemCancellationEntity = new EntitySchema<CancellationRow>({
     cancelledBy: { name: 'cancelled_by', type: 'text' },
     channel: { type: 'text' },
     requestId: { name: 'request_id', type: 'text' },
+    customerId: { name: 'customer_id', type: 'text', nullable: true },
     idempotencyKey: { name: 'idempotency_key', type: 'text', nullable: true },
     requestFingerprint: { name: 'request_fingerprint', type: 'text', nullable: true },
   },

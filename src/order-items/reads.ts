@@ -1,12 +1,13 @@
 import { systemClock } from '../work/clock.ts';
 import { coalesce, type CoalesceOptions, type QueueState } from '../work/coalesce.ts';
 import type { Reader } from '../database/reader.ts';
-import { type ClosedWindows, NOTHING_CLOSED, type UnitsRule } from './eligibility.ts';
+import type { UnitsRule } from './eligibility.ts';
 import { type CancellationPage, type CancellationPageRequest, listCancellations } from './listCancellations.ts';
 import { listItemsOfOrders, listOrderItems, type OrderItemPage, type PageRequest } from './listOrderItems.ts';
-import { type OrderCancelability, readOrderCancelability } from './orderCancelability.ts';
+import { type OrderCancelability, type OrdersAsked, readOrderCancelability } from './orderCancelability.ts';
 import type { Cancellation, OrderItem } from './orderItem.ts';
-import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
+import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS, OWNED_ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
+import { isOwn } from './ownItems.ts';
 
 /** Two batches overlap: the database works on one while the service sends the answers of the other. */
 const READS: CoalesceOptions = { slots: 2, maxBatchSize: 100, maxWaiting: 10_000, deadline: 'latest' };
@@ -31,8 +32,12 @@ export interface ItemsOfOrders {
 
 /** The reads that all requests share. They cache nothing. */
 export interface Reads {
-  /** Reads items by id, UUIDs in lower case. The result may hold further items. */
-  readonly orderItems: (ids: readonly string[]) => Promise<Found<OrderItem>>;
+  /**
+   * Reads items by id, UUIDs in lower case. The result may hold further items, but only those of the customer.
+   *
+   * @param customer whose items alone exist for the caller. Null: all items do.
+   */
+  readonly orderItems: (ids: readonly string[], customer: string | null) => Promise<Found<OrderItem>>;
   /** Reads the cancellations of items, oldest first. */
   readonly cancellations: (orderItemIds: readonly string[]) => Promise<Found<readonly Cancellation[]>>;
   /** Reads a page of cancellations. */
@@ -44,7 +49,7 @@ export interface Reads {
   /** Reads the cancelability of orders that have items. The result may hold further orders. */
   readonly orderCancelability: (
     orderIds: readonly string[],
-    closedWindows: ClosedWindows,
+    asked: Pick<OrdersAsked, 'closedWindows' | 'customer'>,
   ) => Promise<Found<OrderCancelability>>;
 }
 
@@ -62,13 +67,7 @@ export function createReads(
   listOfOrders = listItemsOfOrders,
 ): Reads {
   return {
-    orderItems: batchById(async (ids) => {
-      const items = await reader.query<OrderItem[]>(
-        `/* read_order_items */ SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE id = ANY($1::uuid[])`,
-        [ids],
-      );
-      return items.map((item) => [item.id, item] as const);
-    }, queue('read_order_items')),
+    orderItems: batchOrderItems(reader, queue),
     cancellations: batchById(async (orderItemIds) => {
       const cancellations = await reader.query<Cancellation[]>(
         `/* read_cancellations */ SELECT ${CANCELLATION_COLUMNS} FROM order_item_cancellation
@@ -85,6 +84,27 @@ export function createReads(
     ),
     orderCancelability: batchOrderCancelability(reader, queue('read_order_cancelability')),
   };
+}
+
+/** Callers who are limited to own items share other statements, because a table brought along can lack their column. */
+function batchOrderItems(reader: Reader, queue: (name: string) => QueueState): Reads['orderItems'] {
+  const batch = (name: string, columns: string): ((ids: readonly string[]) => Promise<Found<OrderItem>>) =>
+    batchById(async (ids) => {
+      const items = await reader.query<OrderItem[]>(
+        `/* ${name} */ SELECT ${columns} FROM order_item WHERE id = ANY($1::uuid[])`,
+        [ids],
+      );
+      return items.map((item) => [item.id, item] as const);
+    }, queue(name));
+  const readAll = batch('read_order_items', ORDER_ITEM_COLUMNS);
+  const readOwned = batch('read_own_order_items', OWNED_ORDER_ITEM_COLUMNS);
+  return (ids, customer) =>
+    customer === null ? readAll(ids) : readOwned(ids).then((found) => keepOwn(ids, found, customer));
+}
+
+function keepOwn(ids: readonly string[], found: Found<OrderItem>, customer: string): Found<OrderItem> {
+  const items = ids.map((id) => found.get(id)).filter((item) => item !== undefined);
+  return new Map(items.filter((item) => isOwn(item, customer)).map((item) => [item.id, item]));
 }
 
 /** Requests for the same page share a statement. */
@@ -141,18 +161,16 @@ function batchById<Value>(
   return coalesce<readonly string[], Found<Value>>(load, READS, state);
 }
 
-/** Orders that are judged by the same windows share a statement. */
+/** Orders that are judged by the same windows, for the same customer or for all, share a statement. */
 function batchOrderCancelability(reader: Reader, state: QueueState): Reads['orderCancelability'] {
-  interface Asked {
-    readonly orderIds: readonly string[];
-    readonly closedWindows: ClosedWindows;
-  }
-  const load = async (asked: readonly Asked[]): Promise<Found<OrderCancelability>[]> => {
+  const load = async (asked: readonly OrdersAsked[]): Promise<Found<OrderCancelability>[]> => {
+    const [first] = asked;
+    if (first === undefined) return [];
     const orderIds = [...new Set(asked.flatMap((one) => one.orderIds))];
-    const found = await readOrderCancelability(reader, orderIds, asked[0]?.closedWindows ?? NOTHING_CLOSED);
+    const found = await readOrderCancelability(reader, { ...first, orderIds });
     return asked.map(() => found);
   };
-  const nameGroup = ({ closedWindows }: Asked): string => JSON.stringify(closedWindows);
+  const nameGroup = ({ closedWindows, customer }: OrdersAsked): string => JSON.stringify([closedWindows, customer]);
   const batch = coalesce(load, READS, state, systemClock, { nameGroup });
-  return (orderIds, closedWindows) => batch({ orderIds, closedWindows });
+  return (orderIds, asked) => batch({ orderIds, ...asked });
 }

@@ -62,7 +62,18 @@ function suffices(place: string, scope: string): boolean {
   return scopes.some((all) => all.every((one) => given.includes(one)));
 }
 
-const TOKENS = ['', 'order-items:read', 'order-items:cancel', 'order-items:read order-items:cancel'];
+const TOKENS = [
+  '',
+  'order-items:read',
+  'order-items:cancel',
+  'order-items:read order-items:cancel',
+  'order-items:read:own',
+  'order-items:cancel:own',
+  'order-items:read:own order-items:cancel:own',
+];
+
+/** All items are those of this customer. test/attacks/ownItems.test.ts asks for the items of others. */
+const CUSTOMER = 'customer';
 
 /** Stands in every item except the one to cancel. Only a token with the read scope may receive it. */
 const SECRET = 'for-readers-only';
@@ -106,7 +117,7 @@ test('every root field demands a token and a scope', () => {
 });
 
 test('the schema demands only scopes that tokens can have', () => {
-  const known = ['order-items:read', 'order-items:cancel'];
+  const known = ['order-items:read', 'order-items:cancel', 'order-items:read:own', 'order-items:cancel:own'];
   const demanded = [...demands.values()].flatMap(({ scopes }) => (scopes ?? []).flat());
   expect(demanded.filter((scope) => !known.includes(scope))).toEqual([]);
 });
@@ -118,12 +129,12 @@ describe.each(FORMS)('a selection %s', (_form, buildDocument) => {
       const id = randomUUID();
       // An order of its own, so that no other item is cancelled with it.
       const orderId = place === 'Mutation.cancelItemsOfOrder' ? `of ${id}` : 'shared';
-      await anOrderItem(dataSource, { id, orderId });
-      const other = await anOrderItem(dataSource, { orderId: 'shared', externalId: SECRET });
+      await anOrderItem(dataSource, { id, orderId, customerId: CUSTOMER });
+      const other = await anOrderItem(dataSource, { orderId: 'shared', externalId: SECRET, customerId: CUSTOMER });
       const answer = await service.graphql(
         buildDocument(operation, root, ask(id, other)),
         {},
-        await service.token({ scope }),
+        await service.token({ subject: CUSTOMER, scope }),
       );
       expect(answer.status).toBe(200);
 

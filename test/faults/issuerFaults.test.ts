@@ -266,7 +266,8 @@ describe('a cached token', () => {
 
   test('is evicted by newer tokens, because the cache is bounded', async () => {
     const first = rotating.token();
-    const verify = createTokenVerifier({ issuer: rotating.url, audience: AUDIENCE, jwksUrl: null }, () => undefined);
+    const auth = { issuer: rotating.url, audience: AUDIENCE, jwksUrl: null, customerClaim: null };
+    const verify = createTokenVerifier(auth, () => undefined);
     const padding = 'x'.repeat(5_500);
     const tokens = Array.from({ length: 1_400 }, (_, index) => rotating.token({ padding, sub: `caller-${index}` }));
     for (const token of [first, ...tokens]) await verify(`Bearer ${token}`);

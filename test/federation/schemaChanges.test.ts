@@ -14,14 +14,11 @@ describe('the comparison of two schemas', () => {
     ['a renamed status', '  RETURNED\n', '  SENT_BACK\n', "'RETURNED' was removed"],
     ['an argument that becomes required', 'after: String\n', 'after: String!\n', "'String' to 'String!'"],
     ['an input that becomes required', '  note: String\n', '  note: String!\n', "'String' to 'String!'"],
-    ['a changed key', '@key(fields: "id") @requires', '@key(fields: "externalId") @requires', 'key'],
-    [
-      'an entity that becomes unresolvable',
-      '@key(fields: "id") @requires',
-      '@key(fields: "id", resolvable: false) @requires',
-      'key',
-    ],
-    ['a changed scope', '[["order-items:read"]]', '[["order-items:admin"]]', 'requiresScopes'],
+    ['a changed key', '@key(fields: "id")\n', '@key(fields: "externalId")\n', 'key'],
+    ['an entity that becomes unresolvable', '@key(fields: "id")\n', '@key(fields: "id", resolvable: false)\n', 'key'],
+    ['a changed scope', '[["order-items:read"], ', '[["order-items:admin"], ', 'requiresScopes'],
+    ['a scope that no longer suffices', '[["order-items:read"], ', '[', 'requiresScopes'],
+    ['a scope that another one must join', '[["order-items:read"], ', '[["order-items:read", "a"], ', 'requiresScopes'],
     [
       'a new scope',
       '  externalId: String\n',
@@ -48,6 +45,7 @@ describe('the comparison of two schemas', () => {
       '  quantity: Int!\n',
       '  quantity: Int!\n  "How heavy."\n  weight: Int @authenticated @requiresScopes(scopes: [["order-items:read"]])\n',
     ],
+    ['a further scope that suffices', '[["order-items:read"], ', '[["a"], ["order-items:read"], '],
     ['a deprecation', '  externalId: String\n', '  externalId: String @deprecated(reason: "Ask the source.")\n'],
     ['a changed description', 'The price of one unit.', 'What one unit costs.'],
   ])('accepts as compatible: %s', async (_, from, to) => {

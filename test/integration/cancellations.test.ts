@@ -134,7 +134,7 @@ describe('an index serves', () => {
     ['an order', { orderId: 'many-77' }, ['many-77']],
   ])('%s, first and later pages, reading only the returned rows', async (_, filter, values) => {
     for (const after of [null, { at: '2099-01-01T00:00:00.000000Z', id: randomUUID() }]) {
-      const request = { filter: { ...NO_FILTER, ...filter }, first: 20, after };
+      const request = { filter: { ...NO_FILTER, ...filter }, viewer: null, first: 20, after };
       const [statement = ''] = await listStatementsDuring(dataSource, () => listCancellations(dataSource, request));
       const [row] = await dataSource.query<{ 'QUERY PLAN': [{ Plan: Plan }] }[]>(
         `EXPLAIN (ANALYZE, FORMAT JSON) ${statement}`,

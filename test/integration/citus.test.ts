@@ -103,8 +103,11 @@ describe('on tables that Citus has distributed', () => {
 
   test('the migration of quantities can be taken back and run again', async () => {
     const { url, drop } = await createTestDatabase();
-    expect(await migrateDatabase(url, { direction: 'down' })).toEqual(['Quantities1764000004000']);
-    expect(await migrateDatabase(url)).toEqual(['Quantities1764000004000']);
+    const [quantities, customers] = ['Quantities1764000004000', 'Customers1764000005000'];
+    for (const name of [customers, quantities]) {
+      expect(await migrateDatabase(url, { direction: 'down' })).toEqual([name]);
+    }
+    expect(await migrateDatabase(url)).toEqual([quantities, customers]);
     const id = '00000000-0000-4000-8000-000000000001';
     const record = `INSERT INTO order_item_cancellation
         (id, order_item_id, cancelled_before, quantity, previous_status, cancelled_by, channel, request_id)

@@ -218,5 +218,6 @@ describe('codes for reasons', () => {
 test('the migration of quantities is not reverted once items are cancelled in part', async () => {
   const id = await anOrderItem(dataSource, { quantity: 2 });
   await cancel(id, { quantity: 1 });
+  expect(await migrateDown(dataSource)).toEqual(['Customers1764000005000']);
   await expect(migrateDown(dataSource)).rejects.toThrow('Items were cancelled in part');
 });

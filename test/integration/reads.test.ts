@@ -12,6 +12,7 @@ const listOfOrders = CITUS_URL === undefined ? undefined : rankItemsOfOrders;
 const PAGE: PageRequest = {
   filter: { statuses: null, isPreOrder: null, cancelable: null },
   closedWindows: NOTHING_CLOSED,
+  customer: null,
   first: 20,
   after: null,
 };

@@ -74,7 +74,7 @@ describe.each([
     for (const cancelable of [true, false]) {
       for (const after of [null, AFTER]) {
         const filter = { statuses: null, isPreOrder: null, cancelable };
-        const request = { filter, closedWindows, first: 20, after };
+        const request = { filter, closedWindows, customer: null, first: 20, after };
         const bounds = [...Object.values(closedWindows), ...(after === null ? [] : [after.at, after.id])];
         const runs: [() => Promise<OrderItemPage | OrderItemPage[]>, string[]][] = [
           [() => listOrderItems(dataSource, request), bounds],

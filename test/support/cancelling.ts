@@ -22,6 +22,7 @@ export function aRequest(ids: readonly string[], given: Partial<CancelRequest> =
     quantity: null,
     idempotencyKey: null,
     cancelledBy: 'somebody',
+    customer: null,
     channel: 'graphql',
     requestId: '0af7651916cd43dd8448eb211c80319c',
     closedWindows: NOTHING_CLOSED,

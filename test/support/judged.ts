@@ -38,6 +38,7 @@ export function aRequest(given: Partial<CancelRequest> = {}): CancelRequest {
     quantity: null,
     idempotencyKey: null,
     cancelledBy: 'somebody',
+    customer: null,
     channel: 'rest',
     requestId: REQUEST_ID,
     closedWindows: NOTHING_CLOSED,

@@ -30,15 +30,17 @@ export async function insertOrderItems(dataSource: DataSource, given: readonly G
   }));
   // Before the migration of quantities, the column is not there.
   const hasCancelled = given.some(({ cancelledQuantity }) => cancelledQuantity !== undefined);
+  // A table brought along can lack this one.
+  const hasCustomer = given.some(({ customerId }) => customerId !== undefined);
   await dataSource.query(
     `INSERT INTO order_item (id, order_id, product_id, external_id, status, is_pre_order, release_date, quantity,
-       price_amount, price_currency, version, created_at, updated_at${hasCancelled ? ', cancelled_quantity' : ''})
+       price_amount, price_currency, version, created_at, updated_at${hasCancelled ? ', cancelled_quantity' : ''}${hasCustomer ? ', customer_id' : ''})
      SELECT id, "orderId", "productId", "externalId", status, "isPreOrder", "releaseDate", quantity, "priceAmount",
-       "priceCurrency", version, "createdAt", "updatedAt"${hasCancelled ? ', "cancelledQuantity"' : ''}
+       "priceCurrency", version, "createdAt", "updatedAt"${hasCancelled ? ', "cancelledQuantity"' : ''}${hasCustomer ? ', "customerId"' : ''}
      FROM jsonb_to_recordset($1::jsonb) AS item(
        id uuid, "orderId" text, "productId" text, "externalId" text, status text, "isPreOrder" boolean,
        "releaseDate" date, quantity int, "cancelledQuantity" int, "priceAmount" numeric, "priceCurrency" text, version int,
-       "createdAt" timestamptz, "updatedAt" timestamptz)`,
+       "createdAt" timestamptz, "updatedAt" timestamptz, "customerId" text)`,
     [JSON.stringify(items)],
   );
   return items.map(({ id }) => id);

@@ -33,7 +33,7 @@ const CHANGES: readonly [file: string, before: string, after: string, complaint:
     'orderItem',
     '  reason: String @cost(weight: 10)\n',
     '  reason: String @cost(weight: 10)\n  "Who."\n  agent: String\n',
-    /missing the following properties .*: .*\bagent\b/,
+    /Property 'agent' is missing/,
   ],
   [
     'orderItem',

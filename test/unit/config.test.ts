@@ -23,6 +23,7 @@ describe('readConfig', () => {
       pooled: false,
       migrateOnStart: true,
       auth: null,
+      customerClaim: 'sub',
       routerSecret: null,
       introspection: true,
       playground: true,

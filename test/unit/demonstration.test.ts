@@ -35,6 +35,7 @@ describe('the demonstration data', () => {
       order_id: '536365',
       product_id: '85123A',
       external_id: '536365:1',
+      customer_id: '17850',
       status: 'complete',
       is_pre_order: 'false',
       release_date: null,
@@ -56,7 +57,7 @@ describe('the demonstration data', () => {
     const digest = createHash('sha256')
       .update(JSON.stringify([items, cancellations]))
       .digest('hex');
-    expect(digest).toBe('77a9932f483b406d17db65b4407a456785b99fba1210f9c3fc4c4d033d44379a');
+    expect(digest).toBe('5af2c6d6f8eedc88a75a715a0ab3182eb42016aecb5b7bf9615ee33a8147e982');
   });
 
   test('holds items that an import accepts, with unique ids, in the order of the source file', () => {

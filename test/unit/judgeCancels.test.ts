@@ -10,7 +10,7 @@ function codes(requests: readonly CancelRequest[], given: Partial<CancelFacts>):
 }
 
 const keyed = aRequest({ idempotencyKey: 'k' });
-const keyName = nameKey({ cancelledBy: 'somebody', idempotencyKey: 'k' });
+const keyName = nameKey({ cancelledBy: 'somebody', customer: null, idempotencyKey: 'k' });
 const usedForFirst: Partial<CancelFacts> = {
   keyUses: new Map([
     [keyName, { fingerprint: fingerprintRequest(keyed), cancellations: new Map([[FIRST, aCancellation()]]) }],

@@ -107,6 +107,7 @@ test('judgeCancels decides any sequence of requests as the model of the contract
           quantity: typeof quantity === 'number' ? quantity : null,
           idempotencyKey: step.idempotencyKey,
           cancelledBy: String(caller),
+          customer: null,
           channel: step.door === 'rest' ? 'rest' : 'graphql',
           requestId,
           closedWindows: CLOSED_WINDOWS,

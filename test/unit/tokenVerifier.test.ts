@@ -11,7 +11,7 @@ afterAll(() => rm(dataDir, { recursive: true }));
 const HOUR_MS = 3_600_000;
 const clock = createManualClock(Date.UTC(2026, 0, 1));
 const issuer = await openDevelopmentIssuer(dataDir, clock);
-const verify = createDevelopmentTokenVerifier(issuer, undefined, clock);
+const verify = createDevelopmentTokenVerifier({ ...issuer, customerClaim: 'sub' }, undefined, clock);
 
 describe('a token is', () => {
   test('valid, and the second time the cache has it', async () => {

@@ -6,11 +6,14 @@ import type { CancelItemsOfOrder } from '../cancelItemsOfOrder.ts';
 import type { CancelOrderItems } from '../cancelOrderItems.ts';
 import type { ClosedWindows } from '../eligibility.ts';
 import type { Loaders } from '../loaders.ts';
+import type { Viewer } from '../ownItems.ts';
 import type { ReasonCodes } from '../reasonCodes.ts';
 
 /** The context of a resolver. */
 export interface GraphQLContext extends ReportContext {
   readonly caller: Caller;
+  /** Null if the caller's reads are not limited to the items of one customer. */
+  readonly viewer: Viewer | null;
   readonly cancel: CancelOrderItems;
   readonly cancelItemsOfOrder: CancelItemsOfOrder;
   /** What the cancellation windows had closed when the request arrived. */

@@ -1,4 +1,4 @@
-import { type Caller, ScopeMissing } from '../../auth/caller.ts';
+import { type Caller, hasScope, ScopeMissing } from '../../auth/caller.ts';
 import type { Loaders } from '../loaders.ts';
 import { type OrderItem, parseOrderItemId } from '../orderItem.ts';
 
@@ -28,7 +28,7 @@ export async function resolveEntities(
   representations: readonly Representation[],
   { caller, loaders }: { readonly caller: Caller; readonly loaders: Loaders },
 ): Promise<readonly (Entity | null | Error)[]> {
-  const mayRead = caller.scopes.has('order-items:read');
+  const mayRead = hasScope(caller, 'order-items:read');
   const ids: string[] = [];
   const entities = representations.map((representation): Entity | number | null | Error => {
     const key = readKey(representation);

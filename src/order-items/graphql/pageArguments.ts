@@ -34,12 +34,16 @@ export function isOrderId(id: string): boolean {
 /**
  * Checks the arguments of a list.
  *
- * @param context has the limit of `first`, and what is closed for `filter.cancelable`.
+ * @param context has the limit of `first`, what is closed for `filter.cancelable`, and whose items there are.
  * @throws Failure `bad_request` that names the argument.
  */
 export function parsePageArguments(
   { filter, first, after }: QueryOrderItemsArgs,
-  { limits: { pageSize: maxPageSize }, closedWindows }: Pick<GraphQLContext, 'limits' | 'closedWindows'>,
+  {
+    limits: { pageSize: maxPageSize },
+    closedWindows,
+    viewer,
+  }: Pick<GraphQLContext, 'limits' | 'closedWindows' | 'viewer'>,
 ): PageArguments {
   const place = parsePlace({ first, after }, maxPageSize);
   const orderId = parseText('orderId', filter?.orderId);
@@ -57,6 +61,7 @@ export function parsePageArguments(
       },
       // Requests for the same page share a statement, so the instant of a request must not make pages differ in vain.
       closedWindows: filter?.cancelable == null ? NOTHING_CLOSED : closedWindows,
+      customer: viewer?.customer ?? null,
       ...place,
     },
   };
@@ -69,7 +74,7 @@ export function parsePageArguments(
  */
 export function parseCancellationArguments(
   { filter, first, after }: QueryCancellationsArgs,
-  maxPageSize: number,
+  { limits: { pageSize: maxPageSize }, viewer }: Pick<GraphQLContext, 'limits' | 'viewer'>,
 ): CancellationPageRequest {
   const { from, to, channel, ...texts } = filter ?? {};
   return {
@@ -81,6 +86,7 @@ export function parseCancellationArguments(
       reasonCode: parseText('reasonCode', texts.reasonCode),
       cancelledBy: parseText('cancelledBy', texts.cancelledBy),
     },
+    viewer,
     ...parsePlace({ first, after }, maxPageSize),
   };
 }

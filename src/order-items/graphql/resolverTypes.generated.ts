@@ -113,8 +113,8 @@ export type Cancelability = {
    */
   readonly blockers: ReadonlyArray<CancellationBlocker>;
   /**
-   * Whether a cancel would succeed now: true exactly when there are no blockers. Time alone can turn it to false, if the service
-   * has a cancellation window or a cut-off.
+   * Whether a cancel would succeed now: true exactly when there are no blockers. Time alone can turn it to false, if the
+   * service has a cancellation window or a cut-off.
    */
   readonly cancelable: Scalars['Boolean']['output'];
 };
@@ -124,13 +124,16 @@ export type Cancellation = {
   readonly __typename?: 'Cancellation';
   /** When the item was cancelled. */
   readonly cancelledAt: Scalars['DateTime']['output'];
-  /** Who cancelled it: the subject (`sub`) of the caller's token. */
+  /**
+   * Who cancelled it: the subject (`sub`) of the caller's token; `shop` when somebody else cancelled and the token allows own
+   * items only.
+   */
   readonly cancelledBy: Scalars['String']['output'];
   /** The door through which the cancel came. */
   readonly channel: CancellationChannel;
   /** The record's id, a UUID in lower case. */
   readonly id: Scalars['ID']['output'];
-  /** A further note; null when there is none. */
+  /** A further note; null when there is none, or when somebody else cancelled and the token allows own items only. */
   readonly note: Maybe<Scalars['String']['output']>;
   /** The item that was cancelled, in whole or in part. */
   readonly orderItem: OrderItem;
@@ -165,8 +168,8 @@ export type CancellationBlockerCode =
   /** The item is complete, cancelled or returned, or no unit is left. */
   | 'TERMINAL_STATUS'
   /**
-   * The time in which a new item can be cancelled has ended. Only a service with a cancellation window gives this reason. An item
-   * that has it keeps it.
+   * The time in which a new item can be cancelled has ended. Only a service with a cancellation window gives this reason. An
+   * item that has it keeps it.
    */
   | 'WINDOW_CLOSED';
 
@@ -200,7 +203,7 @@ export type CancellationEdge = {
  * all.
  */
 export type CancellationFilter = {
-  /** Only cancellations by this caller: the subject (`sub`) of a token. */
+  /** Only cancellations by this caller: the subject (`sub`) of a token, or `shop`, as `cancelledBy` shows it. */
   readonly cancelledBy?: InputMaybe<Scalars['String']['input']>;
   /** Only cancellations that came through this door. */
   readonly channel?: InputMaybe<CancellationChannel>;
@@ -252,27 +255,29 @@ export type Mutation = {
   readonly __typename?: 'Mutation';
   /**
    * Cancels all that is left of the items of an order, in one transaction. There is one result for each item, oldest first. An
-   * order that has no items here has an empty list. A request that breaks a rule, and an order of more than 1,000 items, gets one
-   * `InvalidCancelRequest`, a reused key one `IdempotencyKeyReused`. An item that another transaction keeps locked fails the whole
-   * request with `SERVICE_UNAVAILABLE`, and then none of the items is cancelled. Needs the scope `order-items:cancel`.
+   * order that has no items here has an empty list. A request that breaks a rule, and an order of more than 1,000 items, gets
+   * one `InvalidCancelRequest`, a reused key one `IdempotencyKeyReused`. An item that another transaction keeps locked fails
+   * the whole request with `SERVICE_UNAVAILABLE`, and then none of the items is cancelled. Needs the scope
+   * `order-items:cancel`, or `order-items:cancel:own` for own items.
    */
   readonly cancelItemsOfOrder: ReadonlyArray<CancelOrderItemResult>;
   /**
-   * Cancels one order item, or some of its units, for good. This is possible only if the item was pre-ordered and is still open.
-   * Otherwise the answer is a refusal and nothing changes. The answer is sent after the decision is stored.
+   * Cancels one order item, or some of its units, for good. This is possible only if the item was pre-ordered and is still
+   * open. Otherwise the answer is a refusal and nothing changes. The answer is sent after the decision is stored.
    *
-   * Needs the scope `order-items:cancel`. An expected no is one of the result's types; an error means that the request was not
-   * carried out: `UNAUTHENTICATED` without a valid token, `FORBIDDEN` without the scope, `TOO_MANY_REQUESTS`, and
-   * `SERVICE_UNAVAILABLE` when the database is away, when the item stays locked by somebody else for 2 seconds, or when the request
-   * takes longer than 10. The last two may be tried again, after as many seconds as `Retry-After` says where the answer has one. To
-   * be safe to retry, send an `idempotencyKey`.
+   * Needs the scope `order-items:cancel`, or `order-items:cancel:own` for own items. An expected no is one of the result's
+   * types; an error means that the request was not carried out: `UNAUTHENTICATED` without a valid token, `FORBIDDEN` without
+   * the scope, `TOO_MANY_REQUESTS`, and `SERVICE_UNAVAILABLE` when the database is away, when the item stays locked by somebody
+   * else for 2 seconds, or when the request takes longer than 10. The last two may be tried again, after as many seconds as
+   * `Retry-After` says where the answer has one. To be safe to retry, send an `idempotencyKey`.
    */
   readonly cancelOrderItem: CancelOrderItemResult;
   /**
    * Cancels 1 to 100 order items for one reason. There is one result for each id, in the order of the ids: a refusal of one
-   * leaves the others unharmed. An id that stands there twice succeeds once and is then refused as `TERMINAL_STATUS`. An item that another transaction keeps locked fails the whole request with
-   * `SERVICE_UNAVAILABLE`, and then none of its items is cancelled. Needs the scope `order-items:cancel`; 0 or more than 100 ids
-   * are an error with the code `BAD_USER_INPUT`.
+   * leaves the others unharmed. An id that stands there twice succeeds once and is then refused as `TERMINAL_STATUS`. An item
+   * that another transaction keeps locked fails the whole request with `SERVICE_UNAVAILABLE`, and then none of its items is
+   * cancelled. Needs the scope `order-items:cancel`, or `order-items:cancel:own` for own items; 0 or more than 100 ids are an
+   * error with the code `BAD_USER_INPUT`.
    */
   readonly cancelOrderItems: ReadonlyArray<CancelOrderItemResult>;
 };
@@ -295,13 +300,17 @@ export type MutationCancelOrderItemsArgs = {
 /** An order. It is owned by another subgraph; this one adds its items. */
 export type Order = {
   readonly __typename?: 'Order';
-  /** What a cancel of this order's items would find now. Needs the scope `order-items:read`. */
+  /**
+   * What a cancel of this order's items would find now. Needs the scope `order-items:read`, or `order-items:read:own` for own
+   * items.
+   */
   readonly cancelability: Maybe<OrderCancelability>;
   /** The order's id, as the order's source gave it. */
   readonly id: Scalars['ID']['output'];
   /**
    * The items of this order, newest first, a page at a time. An order that this subgraph has no items of has an empty list.
-   * Needs the scope `order-items:read`. An argument that is out of its range is an error with the code `BAD_USER_INPUT`.
+   * Needs the scope `order-items:read`, or `order-items:read:own` for own items. An argument that is out of its range is an
+   * error with the code `BAD_USER_INPUT`.
    */
   readonly items: Maybe<OrderItemConnection>;
 };
@@ -424,7 +433,10 @@ export type OrderItemNotFound = CancelOrderItemRefusal & {
   readonly message: Scalars['String']['output'];
 };
 
-/** The status of an order item. `PENDING`, `ON_HOLD` and `IN_FULFILLMENT` are open; the others are terminal: nothing follows them. */
+/**
+ * The status of an order item. `PENDING`, `ON_HOLD` and `IN_FULFILLMENT` are open; the others are terminal: nothing follows
+ * them.
+ */
 export type OrderItemStatus =
   /** Cancelled, for good: a cancelled item is never revived. Terminal. */
   | 'cancelled'
@@ -487,23 +499,26 @@ export type QuantityNotCancelable = CancelOrderItemRefusal & {
 export type Query = {
   readonly __typename?: 'Query';
   /**
-   * The codes that a cancel can state, in the order in which to offer them. The list is empty if every code is accepted. Needs the
-   * scope `order-items:read` or `order-items:cancel`.
+   * The codes that a cancel can state, in the order in which to offer them. The list is empty if every code is accepted. Needs
+   * the scope `order-items:read` or `order-items:cancel`, or their `:own` forms.
    */
   readonly cancellationReasons: Maybe<ReadonlyArray<CancellationReason>>;
   /**
-   * Cancellations, in whole or in part, newest first, a page at a time: ask for `pageInfo { hasNextPage endCursor }` and go on with
-   * `after`. Needs the scope `order-items:read`. An argument that is out of its range is an error with the code `BAD_USER_INPUT`.
+   * Cancellations, in whole or in part, newest first, a page at a time: ask for `pageInfo { hasNextPage endCursor }` and go on
+   * with `after`. Needs the scope `order-items:read`, or `order-items:read:own` for own items. An argument that is out of its
+   * range is an error with the code `BAD_USER_INPUT`.
    */
   readonly cancellations: Maybe<CancellationConnection>;
   /**
    * One order item by its id; null when there is no such item, or when the id is not a UUID. Needs the scope
-   * `order-items:read`; without it the field is null and the error's code is `FORBIDDEN`.
+   * `order-items:read`, or `order-items:read:own` for own items; without it the field is null and the error's code is
+   * `FORBIDDEN`.
    */
   readonly orderItem: Maybe<OrderItem>;
   /**
    * Order items, newest first, a page at a time: ask for `pageInfo { hasNextPage endCursor }` and go on with `after`. Needs the
-   * scope `order-items:read`. An argument that is out of its range is an error with the code `BAD_USER_INPUT`.
+   * scope `order-items:read`, or `order-items:read:own` for own items. An argument that is out of its range is an error with
+   * the code `BAD_USER_INPUT`.
    */
   readonly orderItems: Maybe<OrderItemConnection>;
 };

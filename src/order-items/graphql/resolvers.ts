@@ -1,4 +1,4 @@
-import { requireScope } from '../../auth/caller.ts';
+import { hasScope, requireScope } from '../../auth/caller.ts';
 import { badInput } from '../../http/failures.ts';
 import type { Cancelled, CancelOutcome } from '../judgeCancels.ts';
 import { type CancelReason, parseCancelReason } from '../cancelRequest.ts';
@@ -12,6 +12,7 @@ import { type Cancellation, countCancelledUnits, type OrderItem, parseOrderItemI
 import { isOrderId, parseCancellationArguments, parsePageArguments } from './pageArguments.ts';
 import { NOTHING_TO_CANCEL, type OrderCancelability } from '../orderCancelability.ts';
 import type { ReasonCode } from '../reasonCodes.ts';
+import { isConcealed, OTHER_CANCELLER } from '../ownItems.ts';
 import type * as refusals from '../refusals.ts';
 import { malformedOrderItemId } from '../refusals.ts';
 import type * as schema from './resolverTypes.generated.ts';
@@ -35,7 +36,7 @@ export const resolvers = {
 
   Query: {
     cancellationReasons: (_, __, { caller, reasonCodes }) => {
-      if (!caller.scopes.has('order-items:cancel')) requireScope(caller, 'order-items:read');
+      if (!hasScope(caller, 'order-items:cancel')) requireScope(caller, 'order-items:read');
       return reasonCodes === 'any' ? [] : reasonCodes;
     },
     orderItem: async (_, { id }, context) => {
@@ -46,7 +47,7 @@ export const resolvers = {
     },
     cancellations: async (_, args, context) => {
       requireScope(context.caller, 'order-items:read');
-      const request = parseCancellationArguments(args, context.limits.pageSize);
+      const request = parseCancellationArguments(args, context);
       const page = await context.loaders.loadCancellations(request);
       context.cacheTags?.addList(
         page.nodes.map(({ orderItemId }) => orderItemId),
@@ -105,9 +106,10 @@ export const resolvers = {
       cacheTags?.addItemsOfOrder(id, []);
       return (isOrderId(id) ? await loaders.orderCancelability.load(id) : null) ?? NOTHING_TO_CANCEL;
     },
-    items: async ({ id }, args, { caller, limits, closedWindows, loaders, cacheTags }) => {
+    items: async ({ id }, args, context) => {
+      const { caller, loaders, cacheTags } = context;
       requireScope(caller, 'order-items:read');
-      const { request } = parsePageArguments(args, { limits, closedWindows });
+      const { request } = parsePageArguments(args, context);
       if (!isOrderId(id)) return { nodes: [], hasNextPage: false, hasPreviousPage: false };
       const page = await loaders.itemsOfOrder.load({ orderId: id, request });
       cacheTags?.addItemsOfOrder(
@@ -129,6 +131,9 @@ export const resolvers = {
   } satisfies schema.OrderItemEdgeResolvers),
 
   Cancellation: followSchema<Cancellation, schema.Cancellation>()({
+    note: (cancellation, _, { viewer }) => (isConcealed(cancellation, viewer) ? null : cancellation.note),
+    cancelledBy: (cancellation, _, { viewer }) =>
+      isConcealed(cancellation, viewer) ? OTHER_CANCELLER : cancellation.cancelledBy,
     orderItem: async ({ orderItemId }, _, { loaders }) => {
       const item = await loaders.orderItem.load(orderItemId);
       if (item === null) throw new Error('The item of a cancellation is missing.');
@@ -228,13 +233,15 @@ function parseReason(
 }
 
 function describeCaller({ caller, requestId, closedWindows }: GraphQLContext) {
-  return { cancelledBy: caller.subject, channel: 'graphql', requestId, closedWindows } as const;
+  const customer = requireScope(caller, 'order-items:cancel');
+  return { cancelledBy: caller.subject, customer, channel: 'graphql', requestId, closedWindows } as const;
 }
 
 /** Reports the outcomes, and replaces what the request has read before. */
 function report(outcomes: readonly CancelOutcome[], context: GraphQLContext): readonly CancelOutcome[] {
   for (const outcome of outcomes) {
     context.reportOutcome(outcome.code);
+    if ('orderItem' in outcome) context.loaders.orderItem.set(outcome.orderItem.id, outcome.orderItem);
     if (outcome.code === 'CANCELLED') updateLoaders(outcome, context.loaders);
   }
   return outcomes;
@@ -242,7 +249,6 @@ function report(outcomes: readonly CancelOutcome[], context: GraphQLContext): re
 
 /** Replaces what the request has read of an item before its cancel. */
 function updateLoaders({ orderItem, cancellation }: Cancelled, loaders: Loaders): void {
-  loaders.orderItem.set(orderItem.id, orderItem);
   const isOnly = cancellation.cancelledBefore === 0 && cancellation.remaining === 0;
   if (isOnly) loaders.cancellations.set(orderItem.id, [cancellation]);
   else loaders.cancellations.clear(orderItem.id);

@@ -31,7 +31,8 @@ export function addLineItemRead(server: FastifyInstance, { reads, windows, acces
     handler: async (request) => {
       const id = parseOrderItemId(request.params.uuid);
       if (id === null) throw new Failure('bad_request', 'The order item id is not a valid UUID.');
-      const item = (await reads.orderItems([id])).get(id);
+      const customer = requireScope(getCaller(request), 'order-items:read');
+      const item = (await reads.orderItems([id], customer)).get(id);
       if (item === undefined) throw new Failure('not_found', orderItemNotFound(id).message);
       return { ...describe(item, windows.closedAt(request.arrivedAt)), request_id: request.id };
     },

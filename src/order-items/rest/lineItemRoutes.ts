@@ -90,11 +90,13 @@ async function cancelOne(
   if (parseOrderItemId(id) === null) return malformedOrderItemId();
   const statement = parseCancelReason(readBody(request), readIdempotencyKey(request), reasonCodes);
   if ('code' in statement) return statement;
+  const caller = getCaller(request);
   const [outcome] = await cancel({
     ...statement,
     ids: [id],
     order: null,
-    cancelledBy: getCaller(request).subject,
+    cancelledBy: caller.subject,
+    customer: requireScope(caller, 'order-items:cancel'),
     channel: 'rest',
     requestId: request.id,
     closedWindows: windows.closedAt(request.arrivedAt),

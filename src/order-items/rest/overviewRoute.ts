@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { DataSource } from 'typeorm';
-import { requireScope } from '../../auth/caller.ts';
+import { requireScopeForAll } from '../../auth/caller.ts';
 import { type AccessHooks, getCaller } from '../../http/access.ts';
 import { ORDER_ITEM_STATUSES, type OrderItemStatus } from '../orderItem.ts';
 
@@ -21,7 +21,7 @@ export function addOverviewRoute(server: FastifyInstance, { dataSource, access }
       ...access.admit,
       access.requireCaller,
       async (request) => {
-        requireScope(getCaller(request), 'order-items:read');
+        requireScopeForAll(getCaller(request), 'order-items:read');
       },
     ],
     handler: async () => {

@@ -39,7 +39,7 @@ const CHANGES: readonly [file: string, before: string, after: string, complaint:
     'orderItem',
     '  note: String @cost(weight: 50)\n',
     '  note: String!\n',
-    /missing the following properties .*: .*\bnote\b/,
+    /Types of property 'note' are incompatible/,
   ],
   ['orderItem', '  RETURNED\n', '  RETURNED\n  "Lost on the way."\n  LOST\n', /LOST/],
   ['cancelOrderItem', '  | IdempotencyKeyReused\n', '  | IdempotencyKeyReused\n  | Cancelability\n', /Cancelability/],

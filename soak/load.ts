@@ -1,31 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent } from 'undici';
 import { type Account, accountFor, type Attempt } from './account.ts';
+import { type Answer, createTasks, sendCancel, type Task } from './callers.ts';
 import type { Cluster } from './cluster.ts';
-import {
-  type Cancel,
-  cancelledRequest,
-  cancelRequest,
-  entitiesRequest,
-  pageRequest,
-  type Request,
-} from './requests.ts';
-
-/** The tasks of callers, which they repeat. Half of them cancel. */
-const CALLERS = [
-  ...repeated(2, (load: Callers) => load.cancel('graphql', 1, true)),
-  ...repeated(2, (load: Callers) => load.cancel('graphql', 1, false)),
-  ...repeated(2, (load: Callers) => load.cancel('rest', 1, true)),
-  ...repeated(2, (load: Callers) => load.cancel('rest', 1, false)),
-  ...repeated(1, (load: Callers) => load.cancel('graphql', 5, true)),
-  ...repeated(1, (load: Callers) => load.cancel('graphql', 5, false)),
-  ...repeated(2, (load: Callers) => load.cancelAgain()),
-  ...repeated(2, (load: Callers) => load.readCancelled()),
-  ...repeated(6, (load: Callers) => load.readEntities(1)),
-  ...repeated(2, (load: Callers) => load.readEntities(10)),
-  ...repeated(2, (load: Callers) => load.readPage()),
-];
+import type { Request } from './requests.ts';
+import type { Stock } from './stock.ts';
 
 /** How long a caller waits for an answer. A request can take 10 s. */
 const PATIENCE_MS = 12_000;
@@ -43,22 +22,11 @@ export interface LoadSize {
   readonly restMs?: number;
 }
 
-/** The tasks of one caller. Each returns whether it was served. */
-interface Callers {
-  readonly cancel: (door: Cancel['door'], count: number, isKeyed: boolean) => Promise<boolean>;
-  /** Cancels a cancelled item. The right answer is a refusal. */
-  readonly cancelAgain: () => Promise<boolean>;
-  /** Of what was acknowledged, through either instance, whatever else has happened: nothing but that it is cancelled. */
-  readonly readCancelled: () => Promise<boolean>;
-  readonly readEntities: (count: number) => Promise<boolean>;
-  readonly readPage: () => Promise<boolean>;
-}
-
 export interface LoadAccount extends Account {
   readonly requests: number;
   /** Answers by status; `none` for connections that broke, `wrong` for those that were not what was asked for. */
   readonly answers: Readonly<Record<string, number>>;
-  /** Cancels with a key whose retry did not show exactly one cancel. */
+  /** Cancels with a key whose retry got no right answer. */
   readonly unresolved: number;
   /** The longest wait for an answer. */
   readonly longestMs: number;
@@ -88,24 +56,23 @@ export interface Load {
  *
  * @param urls are those of the instances, which take turns.
  * @param token returns a token for each request.
- * @param ids are those of cancelable items. Each is used once.
+ * @param stock holds what they cancel. Each item and each order is used once.
  */
 export function startLoad(
   urls: readonly string[],
   token: () => string,
-  ids: readonly string[],
+  stock: Stock,
   { crowd = 1, restMs = 0 }: LoadSize = {},
 ): Load {
   const agent = new Agent({ headersTimeout: PATIENCE_MS, bodyTimeout: PATIENCE_MS });
   const attempts: Attempt[] = [];
   const answers: Record<string, number> = {};
-  let [next, turn, requests, longestMs, longestRefusalMs, again] = [0, 0, 0, 0, 0, 0];
+  let [turn, requests, longestMs, longestRefusalMs] = [0, 0, 0, 0];
   /** The start of the last request that each instance served. */
   const servedAt = new Map(urls.map((url) => [url, 0]));
   let running = true;
 
-  /** Sends a request. @param wanted the right answer: served or refused. */
-  const send = async (request: Request, wanted: 'served' | 'refused' = 'served'): Promise<boolean> => {
+  const send = async (request: Request): Promise<Answer> => {
     const begun = performance.now();
     const instance = urls[turn++ % urls.length] ?? '';
     const { status, text, retryAfter } = await exchange(new URL(request.path, instance), token(), request, agent);
@@ -113,39 +80,20 @@ export function startLoad(
     requests += 1;
     longestMs = Math.max(longestMs, durationMs);
     if (status === 503) longestRefusalMs = Math.max(longestRefusalMs, durationMs);
-    const isServed = status === 200 && request.isServed(text);
-    if (isServed && request.changes) servedAt.set(instance, Math.max(servedAt.get(instance) ?? 0, begun));
-    const isWrong = status === 200 ? isServed !== (wanted === 'served') : status === 503 && retryAfter === null;
+    const isDecided = status === 200 || status === 400;
+    const isRight = isDecided && request.isRight(status, text);
+    if (isRight && request.changes) servedAt.set(instance, Math.max(servedAt.get(instance) ?? 0, begun));
+    const isWrong = isDecided ? !isRight : status === 503 && retryAfter === null;
     const answer = isWrong ? 'wrong' : String(status ?? 'none');
     answers[answer] = (answers[answer] ?? 0) + 1;
-    return wanted === 'served' ? isServed : status === 400;
+    return { status, text, isRight };
   };
-  const anyId = (): string => ids[Math.floor(Math.random() * ids.length)] ?? '';
-  const callers: Callers = {
-    cancel: async (door, size, isKeyed) => {
-      const cancel = { ids: ids.slice(next, (next += size)), door, key: isKeyed ? randomUUID() : null };
-      if (cancel.ids.length < size) throw new Error('The items to cancel ran out.');
-      const isAcknowledged = await send(cancelRequest(cancel));
-      attempts.push({ ...cancel, isAcknowledged });
-      return isAcknowledged;
-    },
-    cancelAgain: async () => {
-      const done = attempts[again++ % Math.max(attempts.length, 1)];
-      if (done?.isAcknowledged !== true) return false;
-      return send(cancelRequest({ ids: done.ids, door: 'rest', key: null }), 'refused');
-    },
-    readCancelled: () => {
-      const done = attempts[Math.floor(Math.random() * attempts.length)];
-      return done?.isAcknowledged === true ? send(cancelledRequest(done.ids)) : Promise.resolve(false);
-    },
-    readEntities: (size) => send(entitiesRequest(Array.from({ length: size }, anyId))),
-    readPage: () => send(pageRequest(`order-${Math.floor((Math.random() * ids.length) / 20)}`)),
-  };
-  const live = repeated(crowd, CALLERS)
+  const tasks = createTasks(stock, attempts, send);
+  const live = Array.from({ length: crowd }, () => tasks)
     .flat()
-    .map(async (act) => {
+    .map(async (act: Task) => {
       while (running) {
-        const isServed = await act(callers);
+        const isServed = await act();
         if (!isServed || restMs > 0) await sleep(restMs + (isServed ? 0 : PAUSE_MS));
       }
     });
@@ -182,33 +130,33 @@ export function startLoad(
       return last() - since;
     },
     untilAcknowledged: (count) =>
-      until(() => attempts.filter(({ isAcknowledged }) => isAcknowledged).length >= count, `${count} cancels`),
+      until(() => attempts.filter(({ units }) => units !== null).length >= count, `${count} cancels`),
     stop: async (database) => {
       running = false;
       await ended;
       const told = { requests, longestMs, longestRefusalMs, answers: { ...answers } };
-      const open = attempts.filter(({ isAcknowledged, key }) => !isAcknowledged && key !== null);
+      const open = attempts.filter(({ units, key }) => units === null && key !== null);
       const left = open.values();
       // A retry with the key shows whether the cancel happened.
       const askAgain = async (): Promise<void> => {
-        for (const attempt of left) attempt.isAcknowledged = await send(cancelRequest(attempt));
+        for (const attempt of left) await sendCancel(attempt, send);
       };
-      await Promise.all(CALLERS.map(askAgain));
-      const unresolved = open.filter(({ isAcknowledged }) => !isAcknowledged).length;
+      await Promise.all(tasks.map(askAgain));
+      const unresolved = open.filter(({ units }) => units === null).length;
       await stopWithoutWaiting();
       return { ...told, unresolved, ...(await accountFor(attempts, database)) };
     },
   };
 }
 
-interface Answer {
+interface Exchange {
   /** Null without an answer. */
   readonly status: number | null;
   readonly text: string;
   readonly retryAfter: string | null;
 }
 
-async function exchange(url: URL, token: string, { headers, body }: Request, agent: Agent): Promise<Answer> {
+async function exchange(url: URL, token: string, { headers, body }: Request, agent: Agent): Promise<Exchange> {
   try {
     const answer = await agent.request({
       origin: url.origin,
@@ -226,8 +174,4 @@ async function exchange(url: URL, token: string, { headers, body }: Request, age
   } catch {
     return { status: null, text: '', retryAfter: null };
   }
-}
-
-function repeated<T>(count: number, value: T): T[] {
-  return Array.from({ length: count }, () => value);
 }

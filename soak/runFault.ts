@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fault } from './faults.ts';
 import { type Load, type LoadAccount, type LoadSize, startLoad } from './load.ts';
-import { addOrderItems, type Site } from './site.ts';
+import type { Site } from './site.ts';
+import { addStock } from './stock.ts';
 
 export interface FaultRun {
   /** How long the load runs before the fault and after it. */
   readonly aroundMs: number;
   /** The load goes on until the service has acknowledged so many cancels: half of them before the fault, all by the end. */
   readonly minAcknowledged?: number;
-  /** The number of items to cancel. */
+  /** The number of items to cancel, half of them in orders. */
   readonly items: number;
   readonly load?: LoadSize;
 }
@@ -32,11 +33,11 @@ export async function runFault(
   site: Site,
   { aroundMs, minAcknowledged = 0, items, load: size = {} }: FaultRun,
 ): Promise<FaultResult> {
-  const ids = await addOrderItems(site.cluster, items);
+  const stock = await addStock(site.cluster, items);
   const load = startLoad(
     site.instances.map(({ url }) => url),
     site.token,
-    ids,
+    stock,
     size,
   );
   try {

@@ -1,3 +1,4 @@
+import { countDefects } from './account.ts';
 import { FAULTS } from './faults.ts';
 import { type FaultResult, runFault } from './runFault.ts';
 import { openSite } from './site.ts';
@@ -6,10 +7,11 @@ import { printRow, tellAnswers, tellCount, tellSeconds } from './table.ts';
 const HEADS = [
   'fault',
   'answers',
-  'cancels acknowledged',
+  'cancellations acknowledged, of units',
   'not acknowledged, but cancelled',
   'lost',
   'doubled',
+  'miscounted',
   'ready said',
   'longest wait for a 503, for any answer, s',
   'recovery, s',
@@ -31,19 +33,19 @@ async function main(only = ''): Promise<void> {
     }
     const result = await runFault(fault, site, { aroundMs: 1_500, items: 60_000 });
     printRow([fault.name, ...writeCells(result)]);
-    if (result.lost + result.doubled + result.halved + result.unresolved > 0 || 'wrong' in result.answers)
-      process.exitCode = 1;
+    if (countDefects(result) + result.unresolved > 0 || 'wrong' in result.answers) process.exitCode = 1;
   }
 }
 
 function writeCells(result: FaultResult): string[] {
   return [
     tellAnswers(result.answers),
+    `${tellCount(result.acknowledged)}, ${tellCount(result.acknowledgedUnits)}`,
     ...[
-      result.acknowledged,
       result.unacknowledged,
       result.lost + result.unresolved,
       result.doubled + result.halved,
+      result.miscounted + result.withheld,
     ].map(tellCount),
     [...result.ready].sort().join(', '),
     `${tellSeconds(result.longestRefusalMs, 1)}, ${tellSeconds(result.longestMs, 1)}`,

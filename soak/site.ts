@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type pg from 'pg';
 import { migrateDatabase } from '../src/database/migrateDatabase.ts';
 import { ChangingIssuer } from '../test/support/changingIssuer.ts';
 import { type DatabaseProxy, openDatabaseProxy } from '../test/support/databaseProxy.ts';
@@ -110,15 +109,4 @@ function combineProxies(proxies: readonly DatabaseProxy[]): Network {
       proxy.cutAfter(texts);
     }),
   };
-}
-
-/** Inserts cancelable order items. @returns their ids. */
-export async function addOrderItems(database: Pick<Cluster, 'query'>, count: number): Promise<string[]> {
-  const rows = await database.query<{ id: string } & pg.QueryResultRow>(
-    `INSERT INTO order_item (id, order_id, product_id, status, is_pre_order, quantity, price_amount, price_currency)
-     SELECT gen_random_uuid(), 'order-' || number / 20, 'product-1', 'pending', true, 1, 9.99, 'GBP'
-     FROM generate_series(1, $1) AS number RETURNING id`,
-    [count],
-  );
-  return rows.map(({ id }) => id);
 }

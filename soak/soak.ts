@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { countDefects } from './account.ts';
 import { type Fault, FAULTS } from './faults.ts';
 import { startLoad } from './load.ts';
 import { watchMemory } from './memory.ts';
 import { runUnderFault } from './runFault.ts';
-import { addOrderItems, openSite, type Site } from './site.ts';
+import { openSite, type Site } from './site.ts';
+import { addStock } from './stock.ts';
 import { printRow, tellAnswers, tellCount, tellSeconds } from './table.ts';
 
 /*
@@ -26,9 +28,9 @@ const WARM_UP_MS = 20_000;
 
 async function soak(minutes: number, faults: number, seed: number): Promise<void> {
   await using site = await openSite();
-  const ids = await addOrderItems(site.cluster, Math.ceil(minutes * ITEMS_PER_MINUTE));
+  const stock = await addStock(site.cluster, Math.ceil(minutes * ITEMS_PER_MINUTE));
   const urls = site.instances.map(({ url }) => url);
-  const load = startLoad(urls, site.token, ids, { crowd: CROWD });
+  const load = startLoad(urls, site.token, stock, { crowd: CROWD });
   const begun = performance.now();
   const end = begun + minutes * 60_000;
   const recoveries: number[] = [];
@@ -49,35 +51,30 @@ async function soak(minutes: number, faults: number, seed: number): Promise<void
     await sleep(end - performance.now());
     const { startMb, mostMb, endMb, growthMbPerMinute } = memory.stop();
     const account = await load.stop(site.cluster);
-    const {
-      requests,
-      answers,
-      acknowledged,
-      unacknowledged,
-      lost,
-      unresolved,
-      doubled,
-      halved,
-      longestMs,
-      longestRefusalMs,
-    } = account;
     printRow(['soak', `${minutes} minutes, seed ${seed}`]);
     printRow(['---', '---']);
-    printRow(['requests', tellCount(requests)]);
-    printRow(['answers', tellAnswers(answers)]);
+    printRow(['requests', tellCount(account.requests)]);
+    printRow(['answers', tellAnswers(account.answers)]);
     printRow(['faults', `${recoveries.length}, of ${new Set(names).size} kinds`]);
-    printRow(['items whose cancel was acknowledged', tellCount(acknowledged)]);
-    printRow(['lost', tellCount(lost + unresolved)]);
-    printRow(['doubled, or half done', tellCount(doubled + halved)]);
-    printRow(['cancelled without an acknowledgement, and without a key to ask again', tellCount(unacknowledged)]);
-    printRow(['longest wait for an answer', `${tellSeconds(longestMs, 1)} s`]);
-    printRow(['longest wait for a 503', `${tellSeconds(longestRefusalMs, 1)} s`]);
+    printRow(['cancellations acknowledged', tellCount(account.acknowledged)]);
+    printRow(['units that they took', tellCount(account.acknowledgedUnits)]);
+    printRow(['refused: an item that cannot be cancelled, or units that others took', tellCount(account.refused)]);
+    printRow(['lost', tellCount(account.lost + account.unresolved)]);
+    printRow(['doubled, or half done', tellCount(account.doubled + account.halved)]);
+    printRow(['items whose units do not add up', tellCount(account.miscounted)]);
+    printRow(['refused, although the units are left', tellCount(account.withheld)]);
+    printRow([
+      'cancelled without an acknowledgement, and without a key to ask again',
+      tellCount(account.unacknowledged),
+    ]);
+    printRow(['longest wait for an answer', `${tellSeconds(account.longestMs, 1)} s`]);
+    printRow(['longest wait for a 503', `${tellSeconds(account.longestRefusalMs, 1)} s`]);
     printRow(['longest recovery', `${tellSeconds(Math.max(...recoveries), 2)} s`]);
     printRow([
       'memory of the instance that lived through it',
       `${startMb} MB at first, ${mostMb} MB at the most, ${endMb} MB at the end, ${growthMbPerMinute} MB a minute in the second half`,
     ]);
-    if (lost + unresolved + doubled + halved > 0 || 'wrong' in answers) process.exitCode = 1;
+    if (countDefects(account) + account.unresolved > 0 || 'wrong' in account.answers) process.exitCode = 1;
   } finally {
     await load.stopWithoutWaiting();
   }

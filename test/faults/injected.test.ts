@@ -19,8 +19,17 @@ describe('under load', () => {
         items: 20_000,
         load: { restMs: 30 },
       });
-      const { answers, acknowledged, lost, doubled, halved, unresolved, ready, live } = result;
-      expect({ lost, doubled, halved, unresolved }).toEqual({ lost: 0, doubled: 0, halved: 0, unresolved: 0 });
+      const { answers, acknowledged, acknowledgedUnits, ready, live } = result;
+      const { lost, doubled, miscounted, withheld, halved, unresolved } = result;
+      expect({ lost, doubled, miscounted, withheld, halved, unresolved }).toEqual({
+        lost: 0,
+        doubled: 0,
+        miscounted: 0,
+        withheld: 0,
+        halved: 0,
+        unresolved: 0,
+      });
+      expect(acknowledgedUnits).toBeGreaterThan(acknowledged);
       expect(acknowledged).toBeGreaterThan(50);
       if (fault.takesDatabaseAway === true) expect([...ready]).toContain('503');
       if (fault.endsAll !== true) expect([...live]).toEqual(['200']);

@@ -1,4 +1,3 @@
-import type { DataSource } from 'typeorm';
 import type { Config } from './config.ts';
 import { requireSupportedServer } from './database/checkServer.ts';
 import { describeReason, explainDatabaseFailure } from './database/databaseFailures.ts';
@@ -8,7 +7,7 @@ import { retryAbsence } from './database/errors.ts';
 import { migrateDatabase } from './database/migrateDatabase.ts';
 import { findUnknownMigrations, requireMigrated } from './database/migrations.ts';
 import type { Database } from './database/openDatabase.ts';
-import { loadDemonstration } from './demonstration/loadDemonstration.ts';
+import { cancelDemonstrationItems, loadDemonstration } from './demonstration/loadDemonstration.ts';
 import type { OrderItemDatabase } from './order-items/cancelTransaction.ts';
 import { requireUsableTables } from './order-items/checkTables.ts';
 import * as entities from './order-items/orderItemTables.ts';
@@ -85,12 +84,16 @@ async function openDataSource(options: DataSourceOptions): Promise<OrderItemData
 
 /** Loads the demonstration data into an embedded database without items. */
 export async function fillEmptyDatabase(
-  dataSource: DataSource,
+  connected: OrderItemDatabase,
   { url, embedded }: Database,
   config: Config,
   logger: Logger,
 ): Promise<void> {
   if (!embedded || config.production) return;
-  const [row] = await dataSource.query<{ empty: boolean }[]>('SELECT NOT EXISTS (SELECT FROM order_item) AS empty');
-  if (row?.empty === true) logger.info(await loadDemonstration(url), 'demonstration data loaded');
+  const [row] = await connected.dataSource.query<{ empty: boolean }[]>(
+    'SELECT NOT EXISTS (SELECT FROM order_item) AS empty',
+  );
+  if (row?.empty !== true) return;
+  const items = await loadDemonstration(url);
+  logger.info({ ...items, cancellations: await cancelDemonstrationItems(connected) }, 'demonstration data loaded');
 }

@@ -76,7 +76,7 @@ export async function startService(config: Config, dependencies: ServiceDependen
     logger.warn({ err: error }, 'a standby is unreachable');
   });
   opened.use(standbys);
-  await fillEmptyDatabase(dataSource, database, config, logger);
+  await fillEmptyDatabase(connected, database, config, logger);
   signal?.throwIfAborted();
 
   const developmentIssuer = config.auth === null ? await openDevelopmentIssuer(config.dataDir) : null;

@@ -72,11 +72,12 @@ function chooseStatus({ externalId }: RetailLine, percents: StatusPercents): Ord
   throw new Error('The percents of the statuses do not add up to 100.');
 }
 
-function hashToPercent(text: string): number {
+/** Returns a percentage, from 0 to 99, that depends on the text alone. */
+export function hashToPercent(text: string): number {
   return hash(text) % 100;
 }
 
 /** Returns a whole number that depends on the text alone. */
-function hash(text: string): number {
+export function hash(text: string): number {
   return createHash('sha256').update(text).digest().readUInt32BE();
 }

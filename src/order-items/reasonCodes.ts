@@ -8,7 +8,7 @@ export interface ReasonCode {
 export type ReasonCodes = readonly ReasonCode[] | 'any';
 
 /** The codes of a shop that takes pre-orders. */
-export const DEFAULT_REASON_CODES: ReasonCodes = [
+export const DEFAULT_REASON_CODES: readonly ReasonCode[] = [
   { code: 'changed_mind', label: 'Changed their mind' },
   { code: 'ordered_by_mistake', label: 'Ordered by mistake' },
   { code: 'found_elsewhere', label: 'Found it elsewhere' },

@@ -41,6 +41,7 @@ describeInBrowser('the playground', () => {
     // Two are cancelled, the third is refused.
     await run(visited, 'CancelSeveral', 'OrderItemNotCancelable');
     await run(visited, 'CancelOrder', 'cancelItemsOfOrder');
+    await run(visited, 'Cancellations', 'Ordered by mistake');
     await run(visited, 'ResolveEntities', '_entities');
     const [row] = await service.dataSource.query<{ reasons: string[] }[]>(
       'SELECT array_agg(DISTINCT reason ORDER BY reason) AS reasons FROM order_item_cancellation',

@@ -29,6 +29,7 @@ async function postmasterPid(): Promise<number> {
   return Number((await readFile(lockFile, 'utf8')).split('\n')[0]);
 }
 
+/** Counts the items that this test has cancelled. Others are cancelled in the demonstration data. */
 async function cancelledItems(service: ServiceProcess): Promise<number> {
   const token = /^ey\S+$/m.exec(service.output())?.[0] ?? '';
   const response = await fetch(`${await service.url}/graphql`, {
@@ -36,13 +37,13 @@ async function cancelledItems(service: ServiceProcess): Promise<number> {
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     body: JSON.stringify({
       query:
-        '{ orderItems(first: 100, filter: { statuses: [CANCELLED] }) { edges { node { cancellation { reason } } } } }',
+        '{ orderItems(first: 100, filter: { statuses: [CANCELLED] }) { edges { node { cancellation { cancelledBy } } } } }',
     }),
   });
   const { data } = (await response.json()) as {
-    data: { orderItems: { edges: { node: { cancellation: object | null } }[] } };
+    data: { orderItems: { edges: { node: { cancellation: { cancelledBy: string } | null } }[] } };
   };
-  return data.orderItems.edges.filter(({ node }) => node.cancellation !== null).length;
+  return data.orderItems.edges.filter(({ node }) => node.cancellation?.cancelledBy === 'developer').length;
 }
 
 describe('npm start without configuration', () => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { createDemonstrationCancellations } from '../../src/demonstration/demonstrationCancellations.ts';
 import { createDemonstrationItems } from '../../src/demonstration/demonstrationItems.ts';
 import { findRecordedCancellations } from '../../src/demonstration/recordedCancellations.ts';
 import { readRetailLines } from '../../src/demonstration/retailLines.ts';
@@ -9,6 +10,7 @@ import { checkRow } from '../../src/import/checkRow.ts';
 const lines = await readRetailLines();
 const items = createDemonstrationItems(lines).map(({ values }) => values);
 const cancellations = findRecordedCancellations(lines);
+const cancels = createDemonstrationCancellations(lines);
 
 function countBy<T>(values: readonly T[], nameGroup: (value: T) => string): Record<string, number> {
   return Object.fromEntries(
@@ -120,5 +122,30 @@ describe('a recorded cancellation', () => {
     );
     expect(itemIdByCancellation['C536506:1']).toBe(findId('536488:3'));
     expect(itemIdByCancellation['C536979:1']).toBe(findId('536557:47'));
+  });
+});
+
+describe('the cancels of the demonstration', () => {
+  test('are the five recorded ones that can be carried out, and then made-up ones', () => {
+    expect(cancels.slice(0, 5).map(({ reason, quantity }) => [reason, quantity])).toEqual([
+      ['Recorded as C536758:1', 1],
+      ['Recorded as C536826:1', 2],
+      ['Recorded as C536979:1', 1],
+      ['Recorded as C537024:1', 36],
+      ['Recorded as C537203:1', 1],
+    ]);
+    expect(cancels).toHaveLength(47);
+    expect(new Set(cancels.map(({ idempotencyKey }) => idempotencyKey)).size).toBe(47);
+  });
+
+  test('are the same on every run and machine', () => {
+    const digest = createHash('sha256').update(JSON.stringify(cancels)).digest('hex');
+    expect(digest).toBe('e0cc4e7767f30006cfc0a98fc73110fd6b26a0d7b4b4171b8cec3a3edcfaeb9e');
+  });
+
+  test('leave the items of the README alone', async () => {
+    const readme = await readFile(path.join(import.meta.dirname, '../../README.md'), 'utf8');
+    const named = cancels.filter(({ ids }) => readme.includes(String(ids[0])));
+    expect(named).toEqual([]);
   });
 });

@@ -121,6 +121,28 @@ mutation CancelOrder($input: CancelItemsOfOrderInput!) {
       variables: { input: { orderId: last.order.id, reason: 'Ordered by mistake', mode: 'ALL_CANCELABLE' } },
     },
     {
+      query: `# Cancellations, newest first.
+# Add a code, a time, an order, a door or a caller to the filter.
+query Cancellations($filter: CancellationFilter, $first: Int!, $after: String) {
+  cancellations(filter: $filter, first: $first, after: $after) {
+    edges {
+      node {
+        quantity
+        reasonCode
+        reason
+        cancelledAt
+        cancelledBy
+        channel
+        orderItem { id status quantity cancelledQuantity }
+      }
+    }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+`,
+      variables: { filter: { channel: 'GRAPHQL' }, first: 10 },
+    },
+    {
       query: `# What a router asks: entities by their keys.
 query ResolveEntities($representations: [_Any!]!) {
   _entities(representations: $representations) {

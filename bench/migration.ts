@@ -4,6 +4,7 @@ import path from 'node:path';
 import pg from 'pg';
 import { migrateDatabase } from '../src/database/migrateDatabase.ts';
 import { startEmbeddedPostgres } from '../src/embedded-postgres/embeddedPostgres.ts';
+import { insertCancelledItems } from './cancelledItems.ts';
 import { cancelMeanwhile } from './cancelMeanwhile.ts';
 import { formatNumber } from './table.ts';
 
@@ -13,7 +14,6 @@ import { formatNumber } from './table.ts';
  */
 
 const MAX_CANCEL_MS = 1_000;
-const CHUNK = 500_000;
 const TABLES = ['order_item', 'order_item_cancellation', 'order_item_event'];
 
 async function bench(items: number): Promise<void> {
@@ -27,10 +27,11 @@ async function bench(items: number): Promise<void> {
   opened.defer(() => client.end());
 
   await migrateDatabase(url);
-  await fill(client, items);
-  process.stdout.write(`${formatNumber(items)} cancelled items, before and after the migration in MB:\n`);
   const [newest] = await migrateDatabase(url, { direction: 'down' });
+  const filling = await timed(() => insertCancelledItems(client, items));
   await client.query('VACUUM ANALYZE');
+  process.stdout.write(`${formatNumber(items)} cancelled items, inserted in ${filling.seconds.toFixed(0)} s. `);
+  process.stdout.write('Sizes before and after the migration in MB:\n');
   const before = await readSizes(client);
 
   const migrating = timed(() => migrateDatabase(url));
@@ -55,34 +56,6 @@ async function bench(items: number): Promise<void> {
 
 function format(megabytes = 0): string {
   return megabytes.toFixed(0).padStart(6);
-}
-
-/** Inserts cancelled items with their cancellations and events, as cancels by REST with a reason leave them. */
-async function fill(client: pg.Client, items: number): Promise<void> {
-  await client.query('SET synchronous_commit = off');
-  for (let from = 0; from < items; from += CHUNK) {
-    await client.query(
-      `WITH item AS (
-         INSERT INTO order_item (id, order_id, product_id, external_id, status, is_pre_order, release_date, price_amount,
-           price_currency, version, created_at)
-         SELECT md5(n::text)::uuid, (1000000 + n / 4)::text, 'SKU-' || n % 4000, (1000000 + n / 4) || ':' || n % 4, 'cancelled',
-           true, '2026-12-01', n % 10000 / 100.0, 'EUR', 2, timestamptz '2025-01-01' + n * interval '1 second'
-         FROM generate_series($1::int, $2::int - 1) AS n
-         RETURNING id, order_id, created_at + interval '1 hour' AS at
-       ), recorded AS (
-         INSERT INTO order_item_cancellation (id, order_item_id, previous_status, reason, cancelled_at, cancelled_by, channel,
-           request_id)
-         SELECT uuidv7(), id, 'pending', 'Delivered too late', at, 'customer-' || order_id, 'rest', replace(id::text, '-', '')
-         FROM item
-         RETURNING *
-       )
-       INSERT INTO order_item_event (id, order_item_id, type, occurred_at, payload)
-       SELECT uuidv7(), order_item_id, 'order_item.cancelled', at, jsonb_build_object('cancellationId', recorded.id, 'orderId',
-         order_id, 'previousStatus', previous_status, 'cancelledBy', cancelled_by, 'channel', channel, 'requestId', request_id)
-       FROM recorded JOIN item ON item.id = order_item_id`,
-      [from, Math.min(items, from + CHUNK)],
-    );
-  }
 }
 
 /** Reads the sizes of the tables without indexes, and of their indexes, in megabytes. */

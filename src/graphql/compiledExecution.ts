@@ -105,7 +105,7 @@ function answer(singleResult: FormattedExecutionResult): GraphQLResponse {
  * as an internal error. It turns a variable that is missing in an input object into null. It confuses fields named as
  * members of JavaScript objects with those members.
  */
-function canCompile(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode): boolean {
+export function canCompile(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode): boolean {
   if (operation.operation !== OperationTypeNode.QUERY && !isMutationOfOneField(operation)) return false;
   let isPlain = true as boolean;
   const refuse = (): typeof BREAK => {
@@ -128,8 +128,8 @@ function canCompile(schema: GraphQLSchema, document: DocumentNode, operation: Op
     VariableDefinition: ({ defaultValue }) => (defaultValue === undefined ? undefined : refuse()),
     Name: ({ value }) => (value in Object.prototype ? refuse() : undefined),
   });
-  // With one member per list, the cost is the size of the operation itself.
-  const limits = { pageSize: 1, representations: 1 };
+  // With one member per list, whatever length the schema assumes, the cost is the size of the operation itself.
+  const limits = { pageSize: 1, representations: 1, assumedSize: 1 };
   return isPlain && measureCost({ schema, document, operation, limits, variables: null }) <= MAX_COMPILED_COST;
 }
 

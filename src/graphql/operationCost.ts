@@ -158,8 +158,8 @@ function findListSize(
   { slicingArgument, assumedSize }: Price,
   input: CostInput,
 ): number {
-  if (slicingArgument === null) return assumedSize;
-  const { pageSize } = input.limits;
+  const { pageSize, assumedSize: limit = Infinity } = input.limits;
+  if (slicingArgument === null) return isIntrospection(field) ? assumedSize : Math.min(assumedSize, limit);
   const given = readArgument(node, slicingArgument, input);
   const fallback = field.args.find(({ name }) => name === slicingArgument)?.defaultValue;
   const size = given === undefined ? fallback : given;
@@ -200,7 +200,7 @@ function readPrice(field: Field, schema: GraphQLSchema): Price {
   if (known !== undefined) return known;
   const { weight } = readDirective(field, 'cost', schema);
   const { slicingArguments, assumedSize } = readDirective(field, 'listSize', schema);
-  const isIntrospectionList = getNamedType(field.type).name.startsWith('__') && isListType(getNullableType(field.type));
+  const isIntrospectionList = isIntrospection(field) && isListType(getNullableType(field.type));
   const price: Price = {
     weight: Number(weight ?? 1),
     slicingArgument: Array.isArray(slicingArguments) ? String(slicingArguments[0]) : null,
@@ -208,6 +208,10 @@ function readPrice(field: Field, schema: GraphQLSchema): Price {
   };
   prices.set(field, price);
   return price;
+}
+
+function isIntrospection(field: Field): boolean {
+  return getNamedType(field.type).name.startsWith('__');
 }
 
 function readDirective({ astNode }: Field, name: string, schema: GraphQLSchema): Readonly<Record<string, unknown>> {
@@ -221,4 +225,6 @@ export interface ListLimits {
   readonly pageSize: number;
   /** Representations of `_entities`. */
   readonly representations: number;
+  /** Lists for which the schema assumes a length. Absent: that length. Lists of the introspection keep theirs. */
+  readonly assumedSize?: number;
 }

@@ -69,7 +69,8 @@ function createRequest(
     ids: [orderItemId],
     note: null,
     order: null,
-    cancelledBy: customer === '' ? 'support' : `customer-${customer}`,
+    cancelledBy: customer === '' ? 'support' : customer,
+    customer: customer === '' ? null : customer,
     channel: hash(`channel ${name}`) % 2 === 0 ? 'graphql' : 'rest',
     requestId: createHash('sha256').update(name).digest('hex').slice(0, 32),
     // The key keeps two starts at once from cancelling twice.

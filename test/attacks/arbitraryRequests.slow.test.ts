@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -13,15 +12,13 @@ import {
   requestsForRest,
 } from '../support/arbitraryRequests.ts';
 import { GRAPHQL_CODES } from '../support/arbitraryGraphQL.ts';
-import { CancelModel, type Step, type ModelOutcome, toRestBody } from '../support/cancelModel.ts';
-import { cancelSteps } from '../support/cancelSteps.ts';
 import { exchange } from '../support/exchange.ts';
 import { expectDocumented, expectErrorForm } from '../support/openApi.ts';
-import { findCancellations, findOrderItem, insertOrderItems } from '../support/orderItems.ts';
+import { insertOrderItems } from '../support/orderItems.ts';
 import { CANCEL } from '../support/restContract.ts';
 import { killServiceProcesses, startServiceProcess } from '../support/serviceProcess.ts';
 import { createTestDatabase } from '../support/testDatabase.ts';
-import { readRestAnswer, type RestAnswer } from '../support/testService.ts';
+import type { RestAnswer } from '../support/testService.ts';
 
 /** Enough for every shape to come up; slower machines try fewer. */
 const EFFORT = { numRuns: 2_000, interruptAfterTimeLimit: 6_000 };
@@ -181,115 +178,3 @@ test.each([
     await expectServiceInOrder();
   },
 );
-
-describe('a sequence of cancels', () => {
-  const CANCEL_ONE = `mutation($input: CancelOrderItemInput!) { result: cancelOrderItem(input: $input) { ...ModelOutcome } }`;
-  const CANCEL_ALL = `mutation($input: CancelOrderItemsInput!) { result: cancelOrderItems(input: $input) { ...ModelOutcome } }`;
-  const TOLD = `fragment ModelOutcome on CancelOrderItemResult {
-    __typename
-    ... on CancelOrderItemRefusal { message }
-    ... on CancelOrderItemSuccess {
-      orderItem { id status quantity cancelledQuantity cancelableQuantity } cancellation { requestId quantity }
-    }
-  }`;
-  const NOBODYS_ID = '0198c0de-7a1b-7c3d-9e4f-5a6b7c8d9e0f';
-
-  const givenItem = fc.record({
-    isPreOrder: fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
-    status: fc.oneof(
-      { weight: 5, arbitrary: fc.constantFrom('pending' as const, 'on_hold' as const, 'in_fulfillment' as const) },
-      { weight: 1, arbitrary: fc.constantFrom('complete' as const, 'returned' as const) },
-    ),
-    quantity: fc.constantFrom(1, 2, 5),
-  });
-
-  /** Takes a step through its door. @returns what is told of each id; null: it was no valid GraphQL. */
-  async function take(step: Step, authorization: string): Promise<{ told: ModelOutcome[] | null; requestId: string }> {
-    const isRest = step.door === 'rest';
-    const { ids, stated, idempotencyKey } = step;
-    const input = { ...stated, ...(idempotencyKey === null ? {} : { idempotencyKey }) };
-    const request = isRest
-      ? { path: `/v0/line_item/${ids.join()}/cancel`, body: toRestBody(stated) }
-      : step.door === 'graphql'
-        ? { path: '/graphql', body: { query: CANCEL_ONE + TOLD, variables: { input: { ...input, id: ids[0] } } } }
-        : { path: '/graphql', body: { query: CANCEL_ALL + TOLD, variables: { input: { ...input, ids } } } };
-    const { status, headers, body } = await readRestAnswer(
-      fetch(url + request.path, {
-        method: 'POST',
-        headers: {
-          authorization,
-          'content-type': 'application/json',
-          ...(isRest && idempotencyKey !== null
-            ? { 'idempotency-key': Buffer.from(idempotencyKey).toString('latin1') }
-            : {}),
-        },
-        ...(request.body === null ? {} : { body: JSON.stringify(request.body) }),
-      }),
-    );
-    const requestId = headers.get('x-request-id') ?? '';
-    if (isRest) {
-      expectDocumented('POST', CANCEL, { status, headers, body });
-      const type = expect.any(String);
-      const told: ModelOutcome =
-        status === 200
-          ? { id: body.id, cancelledBy: body.request_id, quantity: body.quantity, remaining: body.remaining }
-          : { refused: { status, type, message: body.message } };
-      return { told: [told], requestId };
-    }
-    expect(status).toBe(200);
-    if (body.errors !== undefined) {
-      const codes = body.errors.map((error: { extensions: { code: string } }) => error.extensions.code);
-      expect(new Set(codes)).toEqual(new Set(['BAD_USER_INPUT']));
-      return { told: null, requestId };
-    }
-    const told = [body.data.result].flat().map((result): ModelOutcome => {
-      if (result.__typename !== 'CancelOrderItemSuccess') {
-        return { refused: { status: expect.any(Number), type: result.__typename, message: result.message } };
-      }
-      const { id, status: state, quantity, cancelledQuantity, cancelableQuantity } = result.orderItem;
-      expect(cancelableQuantity).toBe(quantity - cancelledQuantity);
-      expect(state === 'CANCELLED').toBe(cancelableQuantity === 0);
-      const { requestId: cancelledBy, quantity: units } = result.cancellation;
-      return { id, cancelledBy, quantity: units, remaining: expect.any(Number) };
-    });
-    return { told, requestId };
-  }
-
-  test('through either door gets the answers and the rows that the model predicts', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(givenItem, { minLength: 3, maxLength: 3 }),
-        cancelSteps(3),
-        async (given, plannedSteps) => {
-          const ids = await insertOrderItems(dataSource, given);
-          const model = new CancelModel(ids.map((id, position) => [id, given[position] ?? {}]));
-          // Of this run alone, and so are their keys.
-          const callers = [randomUUID(), randomUUID()];
-          const tokens = await Promise.all(callers.map((subject) => bearer({ subject })));
-          for (const { places, caller, ...planned } of plannedSteps) {
-            const written = places.map(({ position, inUpperCase }) => {
-              const id = [...ids, NOBODYS_ID, 'nonsense'][position] ?? '';
-              return inUpperCase ? id.toUpperCase() : id;
-            });
-            const step = { ...planned, ids: written, caller: callers[caller] ?? '' };
-            const { told, requestId } = await take(step, tokens[caller] ?? '');
-            expect({ step, told }).toEqual({ step, told: model.take(step, requestId) });
-          }
-          const cancellations = await findCancellations(dataSource, ids);
-          const records = [...model.items].flatMap(([id, item]) =>
-            item.records.map((record) => expect.objectContaining({ ...record, order_item_id: id })),
-          );
-          expect(cancellations).toHaveLength(records.length);
-          expect(cancellations).toEqual(expect.arrayContaining(records));
-          for (const [id, { given: before, quantity, cancelledQuantity, records: made }] of model.items) {
-            const status = cancelledQuantity === quantity ? 'cancelled' : before.status;
-            const expected = { ...before, status, cancelledQuantity, version: 1 + made.length };
-            expect(await findOrderItem(dataSource, id)).toMatchObject(expected);
-          }
-        },
-      ),
-      { ...EFFORT, numRuns: 300 },
-    );
-    await expectServiceInOrder();
-  });
-});

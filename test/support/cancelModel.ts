@@ -1,82 +1,52 @@
-import { documentedExample } from './openApi.ts';
+import {
+  findDefect,
+  invalid,
+  isText,
+  isValidGraphQL,
+  keyReused,
+  type ModelOutcome,
+  type ModelRefusal,
+  notAsWhole,
+  notFound,
+  notPreOrdered,
+  type Step,
+  type Success,
+  terminalStatus,
+  tooLarge,
+} from './cancelStep.ts';
 import type { GivenItem } from './orderItems.ts';
-import { CANCEL } from './restContract.ts';
-
-/** A cancel by one of two callers. */
-export interface Step {
-  readonly door: 'rest' | 'graphql' | 'graphqlBulk';
-  readonly caller: string;
-  /** The ids as written. Only a bulk has several. */
-  readonly ids: readonly string[];
-  /** Null is a request without a body, which only REST allows. */
-  readonly stated: Stated | null;
-  readonly idempotencyKey: string | null;
-}
-
-/** What a caller states with a cancel. */
-interface Stated {
-  readonly reason?: unknown;
-  readonly reasonCode?: unknown;
-  readonly note?: unknown;
-  readonly quantity?: unknown;
-}
+import { type OutsideWrite, RECORDED_OUTSIDE } from './outsideWrites.ts';
 
 /** An item, and what was cancelled of it. */
-interface ModelItem {
-  readonly given: GivenItem;
+export interface ModelItem {
+  readonly orderId: string;
+  readonly status: string;
+  readonly isPreOrder: boolean;
   readonly quantity: number;
-  cancelledQuantity: number;
+  readonly cancelledQuantity: number;
+  readonly version: number;
+  readonly createdAt: number;
   /** The rows of its cancellations, oldest first. */
-  readonly records: Record<string, unknown>[];
+  readonly records: readonly Record<string, unknown>[];
 }
 
-/** A success: the request that cancelled, how many units it took and left. */
-export interface Success {
+/** An item as GraphQL shows it. */
+export interface ItemView {
   readonly id: string;
-  readonly cancelledBy: string;
+  readonly status: string;
   readonly quantity: number;
-  readonly remaining: number;
+  readonly cancelledQuantity: number;
+  readonly cancelableQuantity: number;
+  readonly cancelability: { readonly cancelable: boolean; readonly blockers: readonly { readonly code: string }[] };
 }
-
-/** The outcome of one id: the request that cancelled it, or the refusal. */
-export type ModelOutcome = Success | { readonly refused: Refusal };
-
-/** A refusal, named as its example in the published contract. */
-export interface Refusal {
-  readonly status: number;
-  readonly type: string;
-  readonly message: string;
-}
-
-function refusal(status: number, type: string, example: string): ModelOutcome {
-  const { message } = documentedExample('POST', CANCEL, status, example) as { message: string };
-  return { refused: { status, type, message } };
-}
-
-const invalid = (example: string): ModelOutcome => refusal(400, 'InvalidCancelRequest', example);
-const notFound = refusal(404, 'OrderItemNotFound', 'lineItemNotFound');
-const keyReused = refusal(422, 'IdempotencyKeyReused', 'idempotencyKeyReused');
-const notPreOrdered = refusal(400, 'OrderItemNotCancelable', 'notPreOrdered');
-const terminalStatus = refusal(400, 'OrderItemNotCancelable', 'terminalStatus');
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-const CODES = [
-  'changed_mind',
-  'ordered_by_mistake',
-  'found_elsewhere',
-  'release_delayed',
-  'payment_failed',
-  'out_of_stock',
-  'fraud',
-  'other',
-];
-const MAX_QUANTITY = 2_147_483_647;
 const OPEN = ['pending', 'on_hold', 'in_fulfillment'];
 
-/** A model of the contract of cancels, for requests one after another. */
+/** A model of the contract of cancels, for requests and writes of others one after another. */
 export class CancelModel {
   /** By id. */
-  readonly items: Map<string, ModelItem>;
+  readonly items = new Map<string, ModelItem>();
   readonly #keys = new Map<string, { readonly request: string; readonly successes: Map<string, Success> }>();
 
   readonly #isTooLate: (id: string) => boolean;
@@ -84,119 +54,185 @@ export class CancelModel {
   /** @param isTooLate whether the cancellation windows have closed for an item. */
   constructor(items: readonly (readonly [string, GivenItem])[], isTooLate: (id: string) => boolean = () => false) {
     this.#isTooLate = isTooLate;
-    this.items = new Map(
-      items.map(([id, given]) => [id, { given, quantity: given.quantity ?? 1, cancelledQuantity: 0, records: [] }]),
-    );
+    for (const [id, given] of items) this.#add(id, given);
   }
 
   /** Takes a step. @returns the outcome of each id, in order. Null if the step is invalid GraphQL. */
   take(step: Step, requestId: string): ModelOutcome[] | null {
-    const { ids, stated, idempotencyKey } = step;
-    if (step.door !== 'rest' && !isValidGraphQL(stated)) return null;
+    if (step.door !== 'rest' && !isValidGraphQL(step.stated)) return null;
+    const cancel = step.order === null ? this.#takeItems : this.#takeOrder;
+    return cancel.call(this, step, describeRequest(step), requestId);
+  }
+
+  /** Takes what another system writes to the tables. @returns whether the database lets it. */
+  write(change: OutsideWrite): boolean {
+    const { id } = change;
+    const item = this.items.get(id);
+    if (change.kind === 'add') {
+      if (item === undefined) this.#add(id, change.item);
+      return item === undefined;
+    }
+    if (item === undefined) return true;
+    if (change.kind === 'delete') return item.records.length === 0 && this.items.delete(id);
+    const next = applyChange(item, change);
+    const hasUnits = next.quantity > 0 && next.cancelledQuantity <= next.quantity;
+    const isStatusOfUnits = next.cancelledQuantity < next.quantity || next.status === 'cancelled';
+    const staysCancelled =
+      next.cancelledQuantity >= item.cancelledQuantity && (item.status !== 'cancelled' || next.status === 'cancelled');
+    // A record names the open status that the item had.
+    const isRecordable = change.kind !== 'record' || item.status !== 'cancelled';
+    const isAllowed = hasUnits && isStatusOfUnits && staysCancelled && isRecordable;
+    if (isAllowed) this.items.set(id, next);
+    return isAllowed;
+  }
+
+  /** Returns the ids of the items of an order, oldest first. */
+  listItemsOfOrder(orderId: string): string[] {
+    return this.#sortByAge([...this.items].flatMap(([id, item]) => (item.orderId === orderId ? [id] : [])));
+  }
+
+  view(id: string): ItemView | null {
+    const item = this.items.get(id);
+    if (item === undefined) return null;
+    const { status, quantity, cancelledQuantity } = item;
+    const blockers = this.#listBlockers(id, item);
+    return {
+      id,
+      status: status.toUpperCase(),
+      quantity,
+      cancelledQuantity: status === 'cancelled' ? quantity : cancelledQuantity,
+      cancelableQuantity: blockers.length === 0 ? quantity - cancelledQuantity : 0,
+      cancelability: { cancelable: blockers.length === 0, blockers: blockers.map((code) => ({ code })) },
+    };
+  }
+
+  #add(id: string, { orderId = '', status = 'pending', isPreOrder = true, quantity = 1, createdAt }: GivenItem): void {
+    const age = { createdAt: createdAt?.getTime() ?? 0, version: 1 };
+    this.items.set(id, { orderId, status, isPreOrder, quantity, cancelledQuantity: 0, records: [], ...age });
+  }
+
+  #takeItems(step: Step, request: string, requestId: string): ModelOutcome[] {
     const defect = findDefect(step);
-    const reason = stated === null ? null : String(stated.reason).trim();
-    const note = isText(stated?.note) ? stated.note.trim() || null : null;
-    const [reasonCode, quantity] = [stated?.reasonCode ?? null, stated?.quantity ?? null];
-    const request = JSON.stringify([ids.map((id) => id.toLowerCase()), reason, note, reasonCode, quantity]);
-    const key = `${step.caller} ${idempotencyKey ?? ''}`;
-    const used = idempotencyKey === null ? undefined : this.#keys.get(key);
+    const used = this.#findUse(step);
     const repeated = new Map(used?.successes);
-    return ids.map((written) => {
+    return step.ids.map((written) => {
       if (!UUID.test(written)) return invalid('invalidUuid');
       if (defect !== null) return invalid(defect);
       if (used !== undefined && used.request !== request) return keyReused;
       const id = written.toLowerCase();
-      const item = this.items.get(id);
-      if (item === undefined) return notFound;
+      if (!this.items.has(id)) return notFound;
       const first = repeated.get(id);
       repeated.delete(id);
-      if (first !== undefined) return first;
-      if (item.given.isPreOrder === false) return notPreOrdered;
-      const left = item.quantity - item.cancelledQuantity;
-      if (left === 0 || !OPEN.includes(item.given.status ?? 'pending')) return terminalStatus;
-      if (this.#isTooLate(id)) return terminalStatus;
-      const units = typeof quantity === 'number' ? quantity : left;
-      if (units > left) return tooLarge(left);
-      const success: Success = { id, cancelledBy: requestId, quantity: units, remaining: left - units };
-      item.records.push({
-        quantity: units,
-        remaining: left - units,
-        cancelled_before: item.cancelledQuantity,
-        reason_code: reasonCode,
-        previous_status: item.given.status,
-        reason,
-        note,
-        cancelled_by: step.caller,
-        channel: step.door === 'rest' ? 'rest' : 'graphql',
-        request_id: requestId,
-        idempotency_key: idempotencyKey,
-      });
-      item.cancelledQuantity += units;
-      if (idempotencyKey !== null) {
-        const use = this.#keys.get(key) ?? { request, successes: new Map<string, Success>() };
-        use.successes.set(id, success);
-        this.#keys.set(key, use);
-      }
-      return success;
+      return first ?? this.#cancel(id, step, request, requestId);
     });
   }
-}
 
-/** The documented refusal of too many units, with the number that is left. */
-function tooLarge(left: number): ModelOutcome {
-  const { message } = documentedExample('POST', CANCEL, 400, 'quantityTooLarge') as { message: string };
-  return { refused: { status: 400, type: 'QuantityNotCancelable', message: message.replace('2', String(left)) } };
-}
-
-/** Whether the values have the types of the inputs. */
-function isValidGraphQL(stated: Stated | null): boolean {
-  const { reason, reasonCode, note, quantity } = stated ?? {};
-  const isInt = Number.isInteger(quantity ?? 0) && Math.abs(Number(quantity ?? 0)) <= MAX_QUANTITY;
-  return isText(reason) && isText(note ?? '') && isText(reasonCode ?? '') && isInt;
-}
-
-/** Returns the first rule that the values of a step break. Null is a value only through REST. */
-function findDefect({ door, stated, idempotencyKey }: Step): string | null {
-  if (stated !== null) {
-    const { reason, reasonCode, note, quantity } = stated;
-    const isGiven = (value: unknown): boolean => value !== undefined && (value !== null || door === 'rest');
-    if (reason === undefined) return 'reasonMissing';
-    if (!isText(reason)) return 'reasonNotString';
-    if (isNotStorable(reason)) return 'reasonNotStorable';
-    if (reason.trim() === '') return 'reasonEmpty';
-    if ([...reason.trim()].length > 500) return 'reasonTooLong';
-    if (isGiven(reasonCode)) {
-      if (!isText(reasonCode)) return 'reasonCodeNotString';
-      if (!CODES.includes(reasonCode)) return 'reasonCodeUnknown';
+  #takeOrder(step: Step, request: string, requestId: string): ModelOutcome[] {
+    const defect = findDefect(step);
+    if (defect !== null) return [invalid(defect)];
+    const used = this.#findUse(step);
+    if (used !== undefined) {
+      if (used.request !== request) return [keyReused];
+      return this.#sortByAge([...used.successes.keys()]).map((id) => used.successes.get(id) ?? notFound);
     }
-    if (isGiven(note)) {
-      if (!isText(note)) return 'noteNotString';
-      if (isNotStorable(note)) return 'noteNotStorable';
-      if ([...note.trim()].length > 2_000) return 'noteTooLong';
+    const ids = this.listItemsOfOrder(step.order?.id ?? '');
+    if (step.order?.mode === 'ALL_OR_NOTHING' && ids.some((id) => this.#standsInTheWay(id))) {
+      return ids.map((id) => this.#findRefusal(id) ?? notAsWhole);
     }
-    if (
-      isGiven(quantity) &&
-      !(Number.isInteger(quantity) && Number(quantity) >= 1 && Number(quantity) <= MAX_QUANTITY)
-    ) {
-      return 'quantityInvalid';
-    }
+    return ids.map((id) => this.#cancel(id, step, request, requestId));
   }
-  if (idempotencyKey === null) return null;
-  const isValid = idempotencyKey.length > 0 && idempotencyKey.length <= 255 && !/[\p{C}]/u.test(idempotencyKey);
-  return isValid ? null : 'idempotencyKeyInvalid';
+
+  #cancel(id: string, step: Step, request: string, requestId: string): ModelOutcome {
+    const item = this.items.get(id);
+    const refusal = this.#findRefusal(id);
+    if (item === undefined || refusal !== null) return refusal ?? notFound;
+    const left = item.quantity - item.cancelledQuantity;
+    const units = typeof step.stated?.quantity === 'number' ? step.stated.quantity : left;
+    if (units > left) return tooLarge(left);
+    const success: Success = { id, cancelledBy: requestId, quantity: units, remaining: left - units };
+    const record = {
+      ...describeRecord(item, units),
+      ...readTexts(step),
+      cancelled_by: step.caller,
+      channel: step.door === 'rest' ? 'rest' : 'graphql',
+      request_id: requestId,
+      idempotency_key: step.idempotencyKey,
+    };
+    this.items.set(id, { ...takeUnits(item, units, record), version: item.version + 1 });
+    if (step.idempotencyKey !== null) {
+      const use = this.#findUse(step) ?? { request, successes: new Map<string, Success>() };
+      use.successes.set(id, success);
+      this.#keys.set(nameKey(step), use);
+    }
+    return success;
+  }
+
+  #findUse(step: Step) {
+    return step.idempotencyKey === null ? undefined : this.#keys.get(nameKey(step));
+  }
+
+  #listBlockers(id: string, { isPreOrder, status }: ModelItem): string[] {
+    const isClosed = !OPEN.includes(status) || this.#isTooLate(id);
+    return [...(isPreOrder ? [] : ['NOT_PRE_ORDERED']), ...(isClosed ? ['TERMINAL_STATUS'] : [])];
+  }
+
+  #findRefusal(id: string): ModelRefusal | null {
+    const item = this.items.get(id);
+    if (item === undefined) return notFound;
+    const [blocker] = this.#listBlockers(id, item);
+    if (blocker === undefined) return null;
+    return blocker === 'NOT_PRE_ORDERED' ? notPreOrdered : terminalStatus;
+  }
+
+  #standsInTheWay(id: string): boolean {
+    return this.items.get(id)?.status !== 'cancelled' && this.#findRefusal(id) !== null;
+  }
+
+  #sortByAge(ids: string[]): string[] {
+    const findTime = (id: string): number => this.items.get(id)?.createdAt ?? 0;
+    return ids.sort((one, other) => findTime(one) - findTime(other) || (one < other ? -1 : 1));
+  }
 }
 
-function isText(value: unknown): value is string {
-  return typeof value === 'string';
+/** Returns the item as a change of another system leaves it, if the database lets it. */
+function applyChange(item: ModelItem, change: Exclude<OutsideWrite, { readonly kind: 'add' | 'delete' }>): ModelItem {
+  switch (change.kind) {
+    case 'set':
+      return { ...item, [change.column]: change.value };
+    case 'count':
+      return { ...item, cancelledQuantity: item.cancelledQuantity + change.units };
+    case 'record':
+      return takeUnits(item, change.units, { ...describeRecord(item, change.units), ...RECORDED_OUTSIDE });
+  }
 }
 
-function isNotStorable(text: string): boolean {
-  return !text.isWellFormed() || text.includes('\0');
+function describeRecord({ status, quantity, cancelledQuantity }: ModelItem, units: number): Record<string, unknown> {
+  const remaining = quantity - cancelledQuantity - units;
+  return { quantity: units, remaining, cancelled_before: cancelledQuantity, previous_status: status };
 }
 
-/** Names what is stated as the REST path does. */
-export function toRestBody(stated: Step['stated']): object | null {
-  if (stated === null) return null;
-  const { reasonCode, ...others } = stated;
-  return reasonCode === undefined ? others : { ...others, reason_code: reasonCode };
+/** An item with nothing left is cancelled. */
+function takeUnits(item: ModelItem, units: number, record: Record<string, unknown>): ModelItem {
+  const cancelledQuantity = item.cancelledQuantity + units;
+  const status = cancelledQuantity === item.quantity ? 'cancelled' : item.status;
+  return { ...item, cancelledQuantity, status, records: [...item.records, record] };
+}
+
+/** Two steps are the same request if they have the same description. */
+function describeRequest(step: Step): string {
+  const asked = step.order === null ? step.ids.map((id) => id.toLowerCase()) : [step.order.id, step.order.mode];
+  return JSON.stringify([step.order === null, asked, readTexts(step), step.stated?.quantity ?? null]);
+}
+
+/** Returns what is stored of a step's texts. */
+function readTexts({ stated }: Step): Record<string, unknown> {
+  return {
+    reason: stated === null ? null : String(stated.reason).trim(),
+    note: isText(stated?.note) ? stated.note.trim() || null : null,
+    reason_code: stated?.reasonCode ?? null,
+  };
+}
+
+function nameKey({ caller, idempotencyKey }: Step): string {
+  return `${caller} ${idempotencyKey ?? ''}`;
 }

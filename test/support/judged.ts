@@ -4,7 +4,7 @@ import type { Cancellation, OrderItem } from '../../src/order-items/orderItem.ts
 
 /* What the tests of the judge give it: items, requests, and the facts of a transaction. */
 
-export const REQUEST_ID = '0af7651916cd43dd8448eb211c80319c';
+const REQUEST_ID = '0af7651916cd43dd8448eb211c80319c';
 export const FIRST = '0d5f1f3e-5d5c-4a57-9d0c-1f3a4c1f0001';
 export const SECOND = '0d5f1f3e-5d5c-4a57-9d0c-1f3a4c1f0002';
 

@@ -36,6 +36,17 @@ const OWN_ITEMS = {
   condition: ' AND (asked.customer IS NULL OR asked.customer = locked.customer_id::text)',
 };
 
+/**
+ * The source of the rows to insert, and what the update returns for it. Where no item repeats, the update's rows say all. With
+ * repeats, the rows must be joined, and PostgreSQL compares each cancellation with each item.
+ */
+const NO_REPEATS = { suffix: '', source: 'cancelled', returned: ', planned.*' };
+const REPEATS = {
+  suffix: '_repeated',
+  source: 'planned JOIN cancelled ON item_id = planned."orderItemId"',
+  returned: '',
+};
+
 type LockedItems = Pick<CancelFacts, 'locked' | 'busy'>;
 
 /** A cancellation and the idempotency key that made it. */
@@ -180,8 +191,9 @@ export async function cancelFreeItems(
   const hasWindows = planned.some((one) => one.createdBefore !== undefined || one.releasedBefore !== undefined);
   const { name, columns, notCancelable } = hasWindows ? WINDOWS_ON : WINDOWS_OFF;
   const own = planned.some(({ customer }) => customer !== null) ? OWN_ITEMS : ALL_ITEMS;
+  const inserts = planned.every(({ cancels }) => cancels === 1) ? NO_REPEATS : REPEATS;
   const rows = await database.query<CancelledRow[]>(
-    `/* ${name}${own.suffix} */ WITH asked AS (
+    `/* ${name}${inserts.suffix}${own.suffix} */ WITH asked AS (
        SELECT * FROM jsonb_to_recordset($2::jsonb) AS asked(
          id uuid, "orderItemId" uuid, units int, ahead int, cancels int, "reasonCode" text, reason text, note text,
          "cancelledBy" text, channel text, "requestId" text, "idempotencyKey" text, "requestFingerprint" text,
@@ -202,25 +214,25 @@ export async function cancelFreeItems(
        FROM planned WHERE order_item.id = planned."orderItemId" AND planned.cancels > 0
        RETURNING order_item.id AS item_id, order_item.version AS new_version, order_item.updated_at AS cancelled_at,
          order_item.status AS new_status, order_item.cancelled_quantity = planned.taken_before + planned.taken
-           AND (order_item.status = 'cancelled') = (planned.available = planned.taken) AS is_as_planned
+           AND (order_item.status = 'cancelled') = (planned.available = planned.taken) AS is_as_planned${inserts.returned}
      ), announced AS (
        INSERT INTO order_item_event (id, order_item_id, type, occurred_at, payload)
-       SELECT planned."eventId", item_id,
+       SELECT "eventId", item_id,
          CASE available WHEN taken THEN 'order_item.cancelled' ELSE 'order_item.partially_cancelled' END,
-         cancelled_at, jsonb_build_object('orderId', ordered, 'orderItemId', item_id, 'cancellationId', planned.id,
+         cancelled_at, jsonb_build_object('orderId', ordered, 'orderItemId', item_id, 'cancellationId', id,
            'quantity', taken, 'cancelledQuantity', taken_before + taken, 'remaining', available - taken,
            'previousStatus', previous_status,
            'status', CASE available WHEN taken THEN 'cancelled' ELSE previous_status END,
            'reasonCode', "reasonCode", 'cancelledBy', "cancelledBy", 'channel', channel, 'requestId', "requestId")
-       FROM planned JOIN cancelled ON item_id = "orderItemId"
+       FROM ${inserts.source}
      ), recorded AS (
        INSERT INTO order_item_cancellation (id, order_item_id, cancelled_before, quantity, remaining, previous_status,
          reason_code, reason, note, cancelled_at, cancelled_by, channel, request_id, customer_id, idempotency_key,
          request_fingerprint)
-       SELECT CASE WHEN is_as_planned THEN planned.id ELSE ('a trigger keeps order_item at ' || new_status)::uuid END,
+       SELECT CASE WHEN is_as_planned THEN id ELSE ('a trigger keeps order_item at ' || new_status)::uuid END,
          item_id, taken_before, taken, available - taken, previous_status,
          "reasonCode", reason, note, cancelled_at, "cancelledBy", channel, "requestId", customer, "idempotencyKey", "requestFingerprint"
-       FROM planned JOIN cancelled ON item_id = "orderItemId"
+       FROM ${inserts.source}
      )
      SELECT ${own.itemColumns}, written."newVersion", written."newStatus", written."cancelledAt"
      FROM locked AS order_item LEFT JOIN (

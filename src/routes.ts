@@ -6,6 +6,7 @@ import type { Config } from './config.ts';
 import { isMigrated } from './database/migrations.ts';
 import type { Reader } from './database/reader.ts';
 import { addAccess, getCaller } from './http/access.ts';
+import type { CompiledExecution } from './graphql/compiledExecution.ts';
 import { addGraphQLRoute, requireRouterSecret } from './graphql/graphqlRoute.ts';
 import { addHealthRoutes } from './http/health.ts';
 import { reportOutcome } from './http/server.ts';
@@ -30,7 +31,7 @@ import type { Logger } from './telemetry/logger.ts';
 import type { CancelObservation, Metrics } from './telemetry/metrics.ts';
 
 /** What the routes serve from. */
-export interface RouteDependencies {
+export interface RouteDependencies extends Pick<CompiledExecution<GraphQLContext>, 'answerRepeated'> {
   readonly config: Config;
   readonly connected: OrderItemDatabase;
   readonly reader: Reader;
@@ -43,7 +44,7 @@ export interface RouteDependencies {
 /** Adds both doors, the pages and the checks of health to a server that does not listen yet. */
 export async function addRoutes(
   server: FastifyInstance,
-  { config, connected, reader, developmentIssuer, apollo, logger, metrics }: RouteDependencies,
+  { config, connected, reader, developmentIssuer, apollo, answerRepeated, logger, metrics }: RouteDependencies,
 ): Promise<void> {
   const { dataSource, distributed } = connected;
   const customerClaim = (await hasCustomers(dataSource)) ? config.customerClaim : null;
@@ -74,6 +75,7 @@ export async function addRoutes(
     : null;
   await addGraphQLRoute(server, {
     apollo,
+    answerRepeated,
     maxBatchedOperations: config.limits.batchedOperations,
     nameCaller: (request) => getCaller(request).subject,
     onRequest: [

@@ -13,10 +13,11 @@ import { openDatabase } from './database/openDatabase.ts';
 import { createReader } from './database/reader.ts';
 import { openStandbys } from './database/standbys.ts';
 import { createLifecycle } from './lifecycle.ts';
-import { compiledExecution } from './graphql/compiledExecution.ts';
+import { type CompiledExecution, compiledExecution } from './graphql/compiledExecution.ts';
 import { createDocumentRules, limitCost } from './graphql/documentLimits.ts';
 import { createErrorFormatter, reportGraphQL } from './graphql/errors.ts';
 import { inlineTrace } from './graphql/inlineTrace.ts';
+import { toPlugin } from './graphql/operationHooks.ts';
 import { drain, listen } from './http/listen.ts';
 import { addMetricsRoute } from './http/metricsRoute.ts';
 import { createServer } from './http/server.ts';
@@ -80,7 +81,7 @@ export async function startService(config: Config, dependencies: ServiceDependen
   signal?.throwIfAborted();
 
   const developmentIssuer = config.auth === null ? await openDevelopmentIssuer(config.dataDir) : null;
-  const apollo = await startApollo(config, logger);
+  const { apollo, answerRepeated } = await startApollo(config, logger);
   opened.defer(() => apollo.stop());
   const lifecycle = createLifecycle();
   const metrics = createMetrics();
@@ -97,7 +98,16 @@ export async function startService(config: Config, dependencies: ServiceDependen
   metrics.watchLog(countDroppedLines);
   metrics.watchPool(() => readPoolState(dataSource));
   const reader = createReader(dataSource, standbys.dataSources, metrics.observeRead);
-  await addRoutes(server, { config, connected, reader, developmentIssuer, apollo, logger, metrics });
+  await addRoutes(server, {
+    config,
+    connected,
+    reader,
+    developmentIssuer,
+    apollo,
+    answerRepeated,
+    logger,
+    metrics,
+  });
   const url = await listen(server, config);
   signal?.throwIfAborted();
 
@@ -114,8 +124,19 @@ export async function startService(config: Config, dependencies: ServiceDependen
   };
 }
 
-async function startApollo(config: Config, logger: Logger): Promise<ApolloServer<GraphQLContext>> {
+/** Apollo Server, and the shorter way of repeated operations. */
+interface GraphQLServer extends Pick<CompiledExecution<GraphQLContext>, 'answerRepeated'> {
+  readonly apollo: ApolloServer<GraphQLContext>;
+}
+
+async function startApollo(config: Config, logger: Logger): Promise<GraphQLServer> {
   const formatError = createErrorFormatter(config);
+  const hooks = [
+    limitCost<GraphQLContext>(config.limits),
+    reportGraphQL<GraphQLContext>(logger),
+    ...(config.cacheMaxAgeS === 0 ? [] : [allowCaching(`${config.cacheScope}, max-age=${config.cacheMaxAgeS}`)]),
+  ];
+  const { plugin, answerRepeated } = compiledExecution(await buildSchema(config), formatError, hooks);
   const apollo = new ApolloServer<GraphQLContext>({
     schema: await buildSchema(config),
     introspection: config.introspection,
@@ -129,17 +150,15 @@ async function startApollo(config: Config, logger: Logger): Promise<ApolloServer
     logger: logger.child({}, { level: logger.isLevelEnabled('warn') ? 'warn' : logger.level }),
     stopOnTerminationSignals: false,
     plugins: [
-      compiledExecution(await buildSchema(config), formatError),
-      limitCost(config.limits),
-      reportGraphQL(logger),
+      plugin,
+      ...hooks.map(toPlugin),
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginCacheControlDisabled(),
       inlineTrace(),
-      ...(config.cacheMaxAgeS === 0 ? [] : [allowCaching(`${config.cacheScope}, max-age=${config.cacheMaxAgeS}`)]),
     ],
   });
   await apollo.start();
-  return apollo;
+  return { apollo, answerRepeated };
 }
 
 /** Loads tracing only if it is configured. */

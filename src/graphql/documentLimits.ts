@@ -1,4 +1,4 @@
-import type { ApolloServerPlugin, BaseContext } from '@apollo/server';
+import type { BaseContext } from '@apollo/server';
 import { ApolloServerErrorCode } from '@apollo/server/errors';
 import { maxAliasesRule } from '@escape.tech/graphql-armor-max-aliases';
 import { maxDepthRule } from '@escape.tech/graphql-armor-max-depth';
@@ -13,6 +13,7 @@ import {
   type ValidationRule,
 } from 'graphql';
 import { measureCost, type ListLimits } from './operationCost.ts';
+import type { OperationHooks } from './operationHooks.ts';
 
 /** The bounds of a GraphQL document. */
 export interface DocumentLimits extends ListLimits {
@@ -91,26 +92,24 @@ function countFields(
   return count;
 }
 
-/** Creates the plugin that refuses an operation over the cost limit before anything is resolved. */
-export function limitCost<TContext extends BaseContext>(limits: DocumentLimits): ApolloServerPlugin<TContext> {
+/** Refuses an operation over the cost limit before anything is resolved. */
+export function limitCost<TContext extends BaseContext>(limits: DocumentLimits): OperationHooks<TContext> {
   /** Costs with every variable at its most expensive. Operations below the limit need no look at their variables. */
   const maxCosts = new WeakMap<OperationDefinitionNode, number>();
   return {
-    requestDidStart: async () => ({
-      didResolveOperation: async ({ schema, document, operation, request }) => {
-        // The execution reports an unknown operation name.
-        if (operation === undefined) return;
-        let maxCost = maxCosts.get(operation);
-        if (maxCost === undefined) {
-          maxCost = measureCost({ schema, document, operation, limits, variables: null });
-          maxCosts.set(operation, maxCost);
-        }
-        if (maxCost <= limits.cost) return;
-        const cost = measureCost({ schema, document, operation, limits, variables: request.variables ?? {} });
-        if (cost > limits.cost) {
-          throw new LimitExceeded(`Cost limit of ${limits.cost} exceeded, the operation can cost ${cost}.`);
-        }
-      },
-    }),
+    didResolveOperation: ({ schema, document, operation, request }) => {
+      // The execution reports an unknown operation name.
+      if (operation === undefined) return;
+      let maxCost = maxCosts.get(operation);
+      if (maxCost === undefined) {
+        maxCost = measureCost({ schema, document, operation, limits, variables: null });
+        maxCosts.set(operation, maxCost);
+      }
+      if (maxCost <= limits.cost) return;
+      const cost = measureCost({ schema, document, operation, limits, variables: request.variables ?? {} });
+      if (cost > limits.cost) {
+        throw new LimitExceeded(`Cost limit of ${limits.cost} exceeded, the operation can cost ${cost}.`);
+      }
+    },
   };
 }

@@ -1,4 +1,4 @@
-import type { ApolloServerPlugin, BaseContext } from '@apollo/server';
+import type { BaseContext } from '@apollo/server';
 import { ApolloServerErrorCode, ApolloServerValidationErrorCode, unwrapResolverError } from '@apollo/server/errors';
 import type { FastifyBaseLogger } from 'fastify';
 import {
@@ -9,10 +9,11 @@ import {
   type OperationDefinitionNode,
 } from 'graphql';
 import { LimitExceeded } from './documentLimits.ts';
+import type { OperationHooks } from './operationHooks.ts';
 import { badInput, type Failure, type FailureCode, toFailure, logFailure } from '../http/failures.ts';
 import type { Operation } from '../http/server.ts';
 
-/** The members of a request's context that the plugin needs. */
+/** The members of a request's context that the hooks need. */
 export interface ReportContext extends BaseContext {
   readonly requestId: string;
   /** Records the operation for log and metrics. */
@@ -126,54 +127,49 @@ function isRangeError(error: unknown): boolean {
 }
 
 /**
- * Creates the plugin that reports operations and outcomes. It adds the request id to every error, sets the status and the
+ * Reports operations and outcomes. It adds the request id to every error, sets the status and the
  * headers of failures, and logs their causes.
  */
-export function reportGraphQL<TContext extends ReportContext>(logger: FastifyBaseLogger): ApolloServerPlugin<TContext> {
+export function reportGraphQL<TContext extends ReportContext>(logger: FastifyBaseLogger): OperationHooks<TContext> {
   return {
-    requestDidStart: () =>
-      Promise.resolve({
-        didResolveOperation: ({ schema, operation, operationName, contextValue: { reportOperation } }) => {
-          if (operation !== undefined)
-            reportOperation({
-              name: operationName?.slice(0, MAX_NAME_LENGTH) ?? null,
-              type: operation.operation,
-              field: findRootField(operation, schema),
-            });
-          return Promise.resolve();
-        },
-        willSendResponse: ({ response, errors, contextValue: { requestId, reportOutcome } }) => {
-          if (response.body.kind !== 'single' || errors === undefined) return Promise.resolve();
-          for (const formatted of response.body.singleResult.errors ?? []) {
-            Object.assign(formatted, { extensions: { ...formatted.extensions, requestId } });
+    didResolveOperation: ({ schema, operation, operationName, contextValue: { reportOperation } }) => {
+      if (operation === undefined) return;
+      reportOperation({
+        name: operationName?.slice(0, MAX_NAME_LENGTH) ?? null,
+        type: operation.operation,
+        field: findRootField(operation, schema),
+      });
+    },
+    willSendResponse: ({ response, errors, contextValue: { requestId, reportOutcome } }) => {
+      if (response.body.kind !== 'single' || errors === undefined) return;
+      for (const formatted of response.body.singleResult.errors ?? []) {
+        Object.assign(formatted, { extensions: { ...formatted.extensions, requestId } });
+      }
+      // A failed batch has one error per entity, but one cause.
+      const logged = new Set<unknown>();
+      for (const error of errors) {
+        if (isDocumentError(error)) {
+          const code = readDocumentCode(error);
+          reportOutcome(code);
+          // Apollo Server answers 400 to an invalid variable. The contract says 200.
+          if (code === BAD_USER_INPUT) response.http.status = 200;
+          // Apollo Server answers 200 to a subscription, which this schema lacks.
+          if (code === REQUEST_FAILURES.bad_request.code) {
+            response.http.status ??= 400;
+            delete response.body.singleResult.data;
           }
-          // A failed batch has one error per entity, but one cause.
-          const logged = new Set<unknown>();
-          for (const error of errors) {
-            if (isDocumentError(error)) {
-              const code = readDocumentCode(error);
-              reportOutcome(code);
-              // Apollo Server answers 400 to an invalid variable. The contract says 200.
-              if (code === BAD_USER_INPUT) response.http.status = 200;
-              // Apollo Server answers 200 to a subscription, which this schema lacks.
-              if (code === REQUEST_FAILURES.bad_request.code) {
-                response.http.status ??= 400;
-                delete response.body.singleResult.data;
-              }
-              continue;
-            }
-            const failure = toFieldFailure(error, true);
-            if (!logged.has(failure.cause)) logFailure(logger, failure, requestId);
-            logged.add(failure.cause);
-            const { code, status } = FIELD_FAILURES[failure.code];
-            reportOutcome(code);
-            if (status === 200) continue;
-            response.http.status = status;
-            for (const [name, value] of Object.entries(failure.headers)) response.http.headers.set(name, value);
-          }
-          return Promise.resolve();
-        },
-      }),
+          continue;
+        }
+        const failure = toFieldFailure(error, true);
+        if (!logged.has(failure.cause)) logFailure(logger, failure, requestId);
+        logged.add(failure.cause);
+        const { code, status } = FIELD_FAILURES[failure.code];
+        reportOutcome(code);
+        if (status === 200) continue;
+        response.http.status = status;
+        for (const [name, value] of Object.entries(failure.headers)) response.http.headers.set(name, value);
+      }
+    },
   };
 }
 

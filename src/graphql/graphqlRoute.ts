@@ -20,12 +20,16 @@ import Negotiator from 'negotiator';
 import { Unauthenticated } from '../auth/caller.ts';
 import { findUnsupportedEncoding } from '../http/bodyEncoding.ts';
 import { Failure, logFailure } from '../http/failures.ts';
+import type { CompiledExecution } from './compiledExecution.ts';
 import { correctCode, toGraphQLResponse } from './errors.ts';
 import { toRequestFailure, reportOutcome } from '../http/server.ts';
 import { createTurns } from '../work/turns.ts';
 
-export interface GraphQLRouteOptions<TContext extends BaseContext> {
+interface Executors<TContext extends BaseContext> extends Pick<CompiledExecution<TContext>, 'answerRepeated'> {
   readonly apollo: ApolloServer<TContext>;
+}
+
+export interface GraphQLRouteOptions<TContext extends BaseContext> extends Executors<TContext> {
   readonly createContext: (request: FastifyRequest) => TContext;
   /** The limit of operations in one HTTP request. 0 refuses batches. */
   readonly maxBatchedOperations: number;
@@ -38,7 +42,7 @@ export interface GraphQLRouteOptions<TContext extends BaseContext> {
 /** Serves GraphQL over HTTP at `/graphql`. Failures before Apollo Server runs have the format of GraphQL, too. */
 export async function addGraphQLRoute<TContext extends BaseContext>(
   server: FastifyInstance,
-  { apollo, createContext, maxBatchedOperations, nameCaller, onRequest }: GraphQLRouteOptions<TContext>,
+  { apollo, answerRepeated, createContext, maxBatchedOperations, nameCaller, onRequest }: GraphQLRouteOptions<TContext>,
 ): Promise<void> {
   const waitForTurn = createTurns();
   /** Long documents that Apollo Server has seen and may still know. */
@@ -68,7 +72,12 @@ export async function addGraphQLRoute<TContext extends BaseContext>(
         const { status, headers, text } =
           plain === null
             ? await answerWithHttpLayer(apollo, http, () => createContext(request))
-            : await answerPlainRequest(apollo, { ...plain, http }, createContext(request), mediaType);
+            : await answerPlainRequest(
+                { apollo, answerRepeated },
+                { ...plain, http },
+                createContext(request),
+                mediaType,
+              );
         // Apollo Server forgets a document that is invalid.
         if (isLongAndNew && status < 400) seen.set(documents, true);
         for (const [name, value] of headers) reply.header(name, value);
@@ -143,12 +152,13 @@ async function answerWithHttpLayer<TContext extends BaseContext>(
 
 /** Answers a plain request without Apollo Server's HTTP layer, which parses the headers once more. */
 async function answerPlainRequest<TContext extends BaseContext>(
-  apollo: ApolloServer<TContext>,
+  { apollo, answerRepeated }: Executors<TContext>,
   request: GraphQLRequest,
   contextValue: TContext,
   mediaType: string,
 ): Promise<Answer> {
-  const { body, http } = await apollo.executeOperation(request, { contextValue });
+  const { body, http } =
+    (await answerRepeated(request, contextValue)) ?? (await apollo.executeOperation(request, { contextValue }));
   if (body.kind === 'incremental') throw new Error('The schema has no incremental delivery.');
   const { errors, data, extensions } = body.singleResult;
   http.headers.set('content-type', mediaType);

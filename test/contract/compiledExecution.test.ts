@@ -158,7 +158,8 @@ test.each<[string, string, object, string | undefined]>([
 ])('a compiled document gives the same answer as an interpreted one: %s', async (_, query, variables, token) => {
   const interpreted = await ask(makeNewText(query), variables, token);
   await ask(query, variables, token);
-  await ask(query, variables, token);
+  // Apollo Server compiles the second request. The third one goes past it.
+  expect(await ask(query, variables, token)).toEqual(interpreted);
   expect(await ask(query, variables, token)).toEqual(interpreted);
   expect(await readStatus(open)).toBe('PENDING');
 });

@@ -1,5 +1,5 @@
-import type { ApolloServerPlugin } from '@apollo/server';
 import { OperationTypeNode } from 'graphql';
+import type { OperationHooks } from '../../graphql/operationHooks.ts';
 import type { Representation } from './federationEntities.ts';
 import { parseOrderItemId } from '../orderItem.ts';
 
@@ -78,7 +78,7 @@ function nameOrderTag(id: string): string {
 }
 
 /**
- * Creates the plugin that lets routers cache answers to queries, and adds their cache tags. It covers only POST, which
+ * Lets routers cache answers to queries, and adds their cache tags. It covers only POST, which
  * routers use, because a cache between a browser and the service must not store personal answers. It excludes batches, which
  * can hold a cancel beside the query.
  *
@@ -86,18 +86,16 @@ function nameOrderTag(id: string): string {
  */
 export function allowCaching<TContext extends { readonly cacheTags: CacheTags | null }>(
   cacheControl: string,
-): ApolloServerPlugin<TContext> {
+): OperationHooks<TContext> {
   return {
-    requestDidStart: async () => ({
-      willSendResponse: async ({ request, operation, requestIsBatched, response, contextValue: { cacheTags } }) => {
-        if (response.body.kind !== 'single' || operation?.operation !== OperationTypeNode.QUERY) return;
-        const { singleResult } = response.body;
-        if (requestIsBatched || request.http?.method !== 'POST' || singleResult.errors !== undefined) return;
-        const extensions = cacheTags?.toExtensions() ?? null;
-        if (extensions === null) return;
-        response.http.headers.set('cache-control', cacheControl);
-        singleResult.extensions = { ...singleResult.extensions, ...extensions };
-      },
-    }),
+    willSendResponse: ({ request, operation, requestIsBatched, response, contextValue: { cacheTags } }) => {
+      if (response.body.kind !== 'single' || operation?.operation !== OperationTypeNode.QUERY) return;
+      const { singleResult } = response.body;
+      if (requestIsBatched || request.http?.method !== 'POST' || singleResult.errors !== undefined) return;
+      const extensions = cacheTags?.toExtensions() ?? null;
+      if (extensions === null) return;
+      response.http.headers.set('cache-control', cacheControl);
+      singleResult.extensions = { ...singleResult.extensions, ...extensions };
+    },
   };
 }

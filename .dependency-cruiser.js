@@ -49,7 +49,21 @@ export default {
       comment: 'Engines serve any domain. The domain plugs into them, and service.ts connects both.',
       severity: 'error',
       from: { path: ENGINES },
-      to: { path: '^src/(order-items|import|demonstration|pages|commands)/' },
+      to: { path: '^src/(events|order-items|import|demonstration|pages|commands)/' },
+    },
+    {
+      name: 'events-know-their-form-only',
+      comment: 'Events are read from the outbox, whoever writes it. They know of order items only what an event says.',
+      severity: 'error',
+      from: { path: '^src/events/' },
+      to: { path: '^src/(order-items|import|demonstration|pages|commands|graphql)/' },
+    },
+    {
+      name: 'cancels-know-no-reader-of-events',
+      comment: 'A cancel writes its event and is done. openEvents.ts connects it with what reads events.',
+      severity: 'error',
+      from: { path: '^src/(order-items|import|demonstration)/' },
+      to: { path: '^src/events/' },
     },
     {
       name: 'configuration-is-assembled-last',

@@ -5,7 +5,7 @@ import { duration, reasonCodes, timeZone } from './cancellationVariables.ts';
 import type { WindowLengths } from './order-items/cancellationWindows.ts';
 import type { CacheScope } from './order-items/graphql/cacheTags.ts';
 import { DEFAULT_REASON_CODES, type ReasonCodes } from './order-items/reasonCodes.ts';
-import { databaseUrl, databaseUrls, flag, origins, url, wholeNumber } from './variableFormats.ts';
+import { databaseUrl, databaseUrls, flag, origins, uriReference, url, wholeNumber } from './variableFormats.ts';
 import { findMisspelledVariables } from './misspelledVariables.ts';
 import type { LogLevel } from './telemetry/logger.ts';
 import { readTracing, type TracingConfig, TRACING_VARIABLES } from './telemetry/tracingConfig.ts';
@@ -49,6 +49,8 @@ export interface Config {
   readonly cacheMaxAgeS: number;
   /** Whether a cache can show an answer to other callers. */
   readonly cacheScope: CacheScope;
+  /** The `source` of the events, a URI reference. */
+  readonly eventsSource: string;
   /** Null turns tracing off. */
   readonly tracing: TracingConfig | null;
   readonly production: boolean;
@@ -144,6 +146,7 @@ const environment = z.object({
   CANCELLATION_TIME_ZONE: timeZone.default('UTC'),
   CORS_ORIGINS: origins.default([]),
   CACHE_MAX_AGE_S: wholeNumber(0, 86_400).default(0),
+  EVENTS_SOURCE: uriReference.default('/order-items'),
   CACHE_SCOPE: z.custom<CacheScope>(isCacheScope, `must be one of ${CACHE_SCOPES.join(', ')}`).default('private'),
 });
 
@@ -238,6 +241,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     cacheMaxAgeS: values.CACHE_MAX_AGE_S,
     reasonCodes: values.CANCELLATION_REASON_CODES,
     cacheScope: values.CACHE_SCOPE,
+    eventsSource: values.EVENTS_SOURCE,
     tracing,
     production,
   });

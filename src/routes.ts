@@ -26,6 +26,7 @@ import { findViewer } from './order-items/ownItems.ts';
 import { createReads } from './order-items/reads.ts';
 import { addOpenApiRoute } from './order-items/rest/openApiRoute.ts';
 import { addOverviewRoute } from './order-items/rest/overviewRoute.ts';
+import type { Events } from './openEvents.ts';
 import type { PagesOptions } from './pages/pages.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { CancelObservation, Metrics } from './telemetry/metrics.ts';
@@ -37,6 +38,8 @@ export interface RouteDependencies extends Pick<CompiledExecution<GraphQLContext
   readonly reader: Reader;
   readonly developmentIssuer: DevelopmentIssuer | null;
   readonly apollo: ApolloServer<GraphQLContext>;
+  /** Null if the database has no events that can be numbered. */
+  readonly events: Events | null;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
@@ -44,7 +47,7 @@ export interface RouteDependencies extends Pick<CompiledExecution<GraphQLContext
 /** Adds both doors, the pages and the checks of health to a server that does not listen yet. */
 export async function addRoutes(
   server: FastifyInstance,
-  { config, connected, reader, developmentIssuer, apollo, answerRepeated, logger, metrics }: RouteDependencies,
+  { config, connected, reader, developmentIssuer, apollo, answerRepeated, events, logger, metrics }: RouteDependencies,
 ): Promise<void> {
   const { dataSource, distributed } = connected;
   const customerClaim = (await hasCustomers(dataSource)) ? config.customerClaim : null;
@@ -59,7 +62,9 @@ export async function addRoutes(
     bulkQueue: metrics.queue('cancel_order_items_bulk'),
     lockQueue: metrics.lockQueue(),
     observe: (request, outcome) => {
-      metrics.observeCancel(describeCancel(request, outcome, config));
+      const observation = describeCancel(request, outcome, config);
+      metrics.observeCancel(observation);
+      if (observation.units > 0) events?.wake();
     },
   });
   const cancelItemsOfOrder = createCancelItemsOfOrder(dataSource, cancel);

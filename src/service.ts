@@ -24,6 +24,7 @@ import { createServer } from './http/server.ts';
 import { allowCaching } from './order-items/graphql/cacheTags.ts';
 import type { GraphQLContext } from './order-items/graphql/context.ts';
 import { buildSchema } from './order-items/graphql/subgraphSchema.ts';
+import { openEvents } from './openEvents.ts';
 import { addRoutes } from './routes.ts';
 import { countDroppedLines, type Logger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
@@ -93,10 +94,15 @@ export async function startService(config: Config, dependencies: ServiceDependen
     tracing,
     isDraining: lifecycle.isDraining,
   });
-  opened.defer(() => drain(server));
   addMetricsRoute(server, metrics);
   metrics.watchLog(countDroppedLines);
   metrics.watchPool(() => readPoolState(dataSource));
+  const events = openEvents(connected, config, { logger, metrics });
+  // Requests in flight still write events.
+  opened.defer(() => events?.stop());
+  opened.defer(() => drain(server));
+  // Readers that wait would hold the drain up.
+  opened.defer(() => events?.close());
   const reader = createReader(dataSource, standbys.dataSources, metrics.observeRead);
   await addRoutes(server, {
     config,
@@ -105,6 +111,7 @@ export async function startService(config: Config, dependencies: ServiceDependen
     developmentIssuer,
     apollo,
     answerRepeated,
+    events,
     logger,
     metrics,
   });

@@ -25,6 +25,15 @@ export const url = (...protocols: string[]): z.ZodType<string, string> =>
     `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
   );
 
+/** A URI or a part of one (RFC 3986, section 4.1), which is not empty. */
+export const uriReference = z
+  .string()
+  .refine(
+    (value) =>
+      /^(?:[\w\-.~:/?#[\]@!$&'()*+,;=]|%[\dA-Fa-f]{2})+$/.test(value) && URL.canParse(value, 'https://base.example'),
+    'must be a URI reference such as /order-items or https://shop.example/order-items',
+  );
+
 /** The URL of a database, of one server or of several. */
 export const databaseUrl = z.string().superRefine((value, context) => {
   const parsed = parseDatabaseUrl(value);

@@ -3,7 +3,7 @@ import { isDatabaseUnavailable, isReadOnly } from '../database/errors.ts';
 import { OperatorError } from '../work/operatorError.ts';
 import { type OrderItemDatabase, tryCancel } from './cancelTransaction.ts';
 import type { UnitsRule } from './eligibility.ts';
-import { orderItemCancellationEntity, orderItemEntity } from './orderItemTables.ts';
+import { orderItemCancellationEntity, orderItemEntity, orderItemEventEntity } from './orderItemTables.ts';
 
 /** A column that the service uses, and what it does with it. */
 interface Need {
@@ -20,12 +20,17 @@ const NEEDS: readonly Need[] = [
   { table: 'order_item', privilege: 'UPDATE', columns: ['status', 'cancelled_quantity', 'version', 'updated_at'] },
   needAllColumns(orderItemCancellationEntity, 'SELECT'),
   needAllColumns(orderItemCancellationEntity, 'INSERT'),
-  // The service does not number events.
   {
     table: 'order_item_event',
     privilege: 'INSERT',
     columns: ['id', 'order_item_id', 'type', 'occurred_at', 'payload'],
   },
+];
+
+/** What numbering and reading events needs. */
+const NEEDS_OF_EVENTS: readonly Need[] = [
+  needAllColumns(orderItemEventEntity, 'SELECT'),
+  { table: 'order_item_event', privilege: 'UPDATE', columns: ['position'] },
 ];
 
 function needAllColumns({ options }: EntitySchema, privilege: Need['privilege']): Need {
@@ -99,9 +104,16 @@ const FINDINGS = `
  * @throws OperatorError that names all that is missing, or a database error.
  */
 export async function requireUsableTables(database: OrderItemDatabase): Promise<void> {
-  const { dataSource } = database;
-  const isUsed = (await hasCustomers(dataSource)) ? () => true : (column: string) => column !== CUSTOMER_COLUMN;
-  const needs = NEEDS.map(({ columns, ...need }, number) => ({ number, ...need, columns: columns.filter(isUsed) }));
+  const { dataSource, distributed } = database;
+  const hasOwners = await hasCustomers(dataSource);
+  const isUsed = (table: string, column: string): boolean =>
+    hasOwners || table !== 'order_item' || column !== CUSTOMER_COLUMN;
+  const needs = [...NEEDS, ...(distributed ? [] : NEEDS_OF_EVENTS)].map(({ table, columns, privilege }, number) => ({
+    number,
+    table,
+    privilege,
+    columns: columns.filter((column) => isUsed(table, column)),
+  }));
   const findings = await dataSource.query<Finding[]>(FINDINGS, [JSON.stringify(needs)]);
   const others = await dataSource.query<{ name: string; needed: string; found: string }[]>(OTHER_TYPES, [
     JSON.stringify(TYPED_COLUMNS),

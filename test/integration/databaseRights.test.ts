@@ -4,6 +4,7 @@ import { findCodeBlocks, readDocument } from '../support/documents.ts';
 import { findCancellations } from '../support/orderItems.ts';
 import { createTestDatabase, queryServer } from '../support/testDatabase.ts';
 import { startTestService } from '../support/testService.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 /* The owner migrates an empty database. The service runs as a role with the documented rights and settings, and no others. */
 
@@ -64,6 +65,14 @@ test('cancels through both doors, and repeats a key', async () => {
   expect(await findCancellations(service.dataSource, [one, other])).toHaveLength(2);
 });
 
+test('numbers events', async () => {
+  await service.cancelByRest(await insertItem());
+  await waitFor('positions of all events', async () => {
+    const { rows } = await admin.query('SELECT FROM order_item_event WHERE position IS NULL');
+    return rows.length === 0;
+  });
+});
+
 test('reads, and is ready', async () => {
   const answer = await service.graphql('{ orderItems(first: 1) { edges { node { id cancellation { reason } } } } }');
   expect(answer).toMatchObject({ status: 200, errors: [] });
@@ -76,7 +85,7 @@ test.each([
   'UPDATE order_item SET price_amount = 0',
   'UPDATE order_item_cancellation SET reason = null',
   'DELETE FROM order_item_cancellation',
-  'SELECT FROM order_item_event',
+  'UPDATE order_item_event SET payload = null',
 ])('refuses: %s', async (statement) => {
   await expect(role.query(statement)).rejects.toMatchObject({ code: '42501' });
 });

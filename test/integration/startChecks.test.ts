@@ -73,7 +73,7 @@ async function startBetween(before: string, after: string, environment: Record<s
 const GRANTS = `
   GRANT SELECT, UPDATE (status, cancelled_quantity, version, updated_at) ON order_item TO start_checks;
   GRANT SELECT, INSERT ON order_item_cancellation TO start_checks;
-  GRANT INSERT ON order_item_event TO start_checks;`;
+  GRANT SELECT, INSERT, UPDATE (position) ON order_item_event TO start_checks;`;
 const REVOKES = 'REVOKE ALL ON order_item, order_item_cancellation, order_item_event FROM start_checks';
 
 describe('a start refuses', () => {
@@ -105,6 +105,16 @@ describe('a start refuses', () => {
       'no right to announce',
       'REVOKE INSERT ON order_item_event FROM start_checks',
       'GRANT INSERT ON order_item_event.',
+    ],
+    [
+      'no right to number events',
+      'REVOKE UPDATE (position) ON order_item_event FROM start_checks',
+      'GRANT UPDATE (position) ON order_item_event.',
+    ],
+    [
+      'no right to read events',
+      'REVOKE SELECT ON order_item_event FROM start_checks',
+      'GRANT SELECT ON order_item_event.',
     ],
   ])('a role that has %s', async (_name, revoke, sentence) => {
     const { refusal } = await startBetween(revoke === '' ? 'SELECT' : `${GRANTS} ${revoke}`, REVOKES);

@@ -50,6 +50,7 @@ describe('readConfig', () => {
       corsOrigins: [],
       cacheMaxAgeS: 0,
       cacheScope: 'private',
+      eventsSource: '/order-items',
       tracing: null,
       production: false,
     });

@@ -1,0 +1,53 @@
+import type { Clock } from './clock.ts';
+
+/** A pause that can be cut short. */
+export interface Pause {
+  /**
+   * Waits. Only one wait runs at a time.
+   *
+   * @param minMs how long it lasts even if it is cut short before.
+   * @param maxMs how long it lasts otherwise.
+   */
+  readonly wait: (minMs: number, maxMs: number) => Promise<void>;
+  /** Lets the running wait, or the next one, last for the shortest time only. */
+  readonly cutShort: () => void;
+  /** Ends the running wait and every later one at once. */
+  readonly end: () => void;
+}
+
+/** Creates a pause on a clock. It does not keep the process running. */
+export function createPause(clock: Clock): Pause {
+  let isCutShort = false;
+  let hasEnded = false;
+  let setEnd: ((delayMs: number) => void) | null = null;
+  let shortestEnd = 0;
+  return {
+    wait: (minMs, maxMs) =>
+      new Promise((resolve) => {
+        let cancelTimer = (): void => undefined;
+        setEnd = (delayMs) => {
+          cancelTimer();
+          cancelTimer = clock.setTimer(
+            () => {
+              setEnd = null;
+              isCutShort = false;
+              resolve();
+            },
+            Math.max(0, delayMs),
+            'does not keep the process running',
+          );
+        };
+        shortestEnd = clock.now() + Math.min(minMs, maxMs);
+        setEnd(hasEnded ? 0 : isCutShort ? minMs : maxMs);
+      }),
+    cutShort: () => {
+      if (isCutShort) return;
+      isCutShort = true;
+      setEnd?.(shortestEnd - clock.now());
+    },
+    end: () => {
+      hasEnded = true;
+      setEnd?.(0);
+    },
+  };
+}

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { parse, print, separateOperations, stripIgnoredCharacters } from 'graphql';
 import { InvalidConfig, readConfig } from '../src/config.ts';
 import { startService } from '../src/service.ts';
 import { createLogger } from '../src/telemetry/logger.ts';
@@ -5,16 +7,11 @@ import { compose, fetchSdl } from './composeSubgraphs.ts';
 import { startHiveGateway } from './gateways.ts';
 import { startNeighbors } from './neighbors.ts';
 
+/** The operations with which the playground opens. Each runs as it is, on the demonstration data. */
+const OPERATIONS = readFileSync(new URL('operations.graphql', import.meta.url), 'utf8');
+
 /** A query that needs all three subgraphs. */
-const QUERY = `query ItemsOfAnOrder {
-  order(id: "536370") {
-    placedOn
-    country
-    items(first: 3, filter: { isPreOrder: true }) {
-      edges { node { id status releaseDate product { name } cancelability { cancelable } } }
-    }
-  }
-}`;
+const QUERY = stripIgnoredCharacters(printOperation(OPERATIONS, 'ItemsOfAnOrder'));
 
 /** Runs a whole supergraph: the service, the owners of orders and products, and a gateway with a playground. */
 async function main(signal: AbortSignal): Promise<void> {
@@ -34,7 +31,7 @@ async function main(signal: AbortSignal): Promise<void> {
   running.defer(() => products.stop());
   const url = `${service.url}/graphql`;
   const supergraphSdl = compose([{ name: 'order-items', url, sdl: await fetchSdl(url, token) }, orders, products]);
-  const gateway = await startHiveGateway({ supergraphSdl, port: port(-1), playground: { token, query: QUERY } });
+  const gateway = await startHiveGateway({ supergraphSdl, port: port(-1), playground: { token, query: OPERATIONS } });
   running.defer(() => gateway.stop());
 
   process.stdout.write(`
@@ -49,13 +46,20 @@ ${token}
 
   Query all three subgraphs at once:
 
-curl -sS ${gateway.url} -H 'authorization: Bearer ${token}' -H 'content-type: application/json' -d '${JSON.stringify({ query: QUERY.replaceAll(/\s+/g, ' ') })}'
+curl -sS ${gateway.url} -H 'authorization: Bearer ${token}' -H 'content-type: application/json' -d '${JSON.stringify({ query: QUERY })}'
 
 `);
   logger.info({ url: gateway.url }, 'serving');
   await new Promise((resolve) => {
     signal.addEventListener('abort', resolve);
   });
+}
+
+/** Returns one of the operations of a document. @throws Error if it has none of this name. */
+function printOperation(document: string, name: string): string {
+  const operation = separateOperations(parse(document))[name];
+  if (operation === undefined) throw new Error(`There is no operation ${name}.`);
+  return print(operation);
 }
 
 const stop = new AbortController();

@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader';
+import { MAX_CANCELLATIONS, TooManyCancellations } from './cancellationsOfItems.ts';
 import type { ClosedWindows } from './eligibility.ts';
 import type { CancellationPage, CancellationPageRequest } from './listCancellations.ts';
 import type { OrderItemPage, PageRequest } from './listOrderItems.ts';
@@ -21,11 +22,15 @@ interface ItemsOfOrder {
 export class Loaders {
   readonly orderItem: RequestCache<OrderItem>;
   readonly cancellations: RequestCache<readonly Cancellation[]>;
+  /** The cancellation that took the last unit of an item. Most items have none. */
+  readonly lastCancellation: RequestCache<Cancellation>;
   /** By order id. Orders without items have none. */
   readonly orderCancelability: RequestCache<OrderCancelability>;
   private readonly reads: Reads;
   private readonly listChains: Promise<unknown>[] = [];
   private lists = 0;
+  private cancellationsRead = 0;
+  private cancellationLoader: DataLoader<string, readonly Cancellation[]> | null = null;
   private orderLoader: DataLoader<ItemsOfOrder, OrderItemPage, string> | null = null;
 
   /**
@@ -36,7 +41,8 @@ export class Loaders {
     this.reads = reads;
     const customer = viewer?.customer ?? null;
     this.orderItem = new RequestCache((ids) => reads.orderItems(ids, customer));
-    this.cancellations = new RequestCache(reads.cancellations);
+    this.cancellations = new RequestCache((ids) => this.gatherCancellations(ids));
+    this.lastCancellation = new RequestCache(reads.lastCancellation);
     this.orderCancelability = new RequestCache((ids) => reads.orderCancelability(ids, { closedWindows, customer }));
   }
 
@@ -44,12 +50,6 @@ export class Loaders {
   async loadOrderItem(id: string): Promise<OrderItem | null> {
     const uuid = parseOrderItemId(id);
     return uuid === null ? null : this.orderItem.load(uuid);
-  }
-
-  /** Reads the cancellation that took the last unit of an item. @returns null if there is none. */
-  async loadLastCancellation(id: string): Promise<Cancellation | null> {
-    const last = (await this.cancellations.load(id))?.at(-1);
-    return last?.remaining === 0 ? last : null;
   }
 
   get itemsOfOrder(): DataLoader<ItemsOfOrder, OrderItemPage, string> {
@@ -71,6 +71,21 @@ export class Loaders {
   /** Reads a page of cancellations. */
   loadCancellations(request: CancellationPageRequest): Promise<CancellationPage> {
     return this.limitLists(() => this.reads.listCancellations(request));
+  }
+
+  /** Reads the cancellations of items together with those that other fields of the request ask for. */
+  private async gatherCancellations(ids: readonly string[]): Promise<Found<readonly Cancellation[]>> {
+    const loader = (this.cancellationLoader ??= new DataLoader((all) => this.readCancellations(all), { cache: false }));
+    return new Map(await Promise.all(ids.map(async (id) => [id, await loader.load(id)] as const)));
+  }
+
+  /** Reads the cancellations of items of the request, which share a bound. @throws TooManyCancellations */
+  private async readCancellations(ids: readonly string[]): Promise<(readonly Cancellation[])[]> {
+    const found = await this.reads.cancellations(ids);
+    const cancellations = ids.map((id) => found.get(id) ?? []);
+    this.cancellationsRead += cancellations.flat().length;
+    if (this.cancellationsRead > MAX_CANCELLATIONS) throw new TooManyCancellations();
+    return cancellations;
   }
 
   /** Runs at most {@link MAX_LISTS_AT_A_TIME} reads at a time. */

@@ -1,12 +1,14 @@
 import { systemClock } from '../work/clock.ts';
+import type { Share } from '../work/fairQueue.ts';
 import { coalesce, type CoalesceOptions, type QueueState } from '../work/coalesce.ts';
 import type { Reader } from '../database/reader.ts';
+import { readCancellations, readLastCancellations, TooManyCancellations } from './cancellationsOfItems.ts';
 import type { UnitsRule } from './eligibility.ts';
 import { type CancellationPage, type CancellationPageRequest, listCancellations } from './listCancellations.ts';
 import { listItemsOfOrders, listOrderItems, type OrderItemPage, type PageRequest } from './listOrderItems.ts';
 import { type OrderCancelability, type OrdersAsked, readOrderCancelability } from './orderCancelability.ts';
 import type { Cancellation, OrderItem } from './orderItem.ts';
-import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS, OWNED_ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
+import { ORDER_ITEM_COLUMNS, OWNED_ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
 import { isOwn } from './ownItems.ts';
 
 /** Two batches overlap: the database works on one while the service sends the answers of the other. */
@@ -38,8 +40,10 @@ export interface Reads {
    * @param customer whose items alone exist for the caller. Null: all items do.
    */
   readonly orderItems: (ids: readonly string[], customer: string | null) => Promise<Found<OrderItem>>;
-  /** Reads the cancellations of items, oldest first. */
+  /** Reads the cancellations of items, oldest first. @throws TooManyCancellations */
   readonly cancellations: (orderItemIds: readonly string[]) => Promise<Found<readonly Cancellation[]>>;
+  /** Reads the cancellation that took the last unit of each item. */
+  readonly lastCancellation: (orderItemIds: readonly string[]) => Promise<Found<Cancellation>>;
   /** Reads a page of cancellations. */
   readonly listCancellations: (request: CancellationPageRequest) => Promise<CancellationPage>;
   /** Reads a page of all items. */
@@ -68,14 +72,8 @@ export function createReads(
 ): Reads {
   return {
     orderItems: batchOrderItems(reader, queue),
-    cancellations: batchById(async (orderItemIds) => {
-      const cancellations = await reader.query<Cancellation[]>(
-        `/* read_cancellations */ SELECT ${CANCELLATION_COLUMNS} FROM order_item_cancellation
-           WHERE order_item_id = ANY($1::uuid[]) ORDER BY order_item_id, cancelled_before`,
-        [orderItemIds],
-      );
-      return Map.groupBy(cancellations, ({ orderItemId }) => orderItemId);
-    }, queue('read_cancellations')),
+    cancellations: batchCancellations(reader, queue('read_cancellations')),
+    lastCancellation: batchById((ids) => readLastCancellations(reader, ids), queue('read_last_cancellations')),
     listCancellations: sharePages((request) => listCancellations(reader, request), queue('list_cancellations')),
     page: sharePages((request) => listOrderItems(reader, request, units), queue('list_order_items')),
     itemsOfOrders: batchOrders(
@@ -159,6 +157,25 @@ function batchById<Value>(
     return asked.map(() => found);
   };
   return coalesce<readonly string[], Found<Value>>(load, READS, state);
+}
+
+/** Requests share a statement unless their items have too many cancellations together. */
+function batchCancellations(reader: Reader, state: QueueState): Reads['cancellations'] {
+  type Asked = readonly string[];
+  const load = async (asked: readonly Asked[]): Promise<(Found<readonly Cancellation[]> | null)[]> => {
+    const found = await readCancellations(reader, [...new Set(asked.flat())]);
+    if (found !== null || asked.length <= 1) return asked.map(() => found);
+    // One request must not fail its neighbors.
+    const middle = Math.ceil(asked.length / 2);
+    return [...(await load(asked.slice(0, middle))), ...(await load(asked.slice(middle)))];
+  };
+  const measureShare = ({ length }: Asked): Share => ({ flow: '', weight: length });
+  const batch = coalesce(load, { ...READS, maxBatchWeight: MAX_IDS }, state, systemClock, { measureShare });
+  return async (orderItemIds) => {
+    const found = await batch(orderItemIds);
+    if (found === null) throw new TooManyCancellations();
+    return found;
+  };
 }
 
 /** Orders that are judged by the same windows, for the same customer or for all, share a statement. */

@@ -18,6 +18,8 @@ const REPEATS = 12;
 const HOT = [
   'read_order_items',
   'read_cancellations',
+  'read_last_cancellations',
+  'read_order_cancelability',
   'list_order_items_xxx0',
   'list_order_items_pendingxx0',
   'list_order_items_x1x0',
@@ -46,8 +48,8 @@ test('plans each hot statement once, whatever its values', async () => {
     const ids = await Promise.all(items);
     const read = await service.graphql(
       `query ($items: [_Any!]!, $orders: [_Any!]!) {
-        _entities(representations: $items) { ... on OrderItem { status cancellation { reason } } }
-        orders: _entities(representations: $orders) { ... on Order { items { edges { node { id } } } } }
+        _entities(representations: $items) { ... on OrderItem { status cancellation { reason } cancellations { reason } } }
+        orders: _entities(representations: $orders) { ... on Order { cancelability { cancelable } items { edges { node { id } } } } }
         orderItems { edges { node { id } } }
         order: orderItems(filter: { orderId: "order-7" }) { edges { node { id } } }
         pending: orderItems(filter: { statuses: [PENDING] }) { edges { node { id } } }

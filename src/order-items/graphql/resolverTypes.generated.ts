@@ -355,7 +355,10 @@ export type OrderItem = {
    * through this service.
    */
   readonly cancellation: Maybe<Cancellation>;
-  /** The records of all cancellations of the item, in whole or in part, oldest first. */
+  /**
+   * The records of all cancellations of the item, in whole or in part, oldest first. If the items of a request have more than 5,000
+   * together, the answer is an error with the code `BAD_USER_INPUT`. `Query.cancellations` has pages.
+   */
   readonly cancellations: ReadonlyArray<Cancellation>;
   /** How many of the units are cancelled, whoever cancelled them: all of them if the item's status is `CANCELLED`. */
   readonly cancelledQuantity: Scalars['Int']['output'];

@@ -1,6 +1,7 @@
 import { hasScope, requireScope } from '../../auth/caller.ts';
 import { badInput } from '../../http/failures.ts';
 import type { Cancelled, CancelOutcome } from '../judgeCancels.ts';
+import { TooManyCancellations } from '../cancellationsOfItems.ts';
 import { type CancelReason, parseCancelReason } from '../cancelRequest.ts';
 import { encodeCursor, type Place, placeCancellation, placeItem } from '../cursors.ts';
 import { countCancelableUnits, findBlockers } from '../eligibility.ts';
@@ -96,8 +97,14 @@ export const resolvers = {
     },
     cancelledQuantity: countCancelledUnits,
     cancelableQuantity: (item, _, { closedWindows }) => countCancelableUnits(item, closedWindows),
-    cancellation: ({ id }, _, { loaders }) => loaders.loadLastCancellation(id),
-    cancellations: async ({ id }, _, { loaders }) => (await loaders.cancellations.load(id)) ?? [],
+    cancellation: ({ id }, _, { loaders }) => loaders.lastCancellation.load(id),
+    cancellations: async ({ id }, _, { loaders }) => {
+      try {
+        return (await loaders.cancellations.load(id)) ?? [];
+      } catch (error) {
+        throw error instanceof TooManyCancellations ? badInput(error.message) : error;
+      }
+    },
   } satisfies schema.OrderItemResolvers),
 
   Order: {
@@ -252,6 +259,8 @@ function updateLoaders({ orderItem, cancellation }: Cancelled, loaders: Loaders)
   const isOnly = cancellation.cancelledBefore === 0 && cancellation.remaining === 0;
   if (isOnly) loaders.cancellations.set(orderItem.id, [cancellation]);
   else loaders.cancellations.clear(orderItem.id);
+  if (cancellation.remaining === 0) loaders.lastCancellation.set(orderItem.id, cancellation);
+  else loaders.lastCancellation.clear(orderItem.id);
   loaders.itemsOfOrder.clearAll();
   loaders.orderCancelability.clear(orderItem.orderId);
 }

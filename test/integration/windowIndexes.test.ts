@@ -1,6 +1,6 @@
 import type { ClosedWindows } from '../../src/order-items/eligibility.ts';
 import { listItemsOfOrders, listOrderItems, type OrderItemPage } from '../../src/order-items/listOrderItems.ts';
-import { listStatementsDuring } from '../support/countStatements.ts';
+import { explain } from '../support/explain.ts';
 import { startTestService } from '../support/testService.ts';
 
 /* With cancellation windows, `filter.cancelable` still reads an index, in the plan that a prepared statement keeps. */
@@ -28,34 +28,6 @@ beforeAll(async () => {
   await dataSource.query('ANALYZE order_item');
 });
 
-interface Plan {
-  'Node Type': string;
-  'Actual Rows': number;
-  'Actual Loops': number;
-  'Index Name'?: string;
-  'Rows Removed by Filter'?: number;
-  Plans?: Plan[];
-}
-
-function nodesOf(plan: Plan): Plan[] {
-  return [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
-}
-
-/** Runs a list, then prepares its statement and runs it again, so that PostgreSQL tells what the generic plan read. */
-async function explain(run: () => Promise<unknown>, parameters: readonly string[]): Promise<Plan[]> {
-  const [statement = ''] = await listStatementsDuring(dataSource, run);
-  return dataSource.transaction(async (manager) => {
-    await manager.query(`PREPARE list AS ${statement}`);
-    const values = parameters.map((value) => `'${value}'`).join(', ');
-    const [row] = await manager.query<{ 'QUERY PLAN': [{ Plan: Plan }] }[]>(
-      `EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE list(${values})`,
-    );
-    await manager.query('DEALLOCATE list');
-    if (row === undefined) throw new Error('There was no plan.');
-    return nodesOf(row['QUERY PLAN'][0].Plan);
-  });
-}
-
 describe.each([
   ['in the middle of the table', createdBefore(ITEMS / 2)],
   ['before all items', createdBefore(0)],
@@ -76,12 +48,12 @@ describe.each([
         const filter = { statuses: null, isPreOrder: null, cancelable };
         const request = { filter, closedWindows, customer: null, first: 20, after };
         const bounds = [...Object.values(closedWindows), ...(after === null ? [] : [after.at, after.id])];
-        const runs: [() => Promise<OrderItemPage | OrderItemPage[]>, string[]][] = [
+        const runs: [() => Promise<OrderItemPage | OrderItemPage[]>, (string | string[])[]][] = [
           [() => listOrderItems(dataSource, request), bounds],
-          [() => listItemsOfOrders(dataSource, [ORDER], request), [...bounds, `{${ORDER}}`]],
+          [() => listItemsOfOrders(dataSource, [ORDER], request), [...bounds, [ORDER]]],
         ];
         for (const [run, parameters] of runs) {
-          const nodes = await explain(run, parameters);
+          const nodes = await explain(dataSource, run, parameters);
           const types = nodes.map((node) => node['Node Type']);
           expect(types.filter((type) => type === 'Seq Scan' || type.includes('Bitmap'))).toEqual([]);
           const scans = nodes.filter((node) => node['Index Name'] !== undefined);

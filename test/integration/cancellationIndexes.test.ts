@@ -1,6 +1,7 @@
 import { readCancellations, readLastCancellations } from '../../src/order-items/cancellationsOfItems.ts';
 import { NOTHING_CLOSED } from '../../src/order-items/eligibility.ts';
 import { type CancellationFilter, listCancellations } from '../../src/order-items/listCancellations.ts';
+import { listOrderItems } from '../../src/order-items/listOrderItems.ts';
 import { readOrderCancelability } from '../../src/order-items/orderCancelability.ts';
 import { explain, type PlanNode } from '../support/explain.ts';
 import { startTestService } from '../support/testService.ts';
@@ -34,9 +35,10 @@ beforeAll(async () => {
   }
   await dataSource.query(
     `INSERT INTO order_item (id, order_id, product_id, is_pre_order, price_amount, price_currency, quantity, cancelled_quantity,
-       status, created_at)
+       status, created_at, customer_id)
      SELECT gen_random_uuid(), n / $2::int, 'product', true, 1, 'EUR', 2, 1 + n % 2,
-       CASE n % 2 WHEN 1 THEN 'cancelled' ELSE 'pending' END, timestamptz '2025-01-01Z' + n * interval '1 second'
+       CASE n % 2 WHEN 1 THEN 'cancelled' ELSE 'pending' END, timestamptz '2025-01-01Z' + n * interval '1 second',
+       'customer ' || n % 1000
      FROM generate_series(1, $1::int) AS n`,
     [ITEMS, ITEMS_OF_ORDER],
   );
@@ -66,8 +68,12 @@ async function pretendRows(rows: number): Promise<void> {
 }
 
 function expectFewRows(nodes: readonly PlanNode[], ...indexes: string[]): void {
-  expect(nodes.map((node) => node['Node Type'])).not.toContain('Seq Scan');
+  expectFew(nodes);
   expect(nodes.flatMap((node) => node['Index Name'] ?? []).sort()).toEqual(indexes);
+}
+
+function expectFew(nodes: readonly PlanNode[]): void {
+  expect(nodes.map((node) => node['Node Type'])).not.toContain('Seq Scan');
   for (const { 'Actual Rows': rows, 'Actual Loops': loops, 'Rows Removed by Filter': removed = 0 } of nodes) {
     expect(rows * loops).toBeLessThanOrEqual(FEW_ROWS);
     expect(removed * loops).toBeLessThanOrEqual(FEW_ROWS);
@@ -87,9 +93,31 @@ describe.each([
       [NOTHING_CLOSED, []],
       [{ createdBefore: '-infinity', releasedBefore: '2025-01-01' }, ['-infinity', '2025-01-01']],
     ] as const) {
-      const read = (): Promise<unknown> => readOrderCancelability(dataSource, orders, closed);
+      const read = (): Promise<unknown> =>
+        readOrderCancelability(dataSource, { orderIds: orders, closedWindows: closed, customer: null });
       expectFewRows(await explain(dataSource, read, [orders, ...parameters]), 'order_item_order');
     }
+  });
+
+  test('what belongs to a customer is read by an index, without the items of others', async () => {
+    const viewer = { customer: 'customer 387', subject: 'customer' };
+    const { customer } = viewer;
+    const place = { at: '2025-01-01T03:00:00Z', id: 'ffffffff-ffff-4fff-bfff-ffffffffffff' };
+    const { statuses, isPreOrder, cancelable } = { statuses: null, isPreOrder: null, cancelable: null };
+    for (const after of [null, place]) {
+      const values = [customer, ...(after === null ? [] : [after.at, after.id])];
+      const request = { closedWindows: NOTHING_CLOSED, customer, first: 20, after };
+      const listItems = (): Promise<unknown> =>
+        listOrderItems(dataSource, { ...request, filter: { statuses, isPreOrder, cancelable } });
+      expectFewRows(await explain(dataSource, listItems, values), 'order_item_customer');
+      const list = (): Promise<unknown> =>
+        listCancellations(dataSource, { filter: NO_FILTER, viewer, first: 20, after });
+      expectFew(await explain(dataSource, list, values));
+    }
+    const orders = [ORDER, '78'];
+    const read = (): Promise<unknown> =>
+      readOrderCancelability(dataSource, { orderIds: orders, closedWindows: NOTHING_CLOSED, customer });
+    expectFew(await explain(dataSource, read, [orders, customer]));
   });
 
   test('the cancellations of items are read by their key', async () => {
@@ -122,7 +150,7 @@ describe.each([
     const values = Object.values(filter).filter((value) => value !== null);
     const place = { at: '2025-01-01T03:00:00Z', id: 'ffffffff-ffff-4fff-bfff-ffffffffffff' };
     for (const after of [null, place]) {
-      const list = (): Promise<unknown> => listCancellations(dataSource, { filter, first: 20, after });
+      const list = (): Promise<unknown> => listCancellations(dataSource, { filter, viewer: null, first: 20, after });
       const nodes = await explain(dataSource, list, [...values, ...(after === null ? [] : [after.at, after.id])]);
       expectFewRows(nodes, ...indexes);
     }

@@ -39,6 +39,8 @@ export interface Config {
   /** The limit of each caller. 0 means no limit. */
   readonly rateLimitPerMinute: number;
   readonly maxConcurrentRequests: number;
+  /** Readers that wait for events. */
+  readonly maxEventReaders: number;
   readonly limits: Limits;
   /** The codes for reasons that cancels can state. */
   readonly reasonCodes: ReasonCodes;
@@ -127,6 +129,7 @@ const environment = z.object({
   REQUEST_TIMEOUT_MS: wholeNumber(100, 600_000).default(10_000),
   RATE_LIMIT_PER_MINUTE: wholeNumber(0, 10_000_000).default(6_000),
   MAX_CONCURRENT_REQUESTS: wholeNumber(1, 1_000_000).default(2_000),
+  MAX_EVENT_READERS: wholeNumber(0, 1_000_000).default(1_000),
   MAX_BODY_BYTES: wholeNumber(1_024, 104_857_600).default(1_048_576),
   // Reading a document recurses. More tokens could nest deeper than the stack.
   MAX_DOCUMENT_TOKENS: wholeNumber(100, 7_500).default(5_000),
@@ -219,6 +222,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     requestTimeoutMs: values.REQUEST_TIMEOUT_MS,
     rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
     maxConcurrentRequests: values.MAX_CONCURRENT_REQUESTS,
+    maxEventReaders: values.MAX_EVENT_READERS,
     limits: Object.freeze({
       bodyBytes: values.MAX_BODY_BYTES,
       documentTokens: values.MAX_DOCUMENT_TOKENS,

@@ -1,13 +1,17 @@
 import type { Config } from './config.ts';
 import { type EventLog, openEventLog } from './events/eventLog.ts';
+import { createEventReaders, type EventReaders } from './events/eventReaders.ts';
 import { startSequencer } from './events/sequencer.ts';
 import type { OrderItemDatabase } from './order-items/cancelTransaction.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { Metrics } from './telemetry/metrics.ts';
+import { type Clock, systemClock } from './work/clock.ts';
 
 /** The events of this instance. */
 export interface Events {
-  readonly log: EventLog;
+  /** Null if events have no positions in this database. */
+  readonly log: EventLog | null;
+  readonly readers: EventReaders;
   /** Says that an item was cancelled, so that its event gets its position at once. */
   readonly wake: () => void;
   /** Answers the readers that wait. */
@@ -17,28 +21,35 @@ export interface Events {
 }
 
 /**
- * Opens the events of a database and starts to number them.
- *
- * @returns null if Citus has distributed the tables: numbering needs one order over all workers.
+ * Opens the events of a database and starts to number them. Not if Citus has distributed the tables: numbering needs one order
+ * over all workers.
  */
 export function openEvents(
   { dataSource, distributed }: OrderItemDatabase,
-  { eventsSource }: Config,
+  { eventsSource, maxEventReaders }: Config,
   { logger, metrics }: { readonly logger: Logger; readonly metrics: Metrics },
-): Events | null {
+  clock: Clock = systemClock,
+): Events {
+  const readers = createEventReaders(maxEventReaders, metrics.eventReaders(maxEventReaders));
   if (distributed) {
     logger.warn('events have no positions and no feed, because Citus has distributed the tables');
-    return null;
+    return { log: null, readers, wake: () => undefined, close: () => undefined, stop: () => Promise.resolve() };
   }
   const log = openEventLog(dataSource, eventsSource, metrics.queue('read_events'));
+  let unnumbered = 0;
+  let completeAt = clock.now();
+  metrics.watchNumbering(() => ({ unnumbered, lagMs: clock.now() - completeAt }));
   const sequencer = startSequencer(
     dataSource,
     {
-      observe: ({ newest }) => {
-        log.advance(newest);
+      observe: (state, at) => {
+        log.advance(state.newest);
+        unnumbered = state.unnumbered;
+        if (unnumbered === 0) completeAt = at;
       },
     },
     logger,
+    clock,
   );
-  return { log, wake: sequencer.wake, close: log.close, stop: sequencer.stop };
+  return { log, readers, wake: sequencer.wake, close: log.close, stop: sequencer.stop };
 }

@@ -5,6 +5,7 @@ import { createDevelopmentTokenVerifier, createTokenVerifier, type TokenVerifier
 import type { Config } from './config.ts';
 import { isMigrated } from './database/migrations.ts';
 import type { Reader } from './database/reader.ts';
+import { addFeedRoute } from './events/feedRoute.ts';
 import { addAccess, getCaller } from './http/access.ts';
 import type { CompiledExecution } from './graphql/compiledExecution.ts';
 import { addGraphQLRoute, requireRouterSecret } from './graphql/graphqlRoute.ts';
@@ -38,8 +39,7 @@ export interface RouteDependencies extends Pick<CompiledExecution<GraphQLContext
   readonly reader: Reader;
   readonly developmentIssuer: DevelopmentIssuer | null;
   readonly apollo: ApolloServer<GraphQLContext>;
-  /** Null if the database has no events that can be numbered. */
-  readonly events: Events | null;
+  readonly events: Events;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
@@ -64,7 +64,7 @@ export async function addRoutes(
     observe: (request, outcome) => {
       const observation = describeCancel(request, outcome, config);
       metrics.observeCancel(observation);
-      if (observation.units > 0) events?.wake();
+      if (observation.units > 0) events.wake();
     },
   });
   const cancelItemsOfOrder = createCancelItemsOfOrder(dataSource, cancel);
@@ -73,6 +73,7 @@ export async function addRoutes(
   const reads = createReads(reader, metrics.queue, await findUnitsRule(dataSource), listOfOrders);
   await addLineItemRoutes(server, { cancel, windows, access, reasonCodes: config.reasonCodes });
   addLineItemRead(server, { reads, windows, access });
+  addFeedRoute(server, { ...events, access, requestTimeoutMs: config.requestTimeoutMs });
   const hasStartPage = config.playground && !config.production;
   if (hasStartPage) addOverviewRoute(server, { dataSource, access });
   const playground = config.playground

@@ -99,10 +99,10 @@ export async function startService(config: Config, dependencies: ServiceDependen
   metrics.watchPool(() => readPoolState(dataSource));
   const events = openEvents(connected, config, { logger, metrics });
   // Requests in flight still write events.
-  opened.defer(() => events?.stop());
+  opened.defer(() => events.stop());
   opened.defer(() => drain(server));
   // Readers that wait would hold the drain up.
-  opened.defer(() => events?.close());
+  opened.defer(events.close);
   const reader = createReader(dataSource, standbys.dataSources, metrics.observeRead);
   await addRoutes(server, {
     config,

@@ -1,7 +1,10 @@
-/** What a token allows. With `:own` after it, a scope allows the same for the items of one customer. */
-export type Scope = 'order-items:read' | 'order-items:cancel';
+/** What a token allows for all items. With `:own` after it, a scope allows the same for the items of one customer. */
+export type ItemScope = 'order-items:read' | 'order-items:cancel';
 
-export const SCOPES: readonly Scope[] = ['order-items:read', 'order-items:cancel'];
+/** What a token allows. */
+export type Scope = ItemScope | 'order-items:events';
+
+export const SCOPES: readonly Scope[] = ['order-items:read', 'order-items:cancel', 'order-items:events'];
 
 /** The sender of a request, as a verified token names them. */
 export interface Caller {
@@ -55,14 +58,14 @@ export class IssuerUnavailable extends Error {
  * @returns the customer to whose items it limits the caller. Null means that it allows all items.
  * @throws ScopeMissing
  */
-export function requireScope(caller: Caller, scope: Scope): string | null {
+export function requireScope(caller: Caller, scope: ItemScope): string | null {
   if (caller.scopes.has(scope)) return null;
   if (caller.customer !== null && hasOwnScope(caller, scope)) return caller.customer;
   throw new ScopeMissing(scope);
 }
 
 /**
- * Requires a scope for all items.
+ * Requires a scope in the form that is limited to no customer.
  *
  * @throws ScopeMissing
  */
@@ -71,11 +74,11 @@ export function requireScopeForAll(caller: Caller, scope: Scope): void {
 }
 
 /** Whether the caller has a scope, for all items or for those of one customer. */
-export function hasScope(caller: Caller, scope: Scope): boolean {
+export function hasScope(caller: Caller, scope: ItemScope): boolean {
   return caller.scopes.has(scope) || (caller.customer !== null && hasOwnScope(caller, scope));
 }
 
 /** Whether the token has the `:own` form of a scope. */
-export function hasOwnScope({ scopes }: Caller, scope: Scope): boolean {
+export function hasOwnScope({ scopes }: Caller, scope: ItemScope): boolean {
   return scopes.has(`${scope}:own`);
 }

@@ -57,6 +57,7 @@ const REQUEST_FAILURES = {
   not_found: { code: 'NOT_FOUND', status: 404 },
   method_not_allowed: { code: 'METHOD_NOT_ALLOWED', status: 405 },
   not_acceptable: { code: 'NOT_ACCEPTABLE', status: 406 },
+  cursor_expired: { code: 'CURSOR_EXPIRED', status: 410 },
   payload_too_large: { code: 'PAYLOAD_TOO_LARGE', status: 413 },
   unsupported_media_type: { code: 'UNSUPPORTED_MEDIA_TYPE', status: 415 },
   too_many_requests: { code: 'TOO_MANY_REQUESTS', status: 429 },

@@ -14,6 +14,7 @@ const STATUS = {
   not_found: 404,
   method_not_allowed: 405,
   not_acceptable: 406,
+  cursor_expired: 410,
   payload_too_large: 413,
   unsupported_media_type: 415,
   too_many_requests: 429,

@@ -13,6 +13,7 @@ export type FailureCode =
   | 'not_found'
   | 'method_not_allowed'
   | 'not_acceptable'
+  | 'cursor_expired'
   | 'payload_too_large'
   | 'unsupported_media_type'
   | 'too_many_requests'

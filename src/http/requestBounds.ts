@@ -18,6 +18,8 @@ declare module 'fastify' {
     arrivedAt: number;
     /** The result of the route's handler. Null before it starts. */
     work: Promise<unknown> | null;
+    /** Takes the request out of the limit of requests in flight, for one that waits long. */
+    leaveLoad: () => void;
     /** The work for the request, which counts its statements. Null before it starts. */
     spent: Work | null;
   }
@@ -38,6 +40,7 @@ export function boundRequests(
   server.decorateRequest('arrivedAt', 0);
   server.decorateRequest('work', null);
   server.decorateRequest('spent', null);
+  server.decorateRequest('leaveLoad', () => undefined);
   server.addHook('onRequest', (request, _reply, done) => {
     request.arrivedAt = clock.epochMs();
     done();
@@ -60,15 +63,18 @@ export function boundRequests(
 
 /** Refuses requests beyond the limit (load shedding). */
 function shedLoad(server: FastifyInstance, { maxConcurrentRequests }: RequestBounds, state: LoadState): void {
-  const leave = (): void => {
-    state.underWay -= 1;
-  };
   server.addHook('onRequest', (request, reply, done) => {
     if (isProbeOrScrape(request)) {
       done();
       return;
     }
     state.underWay += 1;
+    let isCounted = true;
+    const leave = (): void => {
+      if (isCounted) state.underWay -= 1;
+      isCounted = false;
+    };
+    request.leaveLoad = leave;
     reply.raw.once('close', () => {
       if (request.work === null) leave();
       else request.work.then(leave, leave);

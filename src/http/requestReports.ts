@@ -18,6 +18,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Null if the request is not traced. */
     span: RequestSpan | null;
+    /** How long the request waited on purpose, in milliseconds. */
+    waitedMs: number;
   }
 }
 
@@ -27,6 +29,7 @@ const FAULT_OF_FIELD = 'INTERNAL_SERVER_ERROR';
 /** Starts the span of each request. Call it before other hooks are added, so that the span covers them. */
 export function traceRequests(server: FastifyInstance, tracing: Tracing | null): void {
   server.decorateRequest('span', null);
+  server.decorateRequest('waitedMs', 0);
   if (tracing === null) return;
   server.addHook('onRequest', (request, _reply, done) => {
     const { traceparent, tracestate } = request.headers;
@@ -47,7 +50,7 @@ export function reportRequest({ logger, metrics }: RequestReports, request: Fast
   const isAnswered = reply.raw.writableFinished;
   const { operation, outcomes = new Set([isAnswered ? 'ok' : 'hung_up']), span } = request;
   const client = readClient(request.headers);
-  const durationMs = Math.round(reply.elapsedTime * 100) / 100;
+  const durationMs = Math.round((reply.elapsedTime - request.waitedMs) * 100) / 100;
   const outcome = [...outcomes].sort().join(',');
   // Orchestrators probe every few seconds, so probes would drown the other lines.
   logger[isProbe(request) ? 'debug' : 'info'](
@@ -64,6 +67,7 @@ export function reportRequest({ logger, metrics }: RequestReports, request: Fast
       outcome,
       ...(isAnswered ? {} : { hungUp: true }),
       durationMs,
+      ...(request.waitedMs === 0 ? {} : { waitedMs: Math.round(request.waitedMs) }),
       statements: request.spent?.statements ?? 0,
     },
     'request',

@@ -2,6 +2,7 @@ import { Counter, Histogram, type Registry } from 'prom-client';
 import type { QueueState } from '../work/coalesce.ts';
 import type { PoolState } from '../database/dataSource.ts';
 import type { LockQueueState } from '../work/lockQueue.ts';
+import { createEventMetrics, type EventMetrics } from './eventMetrics.ts';
 import { gauge, gauges } from './gauges.ts';
 
 /** The requests that the server is serving. */
@@ -12,7 +13,7 @@ export interface LoadState {
 }
 
 /** The metrics of the places where load gathers. */
-export interface LoadMetrics {
+export interface LoadMetrics extends EventMetrics {
   /**
    * Creates the state that the server updates.
    *
@@ -46,6 +47,7 @@ export function createLoadMetrics(registry: Registry, durationBuckets: number[])
     };
   };
   return {
+    ...createEventMetrics(registry, countSheds),
     load: (limit) => watchLoad(registry, limit, countSheds('requests')),
     queue: watchQueues(registry, countSheds),
     lockQueue: () => watchLockQueue(registry, durationBuckets, countSheds('lock_lane')),

@@ -7,6 +7,8 @@ export interface RawConnection {
   readonly write: (text: string | Uint8Array) => void;
   /** Reads the next answer. @throws if the connection ends before the answer is complete. */
   readonly readAnswer: () => Promise<RestAnswer>;
+  /** Closes the sending side only. */
+  readonly end: () => void;
   readonly destroy: () => void;
 }
 
@@ -31,6 +33,9 @@ export async function openConnection(url: string): Promise<RawConnection> {
         if (chunk.done === true) throw new Error(`The connection ended after: ${received.toString('latin1')}`);
         received = Buffer.concat([received, chunk.value]);
       }
+    },
+    end: () => {
+      socket.end();
     },
     destroy: () => {
       socket.destroy();

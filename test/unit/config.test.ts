@@ -51,6 +51,7 @@ describe('readConfig', () => {
       cacheMaxAgeS: 0,
       cacheScope: 'private',
       eventsSource: '/order-items',
+      maxEventReaders: 1000,
       tracing: null,
       production: false,
     });

@@ -53,6 +53,8 @@ export interface Config {
   readonly cacheScope: CacheScope;
   /** The `source` of the events, a URI reference. */
   readonly eventsSource: string;
+  /** How long events are kept. */
+  readonly eventRetentionDays: number;
   /** Null turns tracing off. */
   readonly tracing: TracingConfig | null;
   readonly production: boolean;
@@ -149,6 +151,7 @@ const environment = z.object({
   CANCELLATION_TIME_ZONE: timeZone.default('UTC'),
   CORS_ORIGINS: origins.default([]),
   CACHE_MAX_AGE_S: wholeNumber(0, 86_400).default(0),
+  EVENT_RETENTION_DAYS: wholeNumber(1, 36_500).default(30),
   EVENTS_SOURCE: uriReference.default('/order-items'),
   CACHE_SCOPE: z.custom<CacheScope>(isCacheScope, `must be one of ${CACHE_SCOPES.join(', ')}`).default('private'),
 });
@@ -246,6 +249,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     reasonCodes: values.CANCELLATION_REASON_CODES,
     cacheScope: values.CACHE_SCOPE,
     eventsSource: values.EVENTS_SOURCE,
+    eventRetentionDays: values.EVENT_RETENTION_DAYS,
     tracing,
     production,
   });

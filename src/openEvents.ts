@@ -1,6 +1,7 @@
 import type { Config } from './config.ts';
 import { type EventLog, openEventLog } from './events/eventLog.ts';
 import { createEventReaders, type EventReaders } from './events/eventReaders.ts';
+import { startPruner } from './events/pruner.ts';
 import { startSequencer } from './events/sequencer.ts';
 import type { OrderItemDatabase } from './order-items/cancelTransaction.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -21,12 +22,12 @@ export interface Events {
 }
 
 /**
- * Opens the events of a database and starts to number them. Not if Citus has distributed the tables: numbering needs one order
+ * Opens the events of a database and starts to number them, and to delete old ones. Not if Citus has distributed the tables: numbering needs one order
  * over all workers.
  */
 export function openEvents(
   { dataSource, distributed }: OrderItemDatabase,
-  { eventsSource, maxEventReaders }: Config,
+  { eventsSource, eventRetentionDays, maxEventReaders }: Config,
   { logger, metrics }: { readonly logger: Logger; readonly metrics: Metrics },
   clock: Clock = systemClock,
 ): Events {
@@ -51,5 +52,19 @@ export function openEvents(
     logger,
     clock,
   );
-  return { log, readers, wake: sequencer.wake, close: log.close, stop: sequencer.stop };
+  const stopPruner = startPruner(
+    dataSource,
+    {
+      retentionDays: eventRetentionDays,
+      // Readers of the feed keep their cursors themselves.
+      findNeeded: () => Promise.resolve(null),
+      observe: metrics.observePruned,
+    },
+    logger,
+    clock,
+  );
+  const stop = async (): Promise<void> => {
+    await Promise.all([sequencer.stop(), stopPruner()]);
+  };
+  return { log, readers, wake: sequencer.wake, close: log.close, stop };
 }

@@ -8,7 +8,8 @@ import { orderItemCancellationEntity, orderItemEntity, orderItemEventEntity } fr
 /** A column that the service uses, and what it does with it. */
 interface Need {
   readonly table: string;
-  readonly privilege: 'SELECT' | 'INSERT' | 'UPDATE';
+  readonly privilege: 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE';
+  /** A right to delete has no columns, so any column stands for it. */
   readonly columns: readonly string[];
 }
 
@@ -27,10 +28,11 @@ const NEEDS: readonly Need[] = [
   },
 ];
 
-/** What numbering and reading events needs. */
+/** What numbering, reading and deleting events needs. */
 const NEEDS_OF_EVENTS: readonly Need[] = [
   needAllColumns(orderItemEventEntity, 'SELECT'),
   { table: 'order_item_event', privilege: 'UPDATE', columns: ['position'] },
+  { table: 'order_item_event', privilege: 'DELETE', columns: ['id'] },
 ];
 
 function needAllColumns({ options }: EntitySchema, privilege: Need['privilege']): Need {
@@ -85,7 +87,10 @@ const FINDINGS = `
   SELECT need."table", need.privilege, relation.oid IS NOT NULL AS "isThere", current_user AS role,
     count(*)::int AS needed,
     array_agg(name ORDER BY place) FILTER (WHERE attnum IS NULL) AS missing,
-    array_agg(name ORDER BY place) FILTER (WHERE NOT has_column_privilege(relation.oid, attnum, need.privilege)) AS refused,
+    array_agg(name ORDER BY place) FILTER (
+      WHERE NOT CASE need.privilege WHEN 'DELETE' THEN has_table_privilege(relation.oid, 'DELETE')
+        ELSE has_column_privilege(relation.oid, attnum, need.privilege) END
+    ) AS refused,
     array_agg(name ORDER BY place) FILTER (
       WHERE need.privilege = 'UPDATE' AND relkind = 'v' AND NOT pg_column_is_updatable(relation.oid, attnum, false)
         AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = relation.oid AND tgtype & 80 = 80)

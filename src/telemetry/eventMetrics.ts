@@ -1,4 +1,4 @@
-import type { Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 import { gauge } from './gauges.ts';
 
 /** How far the numbering of events is. */
@@ -13,6 +13,7 @@ export interface NumberingProgress {
 export interface EventMetrics {
   /** @param read is called for each scrape. */
   readonly watchNumbering: (read: () => NumberingProgress) => void;
+  readonly observePruned: (count: number) => void;
   /**
    * Creates the state of the readers that wait.
    *
@@ -23,7 +24,15 @@ export interface EventMetrics {
 
 /** @param countSheds counts a request that is turned away, by what was full. */
 export function createEventMetrics(registry: Registry, countSheds: (full: string) => () => void): EventMetrics {
+  const pruned = new Counter({
+    name: 'order_items_events_pruned_total',
+    help: 'Events deleted because they are older than EVENT_RETENTION_DAYS.',
+    registers: [registry],
+  });
   return {
+    observePruned: (count) => {
+      pruned.inc(count);
+    },
     watchNumbering: (read) => {
       const help = 'Committed events without a position, counted up to 10,000.';
       gauge(registry, 'order_items_events_unnumbered', help, () => read().unnumbered);

@@ -73,7 +73,7 @@ async function startBetween(before: string, after: string, environment: Record<s
 const GRANTS = `
   GRANT SELECT, UPDATE (status, cancelled_quantity, version, updated_at) ON order_item TO start_checks;
   GRANT SELECT, INSERT ON order_item_cancellation TO start_checks;
-  GRANT SELECT, INSERT, UPDATE (position) ON order_item_event TO start_checks;`;
+  GRANT SELECT, INSERT, UPDATE (position), DELETE ON order_item_event TO start_checks;`;
 const REVOKES = 'REVOKE ALL ON order_item, order_item_cancellation, order_item_event FROM start_checks';
 
 describe('a start refuses', () => {
@@ -110,6 +110,11 @@ describe('a start refuses', () => {
       'no right to number events',
       'REVOKE UPDATE (position) ON order_item_event FROM start_checks',
       'GRANT UPDATE (position) ON order_item_event.',
+    ],
+    [
+      'no right to delete old events',
+      'REVOKE DELETE ON order_item_event FROM start_checks',
+      'GRANT DELETE ON order_item_event.',
     ],
     [
       'no right to read events',

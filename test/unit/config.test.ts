@@ -50,6 +50,7 @@ describe('readConfig', () => {
       corsOrigins: [],
       cacheMaxAgeS: 0,
       cacheScope: 'private',
+      eventRetentionDays: 30,
       eventsSource: '/order-items',
       maxEventReaders: 1000,
       tracing: null,

@@ -38,7 +38,7 @@ const WITH_LIBRARIES = { 'style-src': "'self' 'unsafe-inline'", 'font-src': "'se
 
 /** The files that all pages share. */
 const COMMON = ['page.css', 'icon.svg', 'accessible.ts', 'elements.ts', 'examples.ts', 'random.ts', 'token.ts'];
-const OF_START_PAGE = ['start.css', 'start.ts', 'cancelDialog.ts', 'orderItems.ts'];
+const OF_START_PAGE = ['start.css', 'start.ts', 'cancelDialog.ts', 'cancellations.ts', 'orderItems.ts'];
 const OF_PLAYGROUND = ['playground.css', 'playground.ts', 'tasks.ts'];
 const OF_REFERENCE = ['reference.css', 'reference.ts'];
 

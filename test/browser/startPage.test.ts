@@ -71,7 +71,7 @@ describeInBrowser('the start page', () => {
     await page.getByRole('combobox', { name: 'Status' }).selectOption('Complete');
     await page.getByLabel('Pre-ordered').selectOption('Yes');
     await gone(others(visited, 'status', 'Complete'));
-    await page.getByRole('button', { name: 'Clear' }).click();
+    await page.locator('#filter').getByRole('button', { name: 'Clear' }).click();
     await others(visited, 'status', 'Complete').first().waitFor();
 
     const first = await page.locator('tbody tr').first().getAttribute('data-id');
@@ -105,7 +105,7 @@ describeInBrowser('the start page', () => {
     expect(await findCancellations(service.dataSource, [id])).toMatchObject([{ reason, channel: 'graphql' }]);
     await page.locator('#recent li').first().getByText(reason).waitFor();
     await gone(page.locator(`tr[data-id="${id}"]`));
-    await page.getByRole('button', { name: 'Clear' }).click();
+    await page.locator('#filter').getByRole('button', { name: 'Clear' }).click();
     await page.getByLabel('Item or order').fill(id);
     await page.locator(`tr[data-id="${id}"] .why`).getByText('It is cancelled.').waitFor();
   });
@@ -122,7 +122,7 @@ describeInBrowser('the start page', () => {
     const button = page.locator(`tr[data-id="${id}"]`).getByRole('button');
     await button.click();
     await page.getByLabel('Reason').fill('One too many');
-    await page.getByRole('combobox', { name: 'Code' }).selectOption('Changed their mind');
+    await page.getByRole('dialog').getByLabel('Code').selectOption('Changed their mind');
     await page.getByLabel('Units').fill('1');
     await page.getByRole('button', { name: 'Cancel the item' }).click();
     await page.getByRole('status').getByText(`Cancelled 1 unit(s) of ${id}`).waitFor();

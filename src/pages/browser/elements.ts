@@ -1,3 +1,6 @@
+/** How long a filter waits for the end of a word. */
+export const TYPING_MS = 250;
+
 /** Returns the element with this id. @throws Error if the page has none. */
 export function element<Kind extends HTMLElement>(id: string, kind: abstract new () => Kind): Kind {
   const found = document.getElementById(id);

@@ -32,6 +32,28 @@ export interface Filter {
   readonly cancelable?: boolean;
 }
 
+/** A cancellation of an item, in whole or in part. */
+export interface Cancellation {
+  readonly quantity: number;
+  readonly reason: string | null;
+  readonly reasonCode: string | null;
+  readonly cancelledAt: string;
+  readonly cancelledBy: string;
+  readonly channel: 'GRAPHQL' | 'REST';
+  readonly orderItem: { readonly id: string; readonly quantity: number; readonly order: { readonly id: string } };
+}
+
+export interface CancellationPage {
+  readonly cancellations: readonly Cancellation[];
+  /** The cursor of the next page, or null on the last one. */
+  readonly next: string | null;
+}
+
+/** The conditions on cancellations. Times are instants in UTC. */
+export type CancellationFilter = Readonly<
+  Record<'orderId' | 'from' | 'to' | 'channel' | 'reasonCode' | 'cancelledBy', string | undefined>
+>;
+
 export interface Overview {
   readonly statuses: readonly { readonly status: OrderItemStatus; readonly count: number }[];
   readonly recent: readonly {
@@ -78,10 +100,25 @@ const OUTCOME = `fragment Outcome on CancelOrderItemResult {
 type Outcome =
   { readonly cancellation: { readonly quantity: number; readonly requestId: string } } | { readonly message: string };
 
+/** A page of a list, as Relay has it. */
+interface Connection<Node> {
+  readonly edges: readonly { readonly node: Node }[];
+  readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
+}
+
+function listNodes<Node>({ edges }: Connection<Node>): Node[] {
+  return edges.map(({ node }) => node);
+}
+
+function findNext({ pageInfo: { hasNextPage, endCursor } }: Connection<unknown>): string | null {
+  return hasNextPage ? endCursor : null;
+}
+
 export interface Client {
   readonly list: (filter: Filter, after: string | null) => Promise<Page>;
   readonly find: (id: string) => Promise<OrderItem | null>;
   readonly overview: () => Promise<Overview>;
+  readonly listCancellations: (filter: CancellationFilter, after: string | null) => Promise<CancellationPage>;
   /** Lists the codes that a cancel can state. */
   readonly listReasonCodes: () => Promise<readonly ReasonCode[]>;
   readonly cancel: (item: OrderItem, request: CancelRequest) => Promise<CancelResult>;
@@ -140,19 +177,13 @@ export function createClient(
 
   return {
     list: async (filter, after) => {
-      const { orderItems } = await ask<{
-        orderItems: {
-          edges: { node: OrderItem }[];
-          pageInfo: { hasNextPage: boolean; endCursor: string | null };
-        };
-      }>(
+      const { orderItems } = await ask<{ orderItems: Connection<OrderItem> }>(
         `query StartPageItems($filter: OrderItemFilter, $after: String) {
           orderItems(filter: $filter, after: $after) { edges { node { ...Item } } pageInfo { hasNextPage endCursor } }
         } ${ITEM}`,
         { filter, after },
       );
-      const { hasNextPage, endCursor } = orderItems.pageInfo;
-      return { items: orderItems.edges.map(({ node }) => node), next: hasNextPage ? endCursor : null };
+      return { items: listNodes(orderItems), next: findNext(orderItems) };
     },
     find: async (id) => {
       const query = `query StartPageItem($id: ID!) { orderItem(id: $id) { ...Item } } ${ITEM}`;
@@ -162,6 +193,20 @@ export function createClient(
       const body = await send<Overview | { message: string }>('/pages/overview', { headers: authorization });
       if ('message' in body) throw new Error(body.message);
       return body;
+    },
+    listCancellations: async (filter, after) => {
+      const { cancellations } = await ask<{ cancellations: Connection<Cancellation> }>(
+        `query StartPageCancellations($filter: CancellationFilter, $after: String) {
+          cancellations(filter: $filter, first: 10, after: $after) {
+            edges { node {
+              quantity reason reasonCode cancelledAt cancelledBy channel orderItem { id quantity order { id } }
+            } }
+            pageInfo { hasNextPage endCursor }
+          }
+        }`,
+        { filter, after },
+      );
+      return { cancellations: listNodes(cancellations), next: findNext(cancellations) };
     },
     listReasonCodes: async () => {
       const query = 'query StartPageReasonCodes { cancellationReasons { code label } }';

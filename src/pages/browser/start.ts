@@ -1,5 +1,6 @@
 import { openCancelDialog } from './cancelDialog.ts';
-import { element, field } from './elements.ts';
+import { showCancellations } from './cancellations.ts';
+import { element, field, TYPING_MS } from './elements.ts';
 import {
   type BlockerCode,
   createClient,
@@ -14,9 +15,6 @@ import { readTabToken } from './token.ts';
 
 /** How often a visible page looks for changes by others. */
 const REFRESH_MS = 5_000;
-
-/** How long to wait for the end of a word. */
-const TYPING_MS = 250;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -49,6 +47,7 @@ const token = await readTabToken();
 const client = createClient(token, () => asking.signal);
 /** The client for cancels, which are never aborted. */
 const cancelClient = createClient(token);
+const reloadCancellations = showCancellations(token);
 const filterForm = element('filter', HTMLFormElement);
 const rows = element('rows', HTMLTableSectionElement);
 const previous = element('previous', HTMLButtonElement);
@@ -173,7 +172,10 @@ async function cancel(item: OrderItem): Promise<void> {
   const place = element('news', HTMLElement);
   place.textContent = '';
   const news = await openCancelDialog(cancelClient, item);
-  if (news !== null) place.textContent = news;
+  if (news !== null) {
+    place.textContent = news;
+    void reloadCancellations();
+  }
   await refresh();
   // The row can be gone, and the keyboard focus with it.
   if (document.activeElement === document.body) element('items', HTMLElement).focus({ preventScroll: true });

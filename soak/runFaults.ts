@@ -7,7 +7,7 @@ import { printRow, tellAnswers, tellCount, tellSeconds } from './table.ts';
 const HEADS = [
   'fault',
   'answers',
-  'cancellations acknowledged, of units',
+  'cancellations, units acknowledged',
   'not acknowledged, but cancelled',
   'lost',
   'doubled',

@@ -15,12 +15,13 @@ import { writeReport } from './report.ts';
 import { measureLock, measureP99 } from './tail.ts';
 import { measureTraces } from './traces.ts';
 import { describeMachine } from './usage.ts';
+import { requireWrk } from './wrk.ts';
 
 /*
  * Compares the service with other servers that answer the same requests from the same data. `npm run bench -- --help`
  * lists the options. The embedded PostgreSQL runs with its durable defaults: an acknowledged commit is on the disk. Every
- * contender is a process with one event loop and ten database connections. A separate process sends the requests. The
- * service runs as in production, but without the rate limit, because one caller sends all the load.
+ * contender is a process with one event loop. wrk sends the requests. The service runs as in production, but without the rate
+ * limit, because one caller sends all the load.
  */
 
 const MEASUREMENTS: Record<Part, (world: World) => Promise<Findings>> = {
@@ -33,6 +34,7 @@ const MEASUREMENTS: Record<Part, (world: World) => Promise<Findings>> = {
 };
 
 async function bench(options: Options, signal: AbortSignal): Promise<void> {
+  requireWrk();
   await installPackages();
   signal.throwIfAborted();
   await using opened = new AsyncDisposableStack();

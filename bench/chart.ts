@@ -27,22 +27,18 @@ const STYLE = `
     .spread { stroke: #e6edf3; }
   }`;
 
-/** Draws the throughput at one number of connections, with a panel per workload and a bar per contender. */
+/** Draws the throughput at the first number of connections of each workload, with a panel per workload and a bar per contender. */
 export function drawChart(lines: readonly Line[], machine: Machine): string {
-  const connections = lines.some((line) => line.connections === 32) ? 32 : lines[0]?.connections;
-  const panels = [
-    ...Map.groupBy(
-      lines.filter((line) => line.connections === connections),
-      ({ workload }) => workload,
-    ).values(),
-  ];
+  const panels = [...Map.groupBy(lines, ({ workload }) => workload).values()].map((ofWorkload) =>
+    ofWorkload.filter(({ connections }) => connections === ofWorkload[0]?.connections),
+  );
   const height = Math.max(0, ...panels.map((panel) => panel.length)) * ROW + 44;
   const drawn = panels.map((panel, i) => drawPanel(panel, (i % 2) * COLUMN, HEAD + Math.floor(i / 2) * height));
   const total = HEAD + Math.ceil(panels.length / 2) * height + 8;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${total}" width="${WIDTH}" height="${total}" role="img" aria-label="Requests per second of the service and others">
 <style>${STYLE}
 </style>
-<text class="title" x="8" y="20">Requests per second, ${connections ?? 0} connections; more is better</text>
+<text class="title" x="8" y="20">Requests per second; more is better</text>
 <text class="note" x="8" y="38">Median of the rounds, with the least and the most. ${escape(machine.cpu)}, ${machine.cpus} cores; Node ${escape(machine.node)}, PostgreSQL ${escape(machine.postgres)}; ${machine.date.slice(0, 10)}</text>
 ${drawn.join('\n')}
 </svg>
@@ -66,7 +62,7 @@ function drawPanel(panel: readonly Line[], left: number, top: number): string {
       `<text x="${x + scale(perSecond.max) + 6}" y="${y + 12}">${formatNumber(perSecond.median)}</text>`,
     ].join('\n');
   });
-  return `<text class="panel" x="${left + 8}" y="${top + 10}">${COMPARED[first.workload].title}</text>\n${rows.join('\n')}`;
+  return `<text class="panel" x="${left + 8}" y="${top + 10}">${COMPARED[first.workload].title}, ${first.connections} connections</text>\n${rows.join('\n')}`;
 }
 
 function formatName(contender: RivalName): string {

@@ -38,30 +38,26 @@ export async function measureComparison(world: World): Promise<Findings> {
     const key = buildKey(workload, size, name);
     samples.set(key, [...(samples.get(key) ?? []), sample]);
   };
-  const cancels = workloads.filter((workload) => COMPARED[workload].cancels);
   for (let round = 0; round < rounds; round += 1) {
     reportProgress(`round ${round + 1} of ${rounds}`);
     // Each round starts with another contender, so none profits from its position.
     const inTurn = contenders
       .map((_, i) => contenders[(i + round) % contenders.length])
       .filter((it) => it !== undefined);
-    for (const size of connections) {
-      for (const workload of workloads) {
+    for (const workload of workloads) {
+      for (const size of connections ?? COMPARED[workload].connections) {
         for (const contender of inTurn) {
           const turn = { workload, connections: size, seconds };
           note(workload, size, contender.name, await measure(world, contender, dataset, turn));
         }
+        if (!COMPARED[workload].cancels || findPgbench() === null) continue;
+        note(workload, size, 'pgbench', await measurePgbench(world, dataset, { workload, connections: size, seconds }));
       }
-      // pgbench has no doors, so one measurement serves the cancels of all doors.
-      const [first] = cancels;
-      if (first === undefined || findPgbench() === null) continue;
-      const sample = await measurePgbench(world, dataset, { workload: first, connections: size, seconds });
-      for (const workload of cancels) note(workload, size, 'pgbench', sample);
     }
   }
   const rivals: RivalName[] = [...names, 'pgbench'];
   const lines = workloads.flatMap((workload) =>
-    connections.flatMap((size) =>
+    (connections ?? COMPARED[workload].connections).flatMap((size) =>
       rivals.flatMap((contender) => {
         const own = samples.get(buildKey(workload, size, contender));
         const service = samples.get(buildKey(workload, size, 'service'));
@@ -92,9 +88,8 @@ function summarize(
         : calculateSpread(own.map(({ perSecond }, round) => (service[round]?.perSecond ?? 0) / perSecond)),
     p50: median('p50'),
     p99: median('p99'),
-    cores: median('cores'),
-    databaseCores: median('databaseCores'),
-    loadCores: median('loadCores'),
+    cpuUs: median('cpuUs'),
+    databaseCpuUs: median('databaseCpuUs'),
     megabytes: median('megabytes'),
   };
 }

@@ -20,6 +20,10 @@ export interface Dataset {
   readonly drop: () => Promise<void>;
 }
 
+/** The cancels of all contenders. */
+const RECORDED =
+  'SELECT order_item_id FROM order_item_cancellation UNION ALL SELECT order_item_id FROM bench_cancellation';
+
 /** The application name of a session that locks an item on purpose. */
 export const LOCK_HOLDER = 'bench-lock-holder';
 
@@ -39,6 +43,10 @@ export async function createDataset(
   client.on('error', () => undefined);
   await client.connect();
   await client.query('SET timezone = UTC');
+  // Where the other contenders record their cancels.
+  await client.query(`CREATE TABLE bench_cancellation (id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    order_item_id uuid NOT NULL UNIQUE, reason text, cancelled_by text NOT NULL, request_id text NOT NULL,
+    cancelled_at timestamptz NOT NULL DEFAULT now())`);
   const createIndexes = await dropIndexes(client);
   await client.query(
     `INSERT INTO order_item (${COLUMNS})
@@ -110,10 +118,12 @@ async function reset(client: pg.Client): Promise<void> {
   // Triggers forbid this. The role `replica` disables them.
   await client.query('SET session_replication_role = replica');
   await client.query(
-    `UPDATE order_item SET status = previous_status, version = 1
-     FROM order_item_cancellation WHERE order_item.id = order_item_id`,
+    // The statuses of the items to cancel, as they were made.
+    `UPDATE order_item SET status = (ARRAY['pending', 'on_hold', 'in_fulfillment'])[1 + external_id::int % 3],
+       cancelled_quantity = 0, version = 1
+     FROM (${RECORDED}) AS recorded WHERE order_item.id = order_item_id`,
   );
-  await client.query('TRUNCATE order_item_cancellation, order_item_event');
+  await client.query('TRUNCATE order_item_cancellation, order_item_event, bench_cancellation');
   await client.query('SET session_replication_role = DEFAULT');
   await client.query('VACUUM (TRUNCATE false) order_item');
   await client.query('CHECKPOINT');
@@ -137,18 +147,20 @@ async function check(client: pg.Client, acknowledged: readonly string[]): Promis
   await waitUntilIdle(client);
   const distinct = new Set(acknowledged).size;
   if (distinct !== acknowledged.length) throw new Error('An item was acknowledged as cancelled twice.');
-  const { rows } = await client.query<Record<'acknowledged' | 'items' | 'rows' | 'cancelled' | 'events', number>>(
+  const { rows } = await client.query<Record<'acknowledged' | 'items' | 'rows' | 'cancelled' | 'unannounced', number>>(
     `SELECT count(*) FILTER (WHERE order_item_id = ANY($1::uuid[]))::int AS acknowledged,
        count(DISTINCT order_item_id)::int AS items, count(*)::int AS rows,
-       (SELECT count(*)::int FROM order_item WHERE status = 'cancelled' AND id IN
-         (SELECT order_item_id FROM order_item_cancellation)) AS cancelled,
-       (SELECT count(*)::int FROM order_item_event JOIN order_item_cancellation USING (order_item_id)) AS events
-     FROM order_item_cancellation`,
+       count(*) FILTER (WHERE EXISTS (
+         SELECT FROM order_item WHERE order_item.id = order_item_id AND status = 'cancelled'))::int AS cancelled,
+       (SELECT count(*)::int FROM order_item_cancellation LEFT JOIN order_item_event USING (order_item_id)
+        WHERE order_item_event.id IS NULL) AS unannounced
+     FROM (${RECORDED}) AS recorded`,
     [acknowledged],
   );
   const [found] = rows;
   const isWhole =
     found?.acknowledged === distinct &&
-    [found.items, found.cancelled, found.events].every((count) => count === found.rows);
+    found.unannounced === 0 &&
+    [found.items, found.cancelled].every((count) => count === found.rows);
   if (!isWhole) throw new Error(`The tables do not match ${distinct} acknowledged cancels: ${JSON.stringify(found)}`);
 }

@@ -25,8 +25,8 @@ export interface Line {
   /** This and the following are medians. Null if the value cannot be measured. */
   readonly p50: number | null;
   readonly p99: number | null;
-  readonly cores: number | null;
-  readonly databaseCores: number | null;
-  readonly loadCores: number | null;
+  /** Microseconds for each request: of the contender, and of PostgreSQL. */
+  readonly cpuUs: number | null;
+  readonly databaseCpuUs: number | null;
   readonly megabytes: number | null;
 }

@@ -1,6 +1,5 @@
 import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { loadPackage } from './packages.ts';
 import {
   type BenchRequest,
   cancelableId,
@@ -11,12 +10,9 @@ import {
 } from './workloads.ts';
 
 /*
- * The process that sends the requests. It receives jobs as messages and answers each with its result.
- *
- * Without a rate, autocannon sends the next request after each answer (a closed loop). With a rate, requests leave at
- * random times (a Poisson process) independent of the answers (an open loop), and latency counts from the time at which a
- * request was due. This avoids coordinated omission. autocannon's `overallRate` was rejected: it sends each second's share
- * at once and would measure the latency of bursts.
+ * The process that sends requests at a rate (an open loop). It receives jobs as messages and answers each with its result.
+ * Requests leave at random times (a Poisson process) independent of the answers, and latency counts from the time at which a
+ * request was due. This avoids coordinated omission. wrk has no rate.
  */
 
 export interface Job {
@@ -30,16 +26,17 @@ export interface Job {
   readonly items: number;
   /** The numbers of the items that this job may cancel. With `repeat`, every request names the first of them. */
   readonly cancelable: { readonly from: number; readonly to: number; readonly repeat?: boolean };
-  /** Requests per second. Without it, the job measures the peak throughput. */
-  readonly rate?: number;
+}
+
+export interface PacedJob extends Job {
+  /** Requests per second. */
+  readonly rate: number;
 }
 
 export interface JobResult {
   readonly requests: number;
   /** How long the measured requests took. */
   readonly seconds: number;
-  /** How long the whole job took, in seconds, with its unmeasured lead. */
-  readonly elapsed: number;
   /** This and the following latencies are in milliseconds. */
   readonly p50: number;
   readonly p99: number;
@@ -50,14 +47,7 @@ export interface JobResult {
   readonly failure: string;
   /** The items whose cancel was acknowledged. */
   readonly acknowledged: string[];
-  /** The processor cores that the sender used. */
-  readonly cores: number;
 }
-
-const { default: autocannon } = await loadPackage('autocannon');
-
-/** How many read requests are prepared before the sending starts, for all connections. */
-const PREPARED = 6_400;
 
 /** The unmeasured start of a job, in which connections open and pools fill. */
 const LEAD_MS = 250;
@@ -69,20 +59,10 @@ interface Answers {
   failure: string;
 }
 
-const prepared = new Map<string, readonly BenchRequest[]>();
-
 /** Returns a generator of requests. Each request has its own items. */
 function createRequests({ workload, items, cancelable }: Job): () => BenchRequest {
   const { cancels, size, request }: Workload = WORKLOADS[workload];
-  if (!cancels) {
-    const ready =
-      prepared.get(`${workload} ${items}`) ??
-      Array.from({ length: PREPARED }, () => randomRequest(WORKLOADS[workload], items));
-    prepared.set(`${workload} ${items}`, ready);
-    let last = Math.floor(Math.random() * PREPARED);
-    return () => ready[(last += 1) % PREPARED] ?? randomRequest(WORKLOADS[workload], items);
-  }
-  if (cancelable.repeat === true) return () => request([cancelableId(cancelable.from)]);
+  if (!cancels) return () => randomRequest(WORKLOADS[workload], items);
   let next = cancelable.from;
   return () => {
     if (next + size > cancelable.to)
@@ -107,53 +87,14 @@ function recordAnswer(job: Job, answers: Answers, status: number, body: string):
   }
 }
 
-/** Sends the next request of a connection after each answer. */
-async function runClosedLoop(job: Job, next: () => BenchRequest, answers: Answers): Promise<number> {
-  const headers = buildHeaders(job);
-  const onResponse = (status: number, body: string): void => {
-    recordAnswer(job, answers, status, body);
-  };
-  const createRequest = () => {
-    const { path, body } = next();
-    return { method: 'POST', path, body, headers: { ...headers }, onResponse };
-  };
-  const { cancels }: Workload = WORKLOADS[job.workload];
-  const run = autocannon({
-    url: job.url,
-    connections: job.connections,
-    duration: job.seconds + LEAD_MS / 1_000,
-    sampleInt: 100,
-    requests: [
-      {
-        ...createRequest(),
-        ...(cancels ? { setupRequest: (request: object) => ({ ...request, ...createRequest() }) } : {}),
-      },
-    ],
-    setupClient: (client: { setRequests: (requests: object[]) => void }) => {
-      if (!cancels) client.setRequests(Array.from({ length: Math.ceil(PREPARED / job.connections) }, createRequest));
-    },
-  });
-  const startedAt = performance.now() + LEAD_MS;
-  run.on('response', (_client: unknown, _status: number, _bytes: number, latency: number) => {
-    if (performance.now() >= startedAt) answers.latencies.push(latency);
-  });
-  const result = (await run) as { readonly errors: number; readonly timeouts: number };
-  const broken = result.errors + result.timeouts;
-  if (broken > 0) {
-    answers.failures += broken;
-    answers.failure ||= 'a connection broke, or an answer timed out';
-  }
-  return (performance.now() - startedAt) / 1_000;
-}
-
 /** Sends requests at a rate, independent of the answers. */
-async function runOpenLoop(job: Job, rate: number, next: () => BenchRequest, answers: Answers): Promise<number> {
+async function runOpenLoop(job: PacedJob, next: () => BenchRequest, answers: Answers): Promise<number> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: job.connections });
   const headers = buildHeaders(job);
   const inFlight = new Set<Promise<void>>();
   const startedAt = performance.now() + LEAD_MS;
   const endAt = startedAt + job.seconds * 1_000;
-  for (let dueAt = startedAt - LEAD_MS; dueAt < endAt; dueAt += (-Math.log(1 - Math.random()) / rate) * 1_000) {
+  for (let dueAt = startedAt - LEAD_MS; dueAt < endAt; dueAt += (-Math.log(1 - Math.random()) / job.rate) * 1_000) {
     const early = dueAt - performance.now();
     // Timers have a resolution of a millisecond. Requests that are due within it are sent at once.
     if (early > 0) await sleep(early);
@@ -198,16 +139,10 @@ function send(
   });
 }
 
-async function runJob(job: Job): Promise<JobResult> {
+async function runJob(job: PacedJob): Promise<JobResult> {
   const answers: Answers = { latencies: [], acknowledged: [], failures: 0, failure: '' };
   const next = createRequests(job);
-  const before = process.cpuUsage();
-  const jobStartedAt = performance.now();
-  const seconds = await (job.rate === undefined
-    ? runClosedLoop(job, next, answers)
-    : runOpenLoop(job, job.rate, next, answers));
-  const elapsed = (performance.now() - jobStartedAt) / 1_000;
-  const { user, system } = process.cpuUsage(before);
+  const seconds = await runOpenLoop(job, next, answers);
   const { acknowledged, failures, failure } = answers;
   const sorted = Float64Array.from(answers.latencies).sort();
   const quantile = (share: number): number => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
@@ -220,13 +155,11 @@ async function runJob(job: Job): Promise<JobResult> {
     failures,
     failure,
     acknowledged,
-    elapsed,
-    cores: (user + system) / 1e6 / elapsed,
   };
 }
 
 process.on('disconnect', () => process.exit());
-process.on('message', ({ id, job }: { id: number; job: Job }) => {
+process.on('message', ({ id, job }: { id: number; job: PacedJob }) => {
   runJob(job).then(
     (result) => process.send?.({ id, result }),
     (error: unknown) => process.send?.({ id, error: String(error) }),

@@ -5,6 +5,7 @@ import type { Job } from './load.ts';
 import type { Options } from './options.ts';
 import type { Contender, Load } from './processes.ts';
 import { readChildrenCpuSeconds, readCpuSeconds, readMegabytes } from './usage.ts';
+import { runWrk } from './wrk.ts';
 import { WORKLOADS, type WorkloadName } from './workloads.ts';
 
 /** The set-up that all measurements share. */
@@ -20,14 +21,16 @@ export interface World {
   readonly signal: AbortSignal;
 }
 
-/** The result of one turn of a contender. Latencies are in milliseconds, processor time is in cores. */
+/**
+ * The result of one turn of a contender. Latencies are in milliseconds. Processor time is in microseconds for each request. Other
+ * load on the machine disturbs it less than the throughput.
+ */
 export interface Sample {
   readonly perSecond: number;
   readonly p50: number;
   readonly p99: number;
-  readonly cores: number;
-  readonly databaseCores: number;
-  readonly loadCores: number;
+  readonly cpuUs: number;
+  readonly databaseCpuUs: number;
   readonly megabytes: number;
 }
 
@@ -35,6 +38,7 @@ export interface Turn {
   readonly workload: WorkloadName;
   readonly connections: number;
   readonly seconds: number;
+  /** Requests per second. Without it, the turn measures the peak throughput. */
   readonly rate?: number;
 }
 
@@ -69,7 +73,8 @@ export async function measure(world: World, contender: Contender, dataset: Datas
     cancelable: { from: 0, to: dataset.cancelable },
   };
   const before = { own: readCpuSeconds(contender.pid), database: readChildrenCpuSeconds(world.postmasterPid) };
-  const result = await world.load.run(job);
+  const { rate } = turn;
+  const result = await (rate === undefined ? runWrk(job, world.signal) : world.load.run({ ...job, rate }));
   const after = { own: readCpuSeconds(contender.pid), database: readChildrenCpuSeconds(world.postmasterPid) };
   if (result.failures > 0 || result.requests === 0) {
     throw new Error(
@@ -81,9 +86,8 @@ export async function measure(world: World, contender: Contender, dataset: Datas
     perSecond: result.requests / result.seconds,
     p50: result.p50,
     p99: result.p99,
-    cores: (after.own - before.own) / result.elapsed,
-    databaseCores: (after.database - before.database) / result.elapsed,
-    loadCores: result.cores,
+    cpuUs: (1e6 * (after.own - before.own)) / result.requests,
+    databaseCpuUs: (1e6 * (after.database - before.database)) / result.requests,
     megabytes: readMegabytes(contender.pid),
   };
 }

@@ -9,7 +9,8 @@ export interface Options {
   readonly parts: readonly Part[];
   readonly workloads: readonly ComparedName[];
   readonly contenders: readonly ContenderName[];
-  readonly connections: readonly number[];
+  /** Null compares each workload at its own numbers. */
+  readonly connections: readonly number[] | null;
   readonly rounds: number;
   readonly seconds: number;
   readonly items: number;
@@ -24,13 +25,13 @@ export interface Options {
 export const HELP = `npm run bench -- [options]
 
   --quick                 a first look in about two minutes; writes results-quick.*
-  --rounds N              turns of each contender (5)
-  --seconds N             duration of a turn (2)
+  --rounds N              turns of each contender (3)
+  --seconds N             duration of a turn (3)
   --only A,B              of the workloads ${Object.keys(COMPARED).join(', ')}
   --contenders A,B        of ${CONTENDERS.join(', ')}
-  --connections A,B       (1,32,128)
+  --connections A,B       (by default those of each workload, of 1, 32 and 128)
   --items N               items in the database (100000)
-  --output PATH           path of the results, without .json and .svg (bench/results)
+  --output PATH           path of the results, without .json, .md and .svg (bench/results)
 
 Parts (by default --compare):
   --compare               the contenders
@@ -77,9 +78,9 @@ export function parseOptions(argv: readonly string[]): Options | null {
     parts: named.length === 0 ? ['compare'] : named,
     workloads: parseNames('only', values.only, Object.keys(COMPARED) as ComparedName[]),
     contenders: parseNames('contenders', values.contenders, CONTENDERS),
-    connections: parseNumbers('connections', values.connections ?? (quick ? '32' : '1,32,128')),
-    rounds: parseNumber('rounds', values.rounds ?? (quick ? '2' : '5')),
-    seconds: parseNumber('seconds', values.seconds ?? (quick ? '1' : '2')),
+    connections: values.connections === undefined ? null : parseNumbers('connections', values.connections),
+    rounds: parseNumber('rounds', values.rounds ?? (quick ? '1' : '3')),
+    seconds: parseNumber('seconds', values.seconds ?? (quick ? '1' : '3')),
     items: parseNumber('items', values.items),
     sizes: parseNumbers('sizes', values.sizes),
     minutes: parseNumber('memory', values.memory ?? '10'),

@@ -17,6 +17,6 @@ export async function installPackages(): Promise<void> {
 /** Loads a package of the benchmark. */
 // The type checker must not resolve these packages, because they may not be installed. So their exports are `any`.
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
-export async function loadPackage(name: 'autocannon' | '@mercuriusjs/federation'): Promise<any> {
+export async function loadPackage(name: '@mercuriusjs/federation'): Promise<any> {
   return import(name);
 }

@@ -6,7 +6,6 @@ import { promisify } from 'node:util';
 import { cancelStatement } from './contenders/orderItems.ts';
 import type { Dataset } from './dataset.ts';
 import type { Sample, Turn, World } from './measure.ts';
-import { readChildrenCpuSeconds } from './usage.ts';
 
 /** Finds pgbench. Returns null if it is not installed; the embedded PostgreSQL does not include it. */
 export function findPgbench(): string | null {
@@ -27,15 +26,14 @@ export async function measurePgbench(world: World, dataset: Dataset, turn: Turn)
   const statement = cancelStatement(
     `md5('cancel-' || :item)::uuid`,
     `'Delivered too late'`,
-    `'rest'`,
     `md5('request-' || :item)`,
   );
   await writeFile(script, `\\set n :n + 1\n\\set item :n * :clients + :client_id\n${joinLines(statement)};\n`);
   const { hostname, port, username, password, pathname } = new URL(dataset.url);
   const database = pathname.slice(1);
-  // The first second is not measured, because sessions connect and prepare their statements.
-  const seconds = Math.ceil(turn.seconds) + 1;
-  const before = readChildrenCpuSeconds(world.postmasterPid);
+  // The first second is not measured, because sessions prepare their statements. The time in which they connect counts, too,
+  // and many of them need seconds.
+  const seconds = Math.ceil(turn.seconds) + 1 + Math.ceil(turn.connections / 40);
   const { stdout, stderr } = await promisify(execFile)(
     pgbench,
     [
@@ -51,15 +49,14 @@ export async function measurePgbench(world: World, dataset: Dataset, turn: Turn)
     progress.reduce((sum, line) => sum + Number(line[group]), 0) / progress.length;
   const perSecond = average(1);
   const latency = average(2);
-  const databaseCores = (readChildrenCpuSeconds(world.postmasterPid) - before) / seconds;
   await dataset.check([]);
-  const { rows } = await dataset.client.query<{ count: number }>('SELECT count(*)::int FROM order_item_cancellation');
+  const { rows } = await dataset.client.query<{ count: number }>('SELECT count(*)::int FROM bench_cancellation');
   if (!(perSecond > 0) || rows[0]?.count !== transactions) {
     throw new Error(
       `pgbench reports ${transactions} transactions, but the table has ${rows[0]?.count ?? 0}:\n${stdout}`,
     );
   }
-  return { perSecond, p50: latency, p99: NaN, cores: NaN, databaseCores, loadCores: NaN, megabytes: NaN };
+  return { perSecond, p50: latency, p99: NaN, cpuUs: NaN, databaseCpuUs: NaN, megabytes: NaN };
 }
 
 function joinLines(text: string): string {

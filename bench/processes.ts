@@ -4,10 +4,9 @@ import { open, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findFreePort } from '../src/embedded-postgres/postgresProcesses.ts';
-import { POOL_SIZE } from './contenders/orderItems.ts';
 import type { DoorUrls } from './contenders/serve.ts';
 import type { Issuer } from './issuer.ts';
-import type { Job, JobResult } from './load.ts';
+import type { JobResult, PacedJob } from './load.ts';
 
 /** The contenders that run as processes, in the order of the tables. */
 export const CONTENDERS = ['service', 'bare', 'mercurius', 'yoga', 'tutorial'] as const;
@@ -21,9 +20,9 @@ export interface Contender {
   readonly stop: () => Promise<void>;
 }
 
-/** The process that sends requests. */
+/** The process that sends requests at a rate. */
 export interface Load {
-  readonly run: (job: Job) => Promise<JobResult>;
+  readonly run: (job: PacedJob) => Promise<JobResult>;
   readonly stop: () => Promise<void>;
 }
 
@@ -73,7 +72,6 @@ async function startService({ databaseUrl, issuer, folder, environment = {} }: C
         NODE_ENV: 'production',
         PORT: String(port),
         DATABASE_URL: databaseUrl,
-        DATABASE_POOL_SIZE: String(POOL_SIZE),
         LOG_LEVEL: 'info',
         // The limit applies per caller, and one caller sends all the load.
         RATE_LIMIT_PER_MINUTE: '0',
@@ -109,7 +107,7 @@ async function isOk(url: string): Promise<boolean> {
   );
 }
 
-/** Starts the process that sends requests. It runs jobs concurrently. */
+/** Starts the process that sends requests at a rate. It runs jobs concurrently. */
 export function startLoad(): Load {
   const child = keep(fork(path.join(import.meta.dirname, 'load.ts')));
   const jobs = new Map<number, PromiseWithResolvers<JobResult>>();

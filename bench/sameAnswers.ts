@@ -50,13 +50,10 @@ async function observe(contender: Contender, dataset: Dataset, workload: Workloa
   // A success, the refusal of a repeat, the refusal of an item that is not pre-ordered, and an unknown item.
   const answers = [await ask([id]), await ask([id]), await ask([itemId(1)]), await ask([cancelableId(-1)])];
   const { rows } = await dataset.client.query(
-    `SELECT order_item.status, order_item.version, order_item.updated_at >= cancelled_at AS "isUpdated",
-       previous_status, reason, note, cancelled_by, channel, order_item_event.type,
-       payload - 'cancellationId' - 'requestId' AS payload,
-       payload ->> 'requestId' = request_id AND payload ->> 'cancellationId' = order_item_cancellation.id::text AS "isSame"
-     FROM order_item_cancellation JOIN order_item ON order_item.id = order_item_id
-     JOIN order_item_event USING (order_item_id)`,
+    `SELECT status, version, cancelled_quantity FROM order_item WHERE id = ANY($1::uuid[]) ORDER BY id`,
+    [[id, itemId(1)]],
   );
+  await dataset.check([id]);
   return { answers, rows };
 }
 

@@ -24,18 +24,17 @@ export function formatNumber(value: number | null, digits = 0): string {
 
 /** Formats the comparison of the contenders, with one block per workload. */
 export function formatComparison(lines: readonly Line[]): string {
-  const head = ['', 'conn', 'req/s', 'service is ... as fast', 'p50 ms', 'p99 ms', 'cores', 'db', 'load', 'MB'];
+  const head = ['', 'conn', 'req/s', 'service is ... as fast', 'CPU us', 'database us', 'p50 ms', 'p99 ms', 'MB'];
   const blocks = [...Map.groupBy(lines, ({ workload }) => workload)].map(([workload, ofWorkload]) => {
     const rows = ofWorkload.map((line) => [
       line.contender,
       String(line.connections),
       formatSpread(line.perSecond),
       line.serviceRatio === null || line.contender === 'service' ? '' : `${formatSpread(line.serviceRatio, 2)} x`,
+      formatNumber(line.cpuUs),
+      formatNumber(line.databaseCpuUs),
       formatNumber(line.p50, 1),
       formatNumber(line.p99, 1),
-      formatNumber(line.cores, 2),
-      formatNumber(line.databaseCores, 2),
-      formatNumber(line.loadCores, 2),
       formatNumber(line.megabytes),
     ]);
     return `${COMPARED[workload].title}\n${formatTable(head, rows)}`;
@@ -44,4 +43,21 @@ export function formatComparison(lines: readonly Line[]): string {
     ? ''
     : 'pgbench was not found, so it is not measured.\n';
   return `\n${blocks.join('\n')}${note}`;
+}
+
+/** Formats the comparison for a page of documentation: one row for each workload and contender. */
+export function formatMarkdown(lines: readonly Line[]): string {
+  const head = ['workload', 'connections', '', 'req/s', 'service / it', 'CPU µs', 'database µs', 'p50 ms', 'p99 ms'];
+  const rows = lines.map((line) => [
+    COMPARED[line.workload].title,
+    String(line.connections),
+    line.contender,
+    formatSpread(line.perSecond),
+    line.serviceRatio === null || line.contender === 'service' ? '' : formatSpread(line.serviceRatio, 2),
+    formatNumber(line.cpuUs),
+    formatNumber(line.databaseCpuUs),
+    formatNumber(line.p50, 2),
+    formatNumber(line.p99, 2),
+  ]);
+  return `${[head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')}\n`;
 }

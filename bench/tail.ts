@@ -11,8 +11,9 @@ import {
 } from './measure.ts';
 import { type Contender, startContender } from './processes.ts';
 import type { Findings } from './findings.ts';
-import { formatNumber, formatSpread, formatTable } from './table.ts';
+import { formatSpread, formatTable } from './table.ts';
 import { cancelableId } from './workloads.ts';
+import { runWrk } from './wrk.ts';
 
 const CONNECTIONS = 32;
 /** At most this many requests are in flight in an open loop. */
@@ -53,11 +54,10 @@ export async function measureP99(world: World): Promise<Findings> {
       p50: calculateSpread(samples.map(({ p50 }) => p50)),
       p99: calculateSpread(samples.map(({ p99 }) => p99)),
       ratio: calculateSpread(samples.map(({ p50, p99 }) => p99 / p50)),
-      loadCores: calculateSpread(samples.map(({ loadCores }) => loadCores)).median,
     });
   }
   const text = formatTable(
-    ['service', 'peak req/s', 'req/s at 80 %', 'p50 ms', 'p99 ms', 'p99 / p50', 'load cores'],
+    ['service', 'peak req/s', 'req/s at 80 %', 'p50 ms', 'p99 ms', 'p99 / p50'],
     rows.map((row) => [
       row.workload,
       formatSpread(row.peak),
@@ -65,7 +65,6 @@ export async function measureP99(world: World): Promise<Findings> {
       formatSpread(row.p50, 1),
       formatSpread(row.p99, 1),
       formatSpread(row.ratio, 1),
-      formatNumber(row.loadCores, 2),
     ]),
   );
   return { text: `\n${text}`, data: rows };
@@ -118,7 +117,7 @@ async function measureBesideLock(
   try {
     await holder.query('BEGIN');
     await holder.query('SELECT 1 FROM order_item WHERE id = $1 FOR UPDATE', [cancelableId(locked)]);
-    const waiting = world.load.run({
+    const waitingJob = {
       workload: 'cancel',
       connections: WAITING_CONNECTIONS,
       // The callers wait from before the measured turn until after it.
@@ -127,7 +126,8 @@ async function measureBesideLock(
       token: world.issuer.token,
       items: dataset.items,
       cancelable: { from: locked, to: locked + 1, repeat: true },
-    });
+    } as const;
+    const waiting = runWrk(waitingJob, world.signal);
     const [sample, { acknowledged }] = await Promise.all([measure(world, service, dataset, turn), waiting]);
     if (acknowledged.length > 0) throw new Error('A locked item was acknowledged as cancelled.');
     return sample;

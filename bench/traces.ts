@@ -22,8 +22,8 @@ interface Row {
   readonly perSecond: Spread;
   /** The throughput divided by that without tracing, per round. */
   readonly ratio: Spread;
-  /** The service's processor time per request. Other load on the machine disturbs it less than the throughput. */
-  readonly cpuMs: Spread;
+  /** The service's processor time per request. */
+  readonly cpuUs: Spread;
   readonly p99: Spread;
   readonly megabytes: number;
 }
@@ -75,20 +75,20 @@ export async function measureTraces(world: World): Promise<Findings> {
         traced: name,
         perSecond: calculateSpread(own.map(({ perSecond }) => perSecond)),
         ratio: calculateSpread(own.map(({ perSecond }, round) => perSecond / (without[round]?.perSecond ?? 0))),
-        cpuMs: calculateSpread(own.map(({ cores, perSecond }) => (cores * 1_000) / perSecond)),
+        cpuUs: calculateSpread(own.map(({ cpuUs }) => cpuUs)),
         p99: calculateSpread(own.map(({ p99 }) => p99)),
         megabytes: calculateSpread(own.map(({ megabytes }) => megabytes)).median,
       });
     });
   }
   const text = formatTable(
-    ['service', 'traced', 'req/s', 'as fast as without', 'CPU ms', 'p99 ms', 'MB'],
+    ['service', 'traced', 'req/s', 'as fast as without', 'CPU us', 'p99 ms', 'MB'],
     rows.map((row) => [
       row.workload,
       row.traced,
       formatSpread(row.perSecond),
       formatSpread(row.ratio, 2),
-      formatSpread(row.cpuMs, 3),
+      formatSpread(row.cpuUs),
       formatSpread(row.p99, 1),
       formatNumber(row.megabytes),
     ]),

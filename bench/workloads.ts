@@ -11,8 +11,10 @@ export interface Workload {
   readonly title: string;
   /** Whether a request cancels the items that it names, so each can be used once. */
   readonly cancels: boolean;
-  /** How many items a request names. 0 if it names an order. */
+  /** How many items a request names. 0 if it names an order, or nothing. */
   readonly size: number;
+  /** The numbers of connections at which it is compared, unless the command line states others. */
+  readonly connections: readonly number[];
   /** @param ids are the ids of the items, or the id of an order if `size` is 0. */
   readonly request: (ids: readonly string[]) => BenchRequest;
 }
@@ -22,7 +24,11 @@ const ITEM =
 
 const ENTITIES = `query Entities($representations: [_Any!]!) { _entities(representations: $representations) { ... on OrderItem { ${ITEM} } } }`;
 
-const PAGE = `query Page($orderId: ID!) { orderItems(first: 20, filter: { orderId: $orderId }) { edges { node { ${ITEM} } } pageInfo { hasNextPage endCursor } } }`;
+const CONNECTION = `edges { node { ${ITEM} } } pageInfo { hasNextPage endCursor }`;
+
+const ORDER = `query Page($orderId: ID!) { orderItems(first: 20, filter: { orderId: $orderId }) { ${CONNECTION} } }`;
+
+const PAGE = `query Page { orderItems(first: 20) { ${CONNECTION} } }`;
 
 const RESULT = `__typename
   ... on CancelOrderItemSuccess { orderItem { id status } cancellation { cancelledAt requestId } }
@@ -42,6 +48,7 @@ function entities(size: number, title: string): Workload {
     title,
     cancels: false,
     size,
+    connections: size === 1 ? [32, 1] : [32],
     request: (ids) =>
       graphql('Entities', ENTITIES, { representations: ids.map((id) => ({ __typename: 'OrderItem', id })) }),
   };
@@ -52,6 +59,7 @@ function bulk(size: number): Workload {
     title: `cancel of ${size} ids through GraphQL`,
     cancels: true,
     size,
+    connections: [8],
     request: (ids) => graphql('Bulk', BULK, { input: { ids, reason: REASON } }),
   };
 }
@@ -64,18 +72,28 @@ export const COMPARED = {
     title: 'page of 20 items',
     cancels: false,
     size: 0,
-    request: ([orderId]) => graphql('Page', PAGE, { orderId }),
+    connections: [32],
+    request: () => graphql('Page', PAGE, {}),
+  },
+  order: {
+    title: "a random order's items",
+    cancels: false,
+    size: 0,
+    connections: [32],
+    request: ([orderId]) => graphql('Page', ORDER, { orderId }),
   },
   cancel: {
     title: 'cancel, GraphQL',
     cancels: true,
     size: 1,
+    connections: [128],
     request: ([id]) => graphql('Cancel', CANCEL, { input: { id, reason: REASON } }),
   },
   rest: {
     title: 'cancel, REST',
     cancels: true,
     size: 1,
+    connections: [128, 1],
     request: ([id = '']) => ({
       door: 'rest',
       path: `/v0/line_item/${id}/cancel`,

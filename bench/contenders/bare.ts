@@ -1,4 +1,4 @@
-import { cancelItem, openPool, toPage, readItems, readOrder, formatItem, formatOutcome } from './orderItems.ts';
+import { cancelItem, openPool, toPage, readItems, readPage, formatItem, formatOutcome } from './orderItems.ts';
 import { announce, answerRest, listen, readJson, sendJson } from './serve.ts';
 
 /*
@@ -10,7 +10,7 @@ interface Operation {
   readonly operationName: string;
   readonly variables: {
     readonly representations: readonly { readonly id: string }[];
-    readonly orderId: string;
+    readonly orderId?: string;
     readonly input: { readonly id: string; readonly reason: string };
   };
 }
@@ -27,7 +27,7 @@ async function execute({ operationName, variables }: Operation): Promise<object>
       return { _entities: items.map((item) => item && formatItem(item)) };
     }
     case 'Page': {
-      const { edges, pageInfo } = toPage(await readOrder(pool, variables.orderId, 20), 20);
+      const { edges, pageInfo } = toPage(await readPage(pool, variables.orderId ?? null, 20), 20);
       return { orderItems: { edges: edges.map(({ node }) => ({ node: formatItem(node) })), pageInfo } };
     }
     default: {

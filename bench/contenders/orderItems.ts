@@ -21,48 +21,41 @@ export interface CancelInput {
 
 /** The outcome of a cancel: done, or refused with a message. */
 export type Outcome =
-  | { readonly code: 'CANCELLED'; readonly id: string; readonly cancelledAt: Date; readonly requestId: string }
+  | {
+      readonly code: 'CANCELLED';
+      readonly id: string;
+      readonly quantity: number;
+      readonly cancelledAt: Date;
+      readonly requestId: string;
+    }
   | { readonly code: 'NOT_CANCELABLE'; readonly message: string }
   | { readonly code: 'NOT_FOUND'; readonly message: string };
 
 export type CancelItem = (input: CancelInput) => Promise<Outcome>;
 
-/** The number of database connections of every contender and the service. */
-export const POOL_SIZE = 10;
+/** The number of database connections of every contender. The service has its default. */
+export const POOL_SIZE = 16;
 
 const COLUMNS = `id, status, is_pre_order AS "isPreOrder", quantity, price_amount AS "priceAmount",
   price_currency AS "priceCurrency", created_at AS "createdAt"`;
 
 /**
- * Builds a whole cancel as one statement. It locks the item, judges it, and writes status, cancellation and event. All
- * parameters are SQL expressions.
+ * Builds a cancel as one statement that does the least: it updates the item and inserts a record into a table with two unique
+ * indexes. It locks nothing beforehand, and makes no event. All parameters are SQL expressions.
  */
-export function cancelStatement(id: string, reason: string, channel: string, requestId: string): string {
-  return `WITH locked AS (
-      SELECT id, order_id, status, is_pre_order FROM order_item WHERE id = ${id} FOR NO KEY UPDATE
-    ), updated AS (
-      UPDATE order_item SET status = 'cancelled', version = version + 1, updated_at = now()
-      FROM locked
-      WHERE order_item.id = locked.id AND locked.is_pre_order
-        AND locked.status IN ('pending', 'on_hold', 'in_fulfillment')
-      RETURNING order_item.id
+export function cancelStatement(id: string, reason: string, requestId: string): string {
+  return `WITH updated AS (
+      UPDATE order_item SET status = 'cancelled', cancelled_quantity = quantity, version = version + 1, updated_at = now()
+      WHERE id = ${id} AND is_pre_order AND status NOT IN ('complete', 'cancelled', 'returned')
+      RETURNING id, quantity
     ), written AS (
-      INSERT INTO order_item_cancellation (id, order_item_id, previous_status, reason, cancelled_by, channel, request_id)
-      SELECT uuidv7(), locked.id, locked.status, ${reason}, 'bench', ${channel}, ${requestId}
-      FROM locked JOIN updated USING (id)
-      RETURNING id, order_item_id, previous_status, cancelled_by, channel, request_id, cancelled_at
-    ), announced AS (
-      INSERT INTO order_item_event (id, order_item_id, type, payload)
-      SELECT uuidv7(), order_item_id, 'order_item.cancelled', jsonb_build_object(
-        'cancellationId', written.id, 'orderId', order_id, 'previousStatus', previous_status,
-        'cancelledBy', cancelled_by, 'channel', channel, 'requestId', request_id)
-      FROM written JOIN locked ON locked.id = order_item_id
+      INSERT INTO bench_cancellation (order_item_id, reason, cancelled_by, request_id)
+      SELECT id, ${reason}, 'bench', ${requestId} FROM updated
     )
-    SELECT locked.id, locked.status, locked.is_pre_order AS "isPreOrder", written.cancelled_at AS "cancelledAt"
-    FROM locked LEFT JOIN written ON true`;
+    SELECT quantity, now() AS "cancelledAt" FROM updated`;
 }
 
-const CANCEL = cancelStatement('$1::uuid', '$2::text', '$3::text', '$4::text').replaceAll(/\s+/g, ' ');
+const CANCEL = cancelStatement('$1::uuid', '$2::text', '$3::text').replaceAll(/\s+/g, ' ');
 
 export function openPool(): pg.Pool {
   const pool = new pg.Pool({ connectionString: process.env['DATABASE_URL'], max: POOL_SIZE });
@@ -81,26 +74,31 @@ export async function readItems(pool: pg.Pool, ids: readonly string[]): Promise<
   return ids.map((id) => byId.get(id) ?? null);
 }
 
-/** Reads the newest items of an order, and one more if there is a next page. */
-export async function readOrder(pool: pg.Pool, orderId: string, first: number): Promise<Item[]> {
-  const { rows } = await pool.query<Item>({
-    name: 'order',
-    text: `SELECT ${COLUMNS} FROM order_item WHERE order_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2`,
-    values: [orderId, first + 1],
-  });
+/** Reads the newest items, of one order or of all, and one more if there is a next page. */
+export async function readPage(pool: pg.Pool, orderId: string | null, first: number): Promise<Item[]> {
+  const order = 'ORDER BY created_at DESC, id DESC LIMIT';
+  const { rows } = await pool.query<Item>(
+    orderId === null
+      ? { name: 'page', text: `SELECT ${COLUMNS} FROM order_item ${order} $1`, values: [first + 1] }
+      : {
+          name: 'order',
+          text: `SELECT ${COLUMNS} FROM order_item WHERE order_id = $1 ${order} $2`,
+          values: [orderId, first + 1],
+        },
+  );
   return rows;
 }
 
-export async function cancelItem(pool: pg.Pool, { id, reason, channel }: CancelInput): Promise<Outcome> {
+export async function cancelItem(pool: pg.Pool, { id, reason }: CancelInput): Promise<Outcome> {
   const requestId = randomBytes(16).toString('hex');
-  const { rows } = await pool.query<Item & { cancelledAt: Date | null }>({
+  const { rows } = await pool.query<{ quantity: number; cancelledAt: Date }>({
     name: 'cancel',
     text: CANCEL,
-    values: [id, reason, channel, requestId],
+    values: [id, reason, requestId],
   });
   const [row] = rows;
-  if (row?.cancelledAt == null) return toRefusal(row ?? null);
-  return { code: 'CANCELLED', id, cancelledAt: row.cancelledAt, requestId };
+  if (row === undefined) return toRefusal((await readItems(pool, [id]))[0] ?? null);
+  return { code: 'CANCELLED', id, requestId, ...row };
 }
 
 /** Applies the policy. The contenders cancel whole items, and have no cancellation windows. */

@@ -7,7 +7,7 @@ import {
   type Item,
   toPage,
   readItems,
-  readOrder,
+  readPage,
   formatOutcome,
 } from './orderItems.ts';
 
@@ -30,7 +30,7 @@ type OrderItemConnection { edges: [OrderItemEdge!]! pageInfo: PageInfo! }
 type OrderItemEdge { node: OrderItem! }
 type PageInfo { hasNextPage: Boolean! endCursor: String }
 input OrderItemFilter { orderId: ID! }
-type Query { orderItems(filter: OrderItemFilter!, first: Int = 20): OrderItemConnection }
+type Query { orderItems(filter: OrderItemFilter, first: Int = 20): OrderItemConnection }
 
 type Mutation { cancelOrderItem(input: CancelOrderItemInput!): CancelOrderItemResult! }
 input CancelOrderItemInput { id: ID! reason: String! }
@@ -51,7 +51,7 @@ export interface Loaders {
 }
 
 export interface PageArguments {
-  readonly filter: { readonly orderId: string };
+  readonly filter?: { readonly orderId: string };
   readonly first: number;
 }
 
@@ -81,7 +81,7 @@ export function createRootFields(
     Query: {
       orderItems: async (_, args) => {
         const { filter, first } = args as PageArguments;
-        return toPage(await readOrder(pool, filter.orderId, first), first);
+        return toPage(await readPage(pool, filter?.orderId ?? null, first), first);
       },
     },
     Mutation: {

@@ -37,10 +37,17 @@ export async function answerRest(
 
 export function toRestAnswer(outcome: Outcome): { status: number; answer: object } {
   if (outcome.code === 'CANCELLED') {
-    const { id, cancelledAt, requestId } = outcome;
+    const { id, quantity, cancelledAt, requestId } = outcome;
     return {
       status: 200,
-      answer: { id, status: 'cancelled', cancelled_at: cancelledAt.toISOString(), request_id: requestId },
+      answer: {
+        id,
+        status: 'cancelled',
+        quantity,
+        remaining: 0,
+        cancelled_at: cancelledAt.toISOString(),
+        request_id: requestId,
+      },
     };
   }
   const { code, message } = outcome;

@@ -55,6 +55,7 @@ function cancelItem({ id, reason, channel }: CancelInput): Promise<Outcome> {
     await manager.save(orderItemEntity, {
       ...item,
       status: 'cancelled',
+      cancelledQuantity: item.quantity,
       version: item.version + 1,
       updatedAt: cancelledAt,
     });
@@ -72,7 +73,7 @@ function cancelItem({ id, reason, channel }: CancelInput): Promise<Outcome> {
       occurredAt: cancelledAt,
       payload: { cancellationId, orderId: item.orderId, ...stated },
     });
-    return { code: 'CANCELLED', id, cancelledAt, requestId };
+    return { code: 'CANCELLED', id, quantity: item.quantity, cancelledAt, requestId };
   });
 }
 
@@ -83,7 +84,7 @@ const schema = buildSubgraphSchema([
       Query: {
         orderItems: async (_: unknown, { filter, first }: PageArguments) => {
           const found = await items.find({
-            where: { orderId: filter.orderId },
+            where: filter ?? {},
             order: { createdAt: 'DESC', id: 'DESC' },
             take: first + 1,
           });

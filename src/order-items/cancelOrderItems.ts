@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from 'uuid';
 import { isDatabaseUnavailable } from '../database/errors.ts';
 import { type Clock, systemClock } from '../work/clock.ts';
 import { coalesce, type CoalesceOptions, type QueueState } from '../work/coalesce.ts';
@@ -11,6 +10,7 @@ import {
   type OrderItemDatabase,
 } from './cancelTransaction.ts';
 import type { CancelOutcome, CancelRequest } from './judgeCancels.ts';
+import { createOrderedIds } from './orderedIds.ts';
 
 /**
  * Cancels the items of one request. Both doors call it.
@@ -58,7 +58,8 @@ export function createCancelOrderItems(
   observer: CancelObserver,
   clock: Clock = systemClock,
 ): CancelOrderItems {
-  const cancelAll: CancelAll = (requests) => cancelInTransaction(database, requests, uuidv7, clock);
+  const newId = createOrderedIds(clock);
+  const cancelAll: CancelAll = (requests) => cancelInTransaction(database, requests, newId, clock);
   const attemptAll = (requests: readonly CancelRequest[]): Promise<Attempt<CancelOutcomes>[]> =>
     attemptBatch(cancelAll, requests);
   const attemptSingle = coalesce(attemptAll, SINGLES, observer.queue, clock, { measureShare });

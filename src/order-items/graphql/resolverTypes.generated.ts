@@ -509,7 +509,8 @@ export type Query = {
   /**
    * Cancellations, in whole or in part, newest first, a page at a time: ask for `pageInfo { hasNextPage endCursor }` and go on
    * with `after`. Needs the scope `order-items:read`, or `order-items:read:own` for own items. An argument that is out of its
-   * range is an error with the code `BAD_USER_INPUT`.
+   * range is an error with the code `BAD_USER_INPUT`. A search for a rare code, channel or caller can take too long, which is an
+   * error with the code `SERVICE_UNAVAILABLE`. State `from` then.
    */
   readonly cancellations: Maybe<CancellationConnection>;
   /**

@@ -1,13 +1,11 @@
 import type { DataSource } from 'typeorm';
+import { isLockTimeout } from '../database/errors.ts';
 
 /** The pool, or one connection. */
 type Queries = Pick<DataSource, 'query'>;
 
-/** How many events a batch looks for. If there are more, it also takes the other events of the items that it found. */
+/** How many events a batch takes. */
 const BATCH_SIZE = 1_000;
-
-/** A batch that takes the other events of its items, too, ends here. */
-const MAX_BATCH_SIZE = 2 * BATCH_SIZE;
 
 /** Events without a position are counted up to this number. */
 const MAX_COUNTED = 10_000;
@@ -35,52 +33,89 @@ export async function readNumberingState(database: Queries): Promise<NumberingSt
 
 /**
  * The statements of one message of the simple query protocol are one transaction, and one round trip. Each has a snapshot of
- * its own, so the third sees everything that an earlier holder of the lock has committed. A role can have another isolation
- * level, whose snapshot would be older than the lock.
- *
- * - `found`: committed events without a position, in the order of the index, which is about that of their inserts.
- * - `candidates`: the same, or, if a batch does not hold them all, all such events of the items that were found. An event that
- *   another one of its item must follow is then never left behind.
- * - `chosen`: their order. Events of one item are in the order of their cancels, others about in the order of time. Each takes
- *   the latest time of its item so far, because a transaction's time can be earlier than that of the one it waited for.
- * - `free`: without those that others have locked, such as a reader that deletes what it has read.
- * - `numbered`: without those that follow a locked one of their item.
+ * its own, so the last one sees everything that an earlier holder of the lock has committed. A role can have another isolation
+ * level, whose snapshot would be older than the lock. The joins must use the key of the table, however few rows it seems to have.
  */
-const NUMBER = `
-SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-SELECT set_config('enable_seqscan', 'off', true), set_config('order_items.is_sequencer',
-  pg_try_advisory_xact_lock(hashtextextended('sequencer of ' || 'order_item_event'::regclass::oid, 0))::text, true);
-WITH found AS MATERIALIZED (
-  SELECT order_item_id, id, occurred_at, payload -> 'cancelledQuantity' AS reached FROM order_item_event
-  WHERE position IS NULL AND current_setting('order_items.is_sequencer') = 'true'
-  ORDER BY position LIMIT ${BATCH_SIZE + 1}
-), candidates AS (
-  SELECT * FROM found WHERE (SELECT count(*) FROM found) <= ${BATCH_SIZE}
-  UNION ALL
-  SELECT order_item_id, id, occurred_at, payload -> 'cancelledQuantity' FROM order_item_event
-  WHERE position IS NULL AND order_item_id IN (SELECT order_item_id FROM found)
-    AND (SELECT count(*) FROM found) > ${BATCH_SIZE}
-), chosen AS MATERIALIZED (
-  SELECT order_item_id, id, reached, max(occurred_at) OVER (PARTITION BY order_item_id ORDER BY reached, id) AS latest
-  FROM candidates ORDER BY latest, reached, id LIMIT ${MAX_BATCH_SIZE}
-), free AS MATERIALIZED (
-  SELECT event.order_item_id, event.id FROM chosen JOIN order_item_event AS event USING (order_item_id, id)
-  FOR NO KEY UPDATE OF event SKIP LOCKED
-), numbered AS (
-  SELECT order_item_id, id, (SELECT coalesce(max(position), 0) FROM order_item_event)
-    + row_number() OVER (ORDER BY latest, reached, id) AS position
-  FROM (
-    SELECT chosen.*, bool_and(free.id IS NOT NULL) OVER (PARTITION BY order_item_id ORDER BY reached, id) AS is_next
-    FROM chosen LEFT JOIN free USING (order_item_id, id)
-  ) AS ordered WHERE is_next
-)
-UPDATE order_item_event AS event SET position = numbered.position FROM numbered
-WHERE event.order_item_id = numbered.order_item_id AND event.id = numbered.id`;
+const BEGIN = `SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+  set_config('enable_mergejoin', 'off', true), set_config('lock_timeout', '100ms', true), set_config('order_items.is_sequencer',
+    pg_try_advisory_xact_lock(hashtextextended('sequencer of ' || 'order_item_event'::regclass::oid, 0))::text, true);`;
+
+/** The index on the position cannot serve this form. It would read the whole backlog for each item. */
+const IS_UNNUMBERED = 'coalesce(position, 0) = 0';
+
+const IS_SEQUENCER = "current_setting('order_items.is_sequencer') = 'true'";
 
 /**
- * Gives a batch of committed events the positions after the highest one. One transaction at a time does so, in any instance,
- * so positions become visible in their order. While another one is at it, this does nothing.
+ * Events of one item are in the order of their cancels, others about in the order of time. Each takes the latest time of its
+ * item so far, because a transaction's time can be earlier than that of the one it waited for. Free of casts, because another
+ * process can write any payload.
  */
-export async function numberEvents(database: Queries): Promise<void> {
-  await database.query(NUMBER);
+const ORDERED = `SELECT order_item_id, id, reached, max(occurred_at) OVER (PARTITION BY order_item_id ORDER BY reached, id) AS latest`;
+
+const SET_POSITIONS = `UPDATE order_item_event AS event SET position = numbered.position
+  FROM (
+    SELECT order_item_id, id, (SELECT coalesce(max(position), 0) FROM order_item_event)
+      + row_number() OVER (ORDER BY latest, reached, id) AS position
+    FROM ordered
+  ) AS numbered
+  WHERE event.order_item_id = numbered.order_item_id AND event.id = numbered.id`;
+
+/** Numbers all events, if a batch holds them. */
+const NUMBER_ALL = `${BEGIN}
+WITH found AS MATERIALIZED (
+  SELECT order_item_id, id, occurred_at, payload -> 'cancelledQuantity' AS reached FROM order_item_event
+  WHERE position IS NULL AND ${IS_SEQUENCER} ORDER BY position LIMIT ${BATCH_SIZE + 1}
+), ordered AS (
+  ${ORDERED} FROM found WHERE (SELECT count(*) FROM found) <= ${BATCH_SIZE}
+)
+${SET_POSITIONS}`;
+
+/**
+ * Numbers events of some items: all of each, so that an event is never left behind one that follows it. An item of which
+ * another transaction has locked an event waits.
+ */
+const NUMBER_BY_ITEM = `${BEGIN}
+WITH item AS MATERIALIZED (
+  SELECT order_item_id, (
+    SELECT count(*) FROM order_item_event AS event WHERE event.order_item_id = free.order_item_id AND ${IS_UNNUMBERED}
+  ) AS events
+  FROM (
+    SELECT order_item_id FROM order_item_event
+    WHERE position IS NULL AND ${IS_SEQUENCER} ORDER BY position LIMIT ${BATCH_SIZE} FOR NO KEY UPDATE SKIP LOCKED
+  ) AS free
+  GROUP BY order_item_id
+), found AS MATERIALIZED (
+  SELECT event.order_item_id, id, occurred_at, payload -> 'cancelledQuantity' AS reached, events
+  FROM item CROSS JOIN LATERAL (
+    SELECT * FROM order_item_event AS event WHERE event.order_item_id = item.order_item_id AND ${IS_UNNUMBERED}
+    FOR NO KEY UPDATE SKIP LOCKED
+  ) AS event
+), ordered AS (
+  ${ORDERED} FROM (SELECT *, count(*) OVER (PARTITION BY order_item_id) AS locked FROM found) AS counted
+  WHERE locked = events
+)
+${SET_POSITIONS}`;
+
+/**
+ * Gives committed events the positions after the highest one. One transaction at a time does so, in any instance, so positions
+ * become visible in their order. While another one is at it, this does nothing.
+ *
+ * @param state what there was to number at the last look.
+ * @throws an error of the database.
+ */
+export async function numberEvents(
+  database: Queries,
+  { unnumbered }: Pick<NumberingState, 'unnumbered'>,
+): Promise<void> {
+  if (unnumbered <= BATCH_SIZE) {
+    try {
+      await database.query(NUMBER_ALL);
+      return;
+    } catch (error) {
+      // A reader that deletes what it has read locks events, for example.
+      if (!isLockTimeout(error)) throw error;
+    }
+  }
+  await database.query(NUMBER_BY_ITEM);
 }

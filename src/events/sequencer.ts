@@ -11,7 +11,7 @@ import { numberEvents, type NumberingState, readNumberingState } from './numberE
 const POLL_MS = 300;
 
 /** The shortest time between two batches, in which the events of several cancels gather. */
-const GATHER_MS = 100;
+const GATHER_MS = 200;
 
 /** How long a batch can take. */
 const LIMIT_MS = 5_000;
@@ -52,21 +52,22 @@ export function startSequencer(
   let isWoken = true;
   let isStopping = false;
   let failure: string | null = null;
+  let state: NumberingState = { newest: 0, unnumbered: 0 };
 
-  const look = async (): Promise<NumberingState> => {
+  const look = async (): Promise<void> => {
     const at = clock.now();
-    const state = await readNumberingState(dataSource);
+    state = await readNumberingState(dataSource);
     observe(state, at);
-    return state;
   };
   /** @returns whether there is more to number, and another batch would number it. */
   const numberBatch = async (): Promise<boolean> => {
-    const before = isWoken ? null : await look();
+    if (!isWoken) await look();
+    if (!isWoken && state.unnumbered === 0) return false;
     isWoken = false;
-    if (before?.unnumbered === 0) return false;
-    await numberEvents(dataSource);
-    const after = await look();
-    return after.unnumbered > 0 && after.newest !== before?.newest;
+    const { newest } = state;
+    await numberEvents(dataSource, state);
+    await look();
+    return state.unnumbered > 0 && state.newest !== newest;
   };
   const work = async (): Promise<void> => {
     const begun = clock.now();

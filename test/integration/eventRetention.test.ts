@@ -1,9 +1,8 @@
 import pg from 'pg';
-import { numberEvents, readNumberingState } from '../../src/events/numberEvents.ts';
 import { pruneEvents } from '../../src/events/pruneEvents.ts';
 import { untilMetric } from '../support/exposition.ts';
 import { anOrderItem } from '../support/orderItems.ts';
-import { insertEvents, readOutbox, useConnection, waitForPositions } from '../support/outbox.ts';
+import { insertEvents, numberAllEvents, readOutbox, useConnection, waitForPositions } from '../support/outbox.ts';
 import { createTestDatabase } from '../support/testDatabase.ts';
 import { startTestService } from '../support/testService.ts';
 
@@ -18,7 +17,7 @@ await insertEvents(
   outbox,
   Array.from({ length: 1_200 }, () => ({ occurredAt: threeDaysAgo })),
 );
-while ((await readNumberingState(outbox)).unnumbered > 0) await numberEvents(outbox);
+await numberAllEvents(outbox);
 const service = await startTestService({ DATABASE_URL: database.url, EVENT_RETENTION_DAYS: '2' });
 afterAll(async () => {
   await client.end();

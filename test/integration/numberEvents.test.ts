@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { numberEvents, readNumberingState } from '../../src/events/numberEvents.ts';
-import { expectInOrder, type GivenEvent, insertEvents, readOutbox, useConnection } from '../support/outbox.ts';
+import {
+  expectInOrder,
+  type GivenEvent,
+  insertEvents,
+  numberAllEvents,
+  readOutbox,
+  useConnection,
+} from '../support/outbox.ts';
 import { createTestDatabase } from '../support/testDatabase.ts';
 import { waitFor } from '../support/waitFor.ts';
 
@@ -29,15 +36,9 @@ async function connect(config: pg.ClientConfig = {}): Promise<pg.Client> {
 
 const insert = (given: readonly GivenEvent[]): Promise<string[]> => insertEvents(useConnection(writer), given);
 const read = () => readOutbox(useConnection(writer));
-const number = (client: pg.Client): Promise<void> => numberEvents(useConnection(client));
+const number = async (client: pg.Client, state?: { readonly unnumbered: number }): Promise<void> =>
+  numberEvents(useConnection(client), state ?? (await look()));
 const look = () => readNumberingState(useConnection(writer));
-
-/** Numbers until nothing is left. @returns the number of batches. */
-async function numberAll(): Promise<number> {
-  let batches = 0;
-  for (; (await look()).unnumbered > 0; batches += 1) await number(one);
-  return batches;
-}
 
 test('goes on after the highest position, and says what is left', async () => {
   expect(await look()).toEqual({ newest: 0, unnumbered: 0 });
@@ -61,7 +62,7 @@ test('the events of an item are in the order of its cancels, whatever their time
   });
   // The last event of the item comes first, and the first one after more than two batches.
   await insert(ofItem.flatMap((event): GivenEvent[] => [event, ...Array.from({ length: 25 }, () => ({}))]));
-  expect(await numberAll()).toBeGreaterThan(2);
+  expect(await numberAllEvents(useConnection(one))).toBeGreaterThan(2);
   expectInOrder(await read());
 });
 
@@ -84,7 +85,7 @@ test('two at once number each event once, in an order that a reader can follow',
   const items = Array.from({ length: 20 }, () => randomUUID());
   let isWriting = true;
   const sequencers = [one, other].map(async (client) => {
-    while (isWriting) await number(client);
+    while (isWriting) await number(client, { unnumbered: 1 });
   });
   const followed: string[] = [];
   const follow = async (): Promise<void> => {
@@ -97,7 +98,7 @@ test('two at once number each event once, in an order that a reader can follow',
   }
   isWriting = false;
   await Promise.all(sequencers);
-  await numberAll();
+  await numberAllEvents(useConnection(one));
   await follow();
   const events = await read();
   expectInOrder(events);
@@ -110,7 +111,7 @@ test('one that is killed in the middle leaves no position. Until then, no other 
   const { rows } = await doomed.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
   await insert([{}, {}]);
   await doomed.query('BEGIN');
-  await number(doomed);
+  await number(doomed, { unnumbered: 2 });
   expectInOrder(await readOutbox(useConnection(doomed)));
   await number(one);
   expect(await look()).toEqual({ newest: 0, unnumbered: 2 });
@@ -119,7 +120,7 @@ test('one that is killed in the middle leaves no position. Until then, no other 
   expectInOrder(await read());
 });
 
-test('an event that another transaction has locked holds up only those after it of its item', async () => {
+test('an event that another transaction has locked holds up only those of its item', async () => {
   const itemId = randomUUID();
   const [locked = '', next = '', free = ''] = await insert([{ itemId, reached: 1 }, { itemId, reached: 2 }, {}]);
   await other.query('BEGIN');

@@ -1,7 +1,7 @@
-import { numberEvents, readNumberingState } from '../../src/events/numberEvents.ts';
+import { readNumberingState } from '../../src/events/numberEvents.ts';
 import { pruneEvents } from '../../src/events/pruneEvents.ts';
 import { createDataSource } from '../../src/database/dataSource.ts';
-import { insertEvents, readOutbox } from '../support/outbox.ts';
+import { insertEvents, numberAllEvents, readOutbox } from '../support/outbox.ts';
 import { createTestDatabase } from '../support/testDatabase.ts';
 
 const database = await createTestDatabase();
@@ -25,7 +25,7 @@ const DAY_MS = 86_400_000;
 async function keep(...ages: number[]): Promise<void> {
   for (const age of ages) {
     await insertEvents(dataSource, [{ occurredAt: new Date(Date.now() - age * DAY_MS) }]);
-    await numberEvents(dataSource);
+    await numberAllEvents(dataSource);
   }
 }
 
@@ -63,7 +63,7 @@ test('deletes in small batches', async () => {
     dataSource,
     Array.from({ length: 700 }, () => ({ occurredAt: new Date(0) })),
   );
-  await numberEvents(dataSource);
+  await numberAllEvents(dataSource);
   expect(await pruneEvents(dataSource, 30, null)).toEqual({ count: 500, hasMore: true });
   expect(await pruneEvents(dataSource, 30, null)).toEqual({ count: 199, hasMore: false });
 });

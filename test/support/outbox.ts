@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import type { DataSource } from 'typeorm';
+import { numberEvents, readNumberingState } from '../../src/events/numberEvents.ts';
 import { waitFor } from './waitFor.ts';
 
 /** A row of the outbox with what the tests compare. */
@@ -58,6 +59,15 @@ export async function insertEvents(database: Queries, given: readonly GivenEvent
     [JSON.stringify(events)],
   );
   return events.map(({ id }) => id);
+}
+
+/** Numbers all events, where no service does. @returns the number of batches. */
+export async function numberAllEvents(database: Queries): Promise<number> {
+  for (let batches = 0; ; batches += 1) {
+    const state = await readNumberingState(database);
+    if (state.unnumbered === 0) return batches;
+    await numberEvents(database, state);
+  }
 }
 
 /** Returns the events in the order of their positions. Those without one come last. */

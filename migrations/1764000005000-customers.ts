@@ -18,6 +18,14 @@ export class Customers1764000005000 implements MigrationInterface {
     await changeInTransaction(queryRunner, [
       'ALTER TABLE order_item_cancellation ADD COLUMN IF NOT EXISTS customer_id text',
     ]);
+    // A key belongs to the caller and the customer together. Empty stands for callers who are not limited to one.
+    await buildIndex(queryRunner, {
+      table: 'order_item_cancellation',
+      name: 'order_item_cancellation_key',
+      columns: `cancelled_by, idempotency_key, coalesce(customer_id, '')`,
+      where: 'idempotency_key IS NOT NULL',
+    });
+    await changeInTransaction(queryRunner, ['DROP INDEX IF EXISTS order_item_cancellation_idempotency']);
     if (!(await isOwnTable(queryRunner))) return;
     await changeInTransaction(queryRunner, ['ALTER TABLE order_item ADD COLUMN IF NOT EXISTS customer_id text']);
     await addCheck(queryRunner, {
@@ -43,6 +51,13 @@ export class Customers1764000005000 implements MigrationInterface {
         throw new Error(`${table} names customers, and without the column they would be lost. Keep this migration.`);
       }
     }
+    await buildIndex(queryRunner, {
+      table: 'order_item_cancellation',
+      name: 'order_item_cancellation_idempotency',
+      columns: 'cancelled_by, idempotency_key',
+      where: 'idempotency_key IS NOT NULL',
+    });
+    // The index of the new column goes with it.
     for (const table of tables) {
       await changeInTransaction(queryRunner, [`ALTER TABLE ${table} DROP COLUMN IF EXISTS customer_id`]);
     }

@@ -1,8 +1,14 @@
 import type { DataSource, EntityManager } from 'typeorm';
+import { type AskedItems, isLimited } from './askedItems.ts';
 import { notCancelableSql, writeNotCancelableSql } from './eligibility.ts';
 import { type CallerKey, type CancelFacts, nameKey } from './judgeCancels.ts';
 import type { Cancellation, OrderItem, OrderItemStatus } from './orderItem.ts';
-import { CANCELLATION_COLUMNS, ORDER_ITEM_COLUMNS, OWNED_ORDER_ITEM_COLUMNS } from './orderItemColumns.ts';
+import {
+  CANCELLATION_COLUMNS,
+  ORDER_ITEM_COLUMNS,
+  OWNED_ORDER_ITEM_COLUMNS,
+  writeIsOwnSql,
+} from './orderItemColumns.ts';
 import { describeWritten, type ItemChanges, type NewCancellation, type WrittenCancels } from './writtenCancels.ts';
 
 /**
@@ -29,11 +35,12 @@ const WINDOWS_ON = {
 };
 
 /** The part that depends on whether a caller of the batch is limited to the items of one customer. */
-const ALL_ITEMS = { suffix: '', itemColumns: ORDER_ITEM_COLUMNS, condition: '' };
+const ALL_ITEMS = { suffix: '', itemColumns: ORDER_ITEM_COLUMNS, lockable: '' };
 const OWN_ITEMS = {
   suffix: '_own',
   itemColumns: OWNED_ORDER_ITEM_COLUMNS,
-  condition: ' AND (asked.customer IS NULL OR asked.customer = locked.customer_id::text)',
+  lockable: ` AND EXISTS (
+         SELECT FROM asked WHERE "orderItemId" = order_item.id AND (customer IS NULL OR ${writeIsOwnSql('customer')}))`,
 };
 
 /**
@@ -66,12 +73,7 @@ export type Statements = Pick<EntityManager | DataSource, 'query'>;
 
 /** The statements of a cancel. Tables that Citus has distributed need other ones. */
 export interface CancelSql {
-  /** @param withCustomers whether the items need their customers. */
-  readonly lockOrderItems: (
-    manager: EntityManager,
-    ids: readonly string[],
-    withCustomers: boolean,
-  ) => Promise<LockedItems>;
+  readonly lockOrderItems: (manager: EntityManager, asked: AskedItems) => Promise<LockedItems>;
   /** Cancels units of items that the transaction has locked. An item that the database does not update has no entry. */
   readonly cancelLockedItems: (
     manager: EntityManager,
@@ -92,48 +94,43 @@ export const cancelSql: CancelSql = {
 };
 
 /** Locks the items in id order, which prevents deadlocks. It skips the items that other transactions have locked. */
-async function lockOrderItems(
-  manager: EntityManager,
-  ids: readonly string[],
-  withCustomers: boolean,
-): Promise<LockedItems> {
+async function lockOrderItems(manager: EntityManager, asked: AskedItems): Promise<LockedItems> {
   // FOR NO KEY UPDATE lets others insert rows that reference the item.
-  const clause = 'ORDER BY id FOR NO KEY UPDATE SKIP LOCKED';
-  const locked = await selectOrderItems(manager, { name: 'lock_order_items', ids, clause, withCustomers });
-  return { locked, busy: await selectBusyItems(manager, ids, locked, withCustomers) };
+  const clause = 'ORDER BY id FOR NO KEY UPDATE OF order_item SKIP LOCKED';
+  const locked = await selectOrderItems(manager, asked, { name: 'lock_order_items', clause });
+  return { locked, busy: await selectBusyItems(manager, asked, locked) };
 }
 
 /** Reads the items that other transactions have locked, in their last committed state. Unknown ids have no entry. */
 export async function selectBusyItems(
   database: Statements,
-  ids: readonly string[],
+  asked: AskedItems,
   locked: ReadonlyMap<string, OrderItem>,
-  withCustomers: boolean,
 ): Promise<ReadonlyMap<string, OrderItem>> {
-  const skipped = ids.filter((id) => !locked.has(id));
-  if (skipped.length === 0) return new Map();
-  return selectOrderItems(database, { name: 'busy_order_items', ids: skipped, clause: '', withCustomers });
+  const skipped = asked.filter(({ id }) => !locked.has(id));
+  return skipped.length === 0
+    ? new Map()
+    : selectOrderItems(database, skipped, { name: 'busy_order_items', clause: '' });
 }
 
 async function selectOrderItems(
   database: Statements,
-  {
-    name,
-    ids,
-    clause,
-    withCustomers,
-  }: {
-    readonly name: string;
-    readonly ids: readonly string[];
-    readonly clause: string;
-    readonly withCustomers: boolean;
-  },
+  asked: AskedItems,
+  { name, clause }: { readonly name: string; readonly clause: string },
 ): Promise<Map<string, OrderItem>> {
-  const columns = withCustomers ? OWNED_ORDER_ITEM_COLUMNS : ORDER_ITEM_COLUMNS;
-  const items = await database.query<OrderItem[]>(
-    `/* ${name}${withCustomers ? '_own' : ''} */ SELECT ${columns} FROM order_item WHERE id = ANY($1::uuid[]) ${clause}`,
-    [ids],
-  );
+  const ids = asked.map(({ id }) => id);
+  const items = asked.some(isLimited)
+    ? await database.query<OrderItem[]>(
+        `/* ${name}_own */ SELECT ${OWNED_ORDER_ITEM_COLUMNS} FROM order_item WHERE id = ANY($1::uuid[]) AND EXISTS (
+           SELECT FROM unnest($1::uuid[], $2::text[]) AS asked(item_id, customer)
+           WHERE item_id = order_item.id AND (customer IS NULL OR ${writeIsOwnSql('customer')})
+         ) ${clause}`,
+        [ids, asked.map(({ customer }) => customer)],
+      )
+    : await database.query<OrderItem[]>(
+        `/* ${name} */ SELECT ${ORDER_ITEM_COLUMNS} FROM order_item WHERE id = ANY($1::uuid[]) ${clause}`,
+        [ids],
+      );
   return new Map(items.map((item) => [item.id, item]));
 }
 
@@ -163,8 +160,9 @@ export async function findCancellationsByKey(
     `/* find_cancellations_by_key */ SELECT ${CANCELLATION_COLUMNS}, customer_id AS customer,
        idempotency_key AS "idempotencyKey", request_fingerprint AS "requestFingerprint"
      FROM order_item_cancellation
-     WHERE (cancelled_by, idempotency_key) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
-    [keys.map((key) => key.cancelledBy), keys.map((key) => key.idempotencyKey)],
+     WHERE (cancelled_by, idempotency_key, coalesce(customer_id, '')) IN (
+       SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))`,
+    [keys.map((key) => key.cancelledBy), keys.map((key) => key.idempotencyKey), keys.map((key) => key.customer ?? '')],
   );
   return rows.map(({ customer, idempotencyKey, requestFingerprint, ...cancellation }) => ({
     cancellation,
@@ -190,7 +188,7 @@ export async function cancelFreeItems(
   const ids = [...new Set(planned.map((cancellation) => cancellation.orderItemId))];
   const hasWindows = planned.some((one) => one.createdBefore !== undefined || one.releasedBefore !== undefined);
   const { name, columns, notCancelable } = hasWindows ? WINDOWS_ON : WINDOWS_OFF;
-  const own = planned.some(({ customer }) => customer !== null) ? OWN_ITEMS : ALL_ITEMS;
+  const own = planned.some(isLimited) ? OWN_ITEMS : ALL_ITEMS;
   const inserts = planned.every(({ cancels }) => cancels === 1) ? NO_REPEATS : REPEATS;
   const rows = await database.query<CancelledRow[]>(
     `/* ${name}${inserts.suffix}${own.suffix} */ WITH asked AS (
@@ -199,13 +197,14 @@ export async function cancelFreeItems(
          "cancelledBy" text, channel text, "requestId" text, "idempotencyKey" text, "requestFingerprint" text,
          "eventId" uuid, customer text${columns})
      ), locked AS MATERIALIZED (
-       SELECT order_item.* FROM order_item WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+       SELECT order_item.* FROM order_item WHERE id = ANY($1::uuid[])${own.lockable}
+       ORDER BY id FOR NO KEY UPDATE OF order_item SKIP LOCKED
      ), planned AS (
        SELECT asked.*, order_id AS ordered, status AS previous_status, locked.cancelled_quantity + asked.ahead AS taken_before,
          locked.quantity - locked.cancelled_quantity - asked.ahead AS available,
          COALESCE(asked.units, locked.quantity - locked.cancelled_quantity - asked.ahead) AS taken
        FROM asked JOIN locked ON locked.id = asked."orderItemId"
-       WHERE NOT ${notCancelable}${own.condition}
+       WHERE NOT ${notCancelable}
          AND COALESCE(asked.units, 1) <= locked.quantity - locked.cancelled_quantity - asked.ahead
      ), cancelled AS (
        UPDATE order_item SET cancelled_quantity = planned.taken_before + planned.taken,

@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { isDuplicate, retryConflicts } from '../database/errors.ts';
 import type { Clock } from '../work/clock.ts';
 import type { Attempt } from '../work/lockQueue.ts';
+import { isLimited, listAsked } from './askedItems.ts';
 import {
   cancelFreeItems,
   type CancelSql,
@@ -63,9 +64,9 @@ export async function cancelInTransaction(
 ): Promise<CancelAttempt[]> {
   const { dataSource, distributed } = database;
   const sql = chooseSql(database);
-  const ids = new Set(requests.flatMap((request) => request.ids.map(parseOrderItemId)).filter((id) => id !== null));
+  const hasIds = requests.some(({ ids }) => ids.some((id) => parseOrderItemId(id) !== null));
   const mustFindKeys = requests.some((request) => request.order !== null && hasKey(request));
-  if (ids.size === 0 && !mustFindKeys) {
+  if (!hasIds && !mustFindKeys) {
     return requests.map(({ ids }) => ({ state: 'done', value: ids.map(malformedOrderItemId) }));
   }
   if (!distributed && canJudgeInStatement(requests) && !differInAccess(requests) && !differForAnItem(requests)) {
@@ -74,9 +75,7 @@ export async function cancelInTransaction(
   const cancel = (): Promise<CancelAttempt[]> =>
     dataSource.transaction(async (manager) => {
       const keys = await lockKeys(manager, requests.filter(hasKey));
-      const remembered = [...keys.keyUses.values()].flatMap(({ cancellations }) => [...cancellations.keys()]);
-      const needed = [...new Set([...ids, ...(mustFindKeys ? remembered : [])])];
-      const items = await sql.lockOrderItems(manager, needed, requests.some(isLimited));
+      const items = await sql.lockOrderItems(manager, listAsked(requests, keys.keyUses));
       const { verdicts, planned } = judgeCancels(requests, { ...keys, ...items });
       if (planned.length === 0) return settleAll(verdicts, new Map());
       const written = await sql.cancelLockedItems(manager, describeCancellations(planned, newId), items.locked);
@@ -145,7 +144,7 @@ export async function rehearseCancel(
   const runner = database.dataSource.createQueryRunner();
   try {
     await runner.startTransaction();
-    const items = await lockOrderItems(runner.manager, [id], false);
+    const items = await lockOrderItems(runner.manager, [{ id, customer: null }]);
     if (items.locked.size === 0) return null;
     const { planned } = judgeCancels([request], { ...NO_KEYS, ...items });
     await cancelLockedItems(runner.manager, describeCancellations(planned, uuidv7), items.locked);
@@ -172,10 +171,6 @@ function canJudgeInStatement(requests: readonly CancelRequest[]): boolean {
     if (request.quantity !== null) partial.add(id);
     return true;
   });
-}
-
-function isLimited({ customer }: CancelRequest): boolean {
-  return customer !== null;
 }
 
 /** Whether two simple requests for one item differ in whether it exists for them. The statement judges an item once. */
@@ -216,7 +211,8 @@ async function cancelInOneStatement(
   }
   const { written, locked } = await cancelFreeItems(dataSource, describeCancellations([...asked.values()], newId));
   // The cancels are committed and must be answered, even if this read fails. The other requests then try again.
-  const busy = await selectBusyItems(dataSource, [...asked.keys()], locked, requests.some(isLimited)).catch(() => null);
+  const items = [...asked].map(([id, { request }]) => ({ id, customer: request.customer }));
+  const busy = await selectBusyItems(dataSource, items, locked).catch(() => null);
   const { verdicts } = judgeCancels(requests, { ...NO_KEYS, locked, busy: busy ?? new Map() });
   const isKnown = (id: string | null): boolean => busy !== null || id === null || locked.has(id);
   return settleAll(
@@ -234,12 +230,9 @@ async function lockKeys(
 ): Promise<Pick<CancelFacts, 'busyKeys' | 'keyUses'>> {
   if (keys.length === 0) return NO_KEYS;
   const busyKeys = await lockIdempotencyKeys(manager, keys);
-  const names = new Set(keys.map(nameKey));
   const keyUses = new Map<string, KeyUse & { readonly cancellations: Map<string, Cancellation> }>();
   for (const { key, requestFingerprint, cancellation } of await findCancellationsByKey(manager, keys)) {
     const name = nameKey(key);
-    // The same caller can have used the key for another customer.
-    if (!names.has(name)) continue;
     const use = keyUses.get(name) ?? { fingerprint: requestFingerprint, cancellations: new Map() };
     use.cancellations.set(cancellation.orderItemId, cancellation);
     keyUses.set(name, use);

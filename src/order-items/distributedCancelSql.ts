@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { isLimited } from './askedItems.ts';
 import { type CancelSql, selectBusyItems, writeNextVersionSql } from './cancelSql.ts';
 import type { Instant } from './instant.ts';
 import type { Cancellation, OrderItem } from './orderItem.ts';
@@ -20,15 +21,18 @@ interface Changes extends Omit<ItemChanges, 'cancelledAt'> {
 /** No item has this id. */
 const NO_ITEM = '00000000-0000-0000-0000-000000000000';
 
+/** Whether a request can have the item. The second parameter is the customers of the requests, null if one has all items. */
+const IS_ASKED = `($2::text[] IS NULL OR customer_id::text COLLATE "C" = ANY($2::text[]))`;
+
 /*
  * Each statement has the item's id as its first parameter, so it is one statement on one shard, which Citus plans once. Other
  * inserts run on the coordinator, take three times as long, and lose the SQLSTATE of a worker's error.
  */
 const LOCK = `/* lock_order_items_of_shard */ ${writeLock(ORDER_ITEM_COLUMNS)}`;
-const LOCK_OWN = `/* lock_own_order_items_of_shard */ ${writeLock(OWNED_ORDER_ITEM_COLUMNS)}`;
+const LOCK_OWN = `/* lock_own_order_items_of_shard */ ${writeLock(OWNED_ORDER_ITEM_COLUMNS, `AND ${IS_ASKED}`)}`;
 
-function writeLock(columns: string): string {
-  return `SELECT ${columns} FROM order_item WHERE id = $1 FOR NO KEY UPDATE SKIP LOCKED`;
+function writeLock(columns: string, condition = ''): string {
+  return `SELECT ${columns} FROM order_item WHERE id = $1 ${condition} FOR NO KEY UPDATE SKIP LOCKED`;
 }
 
 const CANCEL = `/* cancel_order_items_of_shard */ UPDATE order_item SET cancelled_quantity = $2, status = $3,
@@ -48,14 +52,18 @@ const INSERT_CANCELLATION = `/* insert_cancellation */ INSERT INTO order_item_ca
  * each item has its own statements, all in one transaction. An update of several shards would also hold up every other one.
  */
 export const distributedCancelSql: CancelSql = {
-  lockOrderItems: async (manager, ids, withCustomers) => {
+  lockOrderItems: async (manager, asked) => {
+    const hasLimited = asked.some(isLimited);
+    const customersOfItem = Map.groupBy(asked, ({ id }) => id);
     const locked = new Map<string, OrderItem>();
     // The order of the ids prevents deadlocks.
-    for (const id of [...ids].sort()) {
-      const [item] = await manager.query<OrderItem[]>(withCustomers ? LOCK_OWN : LOCK, [id]);
+    for (const id of [...customersOfItem.keys()].sort()) {
+      const customers = customersOfItem.get(id)?.map(({ customer }) => customer) ?? [];
+      const parameters = hasLimited ? [id, customers.includes(null) ? null : customers] : [id];
+      const [item] = await manager.query<OrderItem[]>(hasLimited ? LOCK_OWN : LOCK, parameters);
       if (item !== undefined) locked.set(id, item);
     }
-    return { locked, busy: await selectBusyItems(manager, ids, locked, withCustomers) };
+    return { locked, busy: await selectBusyItems(manager, asked, locked) };
   },
   cancelLockedItems: async (manager, planned, locked) => {
     const written = new Map<string, WrittenCancels>();

@@ -10,9 +10,14 @@ const CUSTOMER = 'customer_id::text';
 /** The columns of `order_item`, for callers of whom some are limited to the items of one customer. */
 export const OWNED_ORDER_ITEM_COLUMNS = `${ORDER_ITEM_COLUMNS}, order_item.${CUSTOMER} AS "customerId"`;
 
-/** Whether an item is one of a customer's. @param customer as SQL. */
+/**
+ * Whether an item is one of a customer's. The first comparison can use the index of the column. The second one is to the
+ * letter, whatever collation the column has.
+ *
+ * @param customer as SQL.
+ */
 export function writeIsOwnSql(customer: string): string {
-  return `order_item.${CUSTOMER} = ${customer}`;
+  return `(order_item.${CUSTOMER} = ${customer} AND order_item.${CUSTOMER} COLLATE "C" = ${customer})`;
 }
 
 /**

@@ -120,7 +120,7 @@ export const orderItemCancellationEntity = new EntitySchema<CancellationRow>({
   ].map((column) => nameCheck(`order_item_cancellation_${column}_check`)),
   indices: [
     { name: 'order_item_cancellation_newest', columns: ['cancelledAt', 'id'] },
-    { name: 'order_item_cancellation_idempotency', synchronize: false },
+    { name: 'order_item_cancellation_key', synchronize: false },
   ],
 });
 

@@ -1,5 +1,5 @@
 import { hasScope, requireScope } from '../../auth/caller.ts';
-import { badInput } from '../../http/failures.ts';
+import { badInput, serviceUnavailable } from '../../http/failures.ts';
 import type { Cancelled, CancelOutcome } from '../judgeCancels.ts';
 import { TooManyCancellations } from '../cancellationsOfItems.ts';
 import { type CancelReason, parseCancelReason } from '../cancelRequest.ts';
@@ -141,10 +141,11 @@ export const resolvers = {
     note: (cancellation, _, { viewer }) => (isConcealed(cancellation, viewer) ? null : cancellation.note),
     cancelledBy: (cancellation, _, { viewer }) =>
       isConcealed(cancellation, viewer) ? OTHER_CANCELLER : cancellation.cancelledBy,
-    orderItem: async ({ orderItemId }, _, { loaders }) => {
+    orderItem: async ({ orderItemId }, _, { loaders, viewer }) => {
       const item = await loaders.orderItem.load(orderItemId);
-      if (item === null) throw new Error('The item of a cancellation is missing.');
-      return item;
+      if (item !== null) return item;
+      if (viewer !== null) throw serviceUnavailable('The item of a cancellation has changed its customer. Try again.');
+      throw new Error('The item of a cancellation is missing.');
     },
   } satisfies schema.CancellationResolvers),
 

@@ -11,7 +11,7 @@ import {
 } from './mergeStaged.ts';
 import { type ColumnName, type FileRow, OPTIONAL_COLUMN } from './orderItemTable.ts';
 import type { Defective } from './readLines.ts';
-import { compareSql, listWritten, NUMBER_STAGED, SELECT_UNWRITABLE } from './stagedOrderItems.ts';
+import { compareSql, listWritten, NUMBER_STAGED, SELECT_CUSTOMERS } from './stagedOrderItems.ts';
 import { stageRows } from './stageRows.ts';
 import type { ValueFormats } from './valueFormats.ts';
 
@@ -98,8 +98,9 @@ export async function importOrderItems(
     const isOneTransaction = mode !== 'chunks';
     if (isOneTransaction) await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
     await liftLimits(client, isOneTransaction);
-    total = await stageRows(client, rows, { formats, reject });
-    const written = await findWritten(client);
+    const customerType = await findCustomerType(client);
+    total = await stageRows(client, rows, { formats, customerType, reject });
+    const written = await findWritten(client, customerType);
     if (mode === 'dry run') {
       const compared = await client.query<MergeCounts>(compareSql(written));
       return count({ ...readCounts(compared.rows), rows: total });
@@ -136,27 +137,30 @@ export async function importOrderItems(
   }
 }
 
-/**
- * Finds the columns to write. A table or view brought along can lack one.
- *
- * @throws Error if the file has a value for it.
- */
-async function findWritten(client: pg.Client): Promise<readonly ColumnName[]> {
-  const { rowCount } = await client.query(
-    "SELECT FROM pg_attribute WHERE attrelid = to_regclass('order_item') AND attname = $1 AND NOT attisdropped",
+/** Finds the type of the column that a table or view brought along can lack. @returns null if it does. */
+async function findCustomerType(client: pg.Client): Promise<string | null> {
+  const { rows } = await client.query<{ type: string }>(
+    `SELECT format_type(atttypid, atttypmod) AS type FROM pg_attribute
+     WHERE attrelid = to_regclass('order_item') AND attname = $1 AND NOT attisdropped`,
     [OPTIONAL_COLUMN],
   );
-  const hasCustomers = rowCount !== 0;
-  if (!hasCustomers) {
-    const { rows } = await client.query<{ line: number }>(SELECT_UNWRITABLE);
-    const [first] = rows;
-    if (first !== undefined) {
-      throw new Error(
-        `Line ${first.line} has a ${OPTIONAL_COLUMN}, but order_item has no such column. Nothing was written.`,
-      );
-    }
+  return rows[0]?.type ?? null;
+}
+
+/**
+ * Finds the columns to write.
+ *
+ * @throws Error if the file has a value for a column that the table lacks.
+ */
+async function findWritten(client: pg.Client, customerType: string | null): Promise<readonly ColumnName[]> {
+  const { rows } = await client.query<{ firstLine: number | null; isGiven: boolean }>(SELECT_CUSTOMERS);
+  const { firstLine = null, isGiven = false } = rows[0] ?? {};
+  if (customerType === null && firstLine !== null) {
+    throw new Error(
+      `Line ${firstLine} has a ${OPTIONAL_COLUMN}, but order_item has no such column. Nothing was written.`,
+    );
   }
-  return listWritten(hasCustomers);
+  return listWritten(customerType !== null && isGiven);
 }
 
 async function liftLimits(client: pg.Client, isOneTransaction: boolean): Promise<void> {

@@ -4,7 +4,7 @@ import { from as copyFrom } from 'pg-copy-streams';
 import { checkRow } from './checkRow.ts';
 import type { FileRow } from './orderItemTable.ts';
 import type { Defective } from './readLines.ts';
-import { COPY_STAGED, CREATE_STAGED, DELETE_REPEATED, SELECT_REPEATED, toCopyLine } from './stagedOrderItems.ts';
+import { COPY_STAGED, createStagedSql, DELETE_REPEATED, SELECT_REPEATED, toCopyLine } from './stagedOrderItems.ts';
 import type { ValueFormats } from './valueFormats.ts';
 
 /** Rows are sent in pieces of about the size of a socket's buffer, because a message per row is slow. */
@@ -15,6 +15,8 @@ type Rows = AsyncIterable<FileRow | Defective> | Iterable<FileRow | Defective>;
 
 interface Staging {
   readonly formats: ValueFormats;
+  /** See {@link createStagedSql}. */
+  readonly customerType: string | null;
   readonly reject: (defective: Defective) => void;
 }
 
@@ -23,14 +25,21 @@ interface Staging {
  *
  * @returns the number of staged rows.
  */
-export async function stageRows(client: pg.Client, rows: Rows, { formats, reject }: Staging): Promise<number> {
-  await client.query(CREATE_STAGED);
+export async function stageRows(
+  client: pg.Client,
+  rows: Rows,
+  { formats, customerType, reject }: Staging,
+): Promise<number> {
+  await client.query(createStagedSql(customerType));
   const copy = client.query(copyFrom(COPY_STAGED));
   await pipeline(toCopyText(rows, { formats, reject }), copy);
   return copy.rowCount - (await rejectRepeated(client, reject));
 }
 
-async function* toCopyText(rows: Rows, { formats, reject }: Staging): AsyncGenerator<string, void> {
+async function* toCopyText(
+  rows: Rows,
+  { formats, reject }: Omit<Staging, 'customerType'>,
+): AsyncGenerator<string, void> {
   let text = '';
   for await (const row of rows) {
     const checked = 'defect' in row ? row : checkRow(row, formats);

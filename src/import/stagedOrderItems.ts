@@ -2,13 +2,21 @@ import { COLUMN_NAMES, COLUMNS, type ColumnName, type FileRow, OPTIONAL_COLUMN }
 
 const NULLABLE = COLUMN_NAMES.filter((name) => COLUMNS[name].nullable === true);
 
-/** The staging table. A column that a row lacks is null. For nullable columns, a flag tells whether the row has a value. */
-export const CREATE_STAGED = `
+/**
+ * The staging table. A column that a row lacks is null. For nullable columns, a flag tells whether the row has a value.
+ *
+ * @param customerType the type that `customer_id` has in `order_item`. Null if there is no such column.
+ */
+export function createStagedSql(customerType: string | null): string {
+  const typeOf = (name: ColumnName): string =>
+    (name === OPTIONAL_COLUMN ? customerType : null) ?? COLUMNS[name].sqlType;
+  return `
   CREATE TEMPORARY TABLE staged (
     line bigint NOT NULL,
-    ${COLUMN_NAMES.map((name) => `${name} ${COLUMNS[name].sqlType}`).join(', ')},
+    ${COLUMN_NAMES.map((name) => `${name} ${typeOf(name)}`).join(', ')},
     ${NULLABLE.map((name) => `${name}_given boolean`).join(', ')}
   )`;
+}
 
 export const COPY_STAGED = 'COPY staged FROM STDIN';
 
@@ -35,12 +43,18 @@ export const NUMBER_STAGED = [
   'ANALYZE staged',
 ] as const;
 
-/** Finds a value that a table without its column cannot take. */
-export const SELECT_UNWRITABLE = `SELECT line::float8 AS line FROM staged WHERE ${OPTIONAL_COLUMN} IS NOT NULL ORDER BY line LIMIT 1`;
+/** Finds the first row with a customer, and whether any row has the column. */
+export const SELECT_CUSTOMERS = `
+  SELECT min(line) FILTER (WHERE ${OPTIONAL_COLUMN} IS NOT NULL)::float8 AS "firstLine",
+    coalesce(bool_or(${OPTIONAL_COLUMN}_given), false) AS "isGiven"
+  FROM staged`;
 
-/** Returns the columns that an import writes. */
-export function listWritten(hasCustomers: boolean): readonly ColumnName[] {
-  return COLUMN_NAMES.filter((name) => name !== 'id' && (hasCustomers || name !== OPTIONAL_COLUMN));
+/**
+ * Returns the columns that an import writes. A table brought along has its own rules for customers, so a file without them
+ * leaves them alone.
+ */
+export function listWritten(withCustomers: boolean): readonly ColumnName[] {
+  return COLUMN_NAMES.filter((name) => name !== 'id' && (withCustomers || name !== OPTIONAL_COLUMN));
 }
 
 /** Whether the file has no more units of an item than are cancelled. Such an item keeps its quantity. */

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createDataSource } from '../../src/database/dataSource.ts';
 import { violates } from '../support/citus.ts';
-import { findCodeBlocks, readDocument } from '../support/documents.ts';
 import { anOrderItem, findOrderItem } from '../support/orderItems.ts';
 import { startTestService } from '../support/testService.ts';
 
@@ -57,21 +56,6 @@ describe('the database', () => {
   ])('refuses %s of cancellations', async (_, statement) => {
     await aCancelledItem();
     await expect(dataSource.query(statement)).rejects.toMatchObject({ code: '23001' });
-  });
-
-  test('lets old events be deleted as documented, and keeps the others', async () => {
-    const [old, young] = [await aCancelledItem(), await aCancelledItem()];
-    await dataSource.query(
-      `UPDATE order_item_event SET occurred_at = now() - interval '31 days' WHERE order_item_id = $1`,
-      [old],
-    );
-    const [statement] = findCodeBlocks(readDocument('docs/data.md')).filter(({ language }) => language === 'psql');
-    await dataSource.query(statement?.code ?? '');
-    const left = await dataSource.query<{ id: string }[]>(
-      'SELECT order_item_id AS id FROM order_item_event WHERE order_item_id = ANY($1)',
-      [[old, young]],
-    );
-    expect(left).toEqual([{ id: young }]);
   });
 
   test('fills missing columns with defaults', async () => {

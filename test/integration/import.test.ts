@@ -1,12 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import pg from 'pg';
-import { importOrderItems } from '../../src/import/importOrderItems.ts';
 import { readRows } from '../../src/import/readRows.ts';
 import { aRow, type Imported, importRows, NOTHING_IMPORTED } from '../support/importing.ts';
 import { lockItem } from '../support/lockedItem.ts';
 import { anOrderItem, findCancellations, findOrderItem, insertOrderItems } from '../support/orderItems.ts';
 import { temporaryFile } from '../support/temporaryFile.ts';
-import { createTestDatabase } from '../support/testDatabase.ts';
 import { startTestService } from '../support/testService.ts';
 
 const service = await startTestService();
@@ -242,39 +239,5 @@ describe('a cancelled item', () => {
       externalId: 'x',
     });
     expect(await findOrderItem(dataSource, enough)).toMatchObject({ quantity: 3, cancelledQuantity: 2 });
-  });
-});
-
-describe('the customer of an item', () => {
-  test('is imported, kept where the file has no column, and removed where the column is empty', async () => {
-    const id = randomUUID();
-    const read = async (): Promise<unknown> =>
-      (await dataSource.query<object[]>('SELECT customer_id FROM order_item WHERE id = $1', [id]))[0];
-    await importRows(databaseUrl, [aRow({ id, customer_id: 'ann' })]);
-    expect(await read()).toEqual({ customer_id: 'ann' });
-    await importRows(databaseUrl, [aRow({ id, quantity: '3' })]);
-    expect(await read()).toEqual({ customer_id: 'ann' });
-    await importRows(databaseUrl, [aRow({ id, customer_id: null })]);
-    expect(await read()).toEqual({ customer_id: null });
-  });
-
-  test('is refused by a table without the column, which takes everything else', async () => {
-    const { url, drop } = await createTestDatabase();
-    const other = new pg.Client(url);
-    await other.connect();
-    try {
-      await other.query('ALTER TABLE order_item DROP COLUMN customer_id');
-      const id = randomUUID();
-      expect(await importRows(url, [aRow({ id })])).toMatchObject({ inserted: 1 });
-      for (const mode of ['dry run', 'chunks', 'atomic'] as const) {
-        await expect(
-          importOrderItems(url, [aRow({ id, quantity: '4' }, 2), aRow({ customer_id: 'ann' }, 3)], { mode }),
-        ).rejects.toThrow('Line 3 has a customer_id, but order_item has no such column. Nothing was written.');
-      }
-      expect((await other.query('SELECT quantity FROM order_item')).rows).toEqual([{ quantity: 1 }]);
-    } finally {
-      await other.end();
-      await drop();
-    }
   });
 });

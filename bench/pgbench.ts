@@ -16,6 +16,10 @@ export function findPgbench(): string | null {
   return folders.map((folder) => path.join(folder, 'pgbench')).find((file) => existsSync(file)) ?? null;
 }
 
+/** How many cancels pgbench sends, in all and from one client. Every dataset has more items. */
+const MAX_CANCELS = 12_000;
+const MAX_CANCELS_PER_CLIENT = 4_000;
+
 /** Measures the upper bound: the same cancel as one prepared statement of pgbench, without a server in between. */
 export async function measurePgbench(world: World, dataset: Dataset, turn: Turn): Promise<Sample> {
   world.signal.throwIfAborted();
@@ -31,24 +35,20 @@ export async function measurePgbench(world: World, dataset: Dataset, turn: Turn)
   await writeFile(script, `\\set n :n + 1\n\\set item :n * :clients + :client_id\n${joinLines(statement)};\n`);
   const { hostname, port, username, password, pathname } = new URL(dataset.url);
   const database = pathname.slice(1);
-  // The first second is not measured, because sessions prepare their statements. The time in which they connect counts, too,
-  // and many of them need seconds.
-  const seconds = Math.ceil(turn.seconds) + 1 + Math.ceil(turn.connections / 40);
-  const { stdout, stderr } = await promisify(execFile)(
+  // A number instead of a time, because pgbench counts the time in which its sessions connect, and many of them need seconds.
+  const each = Math.ceil(Math.min(MAX_CANCELS, MAX_CANCELS_PER_CLIENT * turn.connections) / turn.connections);
+  const { stdout } = await promisify(execFile)(
     pgbench,
     [
-      ...['-M', 'prepared', '-n', '-f', script, '-T', String(seconds), '-P', '1'],
+      ...['-M', 'prepared', '-n', '-f', script, '-t', String(each)],
       ...['-c', String(turn.connections), '-j', '1', '-D', 'n=-1', '-D', `clients=${turn.connections}`],
       ...['-h', hostname, '-p', port, '-U', username, database],
     ],
     { env: { ...process.env, PGPASSWORD: password }, signal: world.signal },
   );
   const transactions = Number(/actually processed: (\d+)/.exec(stdout)?.[1]);
-  const progress = [...stderr.matchAll(/^progress: .*? s, ([\d.]+) tps, lat ([\d.]+) ms/gm)].slice(1);
-  const average = (group: number): number =>
-    progress.reduce((sum, line) => sum + Number(line[group]), 0) / progress.length;
-  const perSecond = average(1);
-  const latency = average(2);
+  const perSecond = Number(/tps = ([\d.]+) \(without initial connection time\)/.exec(stdout)?.[1]);
+  const latency = Number(/latency average = ([\d.]+) ms/.exec(stdout)?.[1]);
   await dataset.check([]);
   const { rows } = await dataset.client.query<{ count: number }>('SELECT count(*)::int FROM bench_cancellation');
   if (!(perSecond > 0) || rows[0]?.count !== transactions) {

@@ -1,5 +1,6 @@
 import type { CancelledData } from '../../src/events/cloudEvent.ts';
 import { CursorExpired, openEventLog } from '../../src/events/eventLog.ts';
+import { readFreeTexts } from '../../src/events/freeTexts.ts';
 import { startSequencer } from '../../src/events/sequencer.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { unwatchedQueue } from '../../src/work/coalesce.ts';
@@ -75,6 +76,23 @@ test('an event is a CloudEvent that says what the database has', async () => {
     subject: id,
     data: { quantity: 3, cancelledQuantity: 5, remaining: 0, previousStatus: 'on_hold', status: 'cancelled' },
   });
+});
+
+test('the free texts of events are in the records of the cancellations', async () => {
+  const id = await anOrderItem(dataSource, { quantity: 2 });
+  await cancel(id, { reason: 'Fewer', note: 'By telephone', quantity: 1 });
+  await cancel(id);
+  await insertEvents(dataSource, [{}]);
+  await waitForPositions(dataSource, 3);
+  const events = (await log.readEvents(null, 10)).map(({ event }) => event);
+  const texts = await readFreeTexts(dataSource, events);
+  const ofItem = events.filter(({ subject }) => subject === id);
+  expect(ofItem.map((event) => texts.get(event.id))).toEqual([
+    { reason: 'Fewer', note: 'By telephone' },
+    { reason: null, note: null },
+  ]);
+  // An event of another process can have no record.
+  expect(texts.size).toBe(2);
 });
 
 test('the event of an early release reads as the whole item', async () => {

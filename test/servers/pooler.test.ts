@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { aRow, importRows } from '../support/importing.ts';
 import { lockItem } from '../support/lockedItem.ts';
 import { anOrderItem, findCancellations, insertOrderItems } from '../support/orderItems.ts';
+import { expectInOrder, readOutbox, waitForPositions } from '../support/outbox.ts';
 import { hasPooler, SESSIONS, startPooler } from '../support/pooler.ts';
 import { killServiceProcesses, startServiceProcess } from '../support/serviceProcess.ts';
 import { queryServer } from '../support/testDatabase.ts';
@@ -74,6 +75,12 @@ describeWithPooler('behind PgBouncer in transaction mode', () => {
     const answers = await Promise.all(ids.map((id, i) => (i % 2 === 0 ? one : other).cancelByRest(id)));
     expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
     expect(await findCancellations(one.dataSource, ids)).toHaveLength(300);
+  });
+
+  test('numbers the events of both instances', async () => {
+    const count = (await readOutbox(one.dataSource)).length;
+    expect(count).toBeGreaterThan(300);
+    expectInOrder(await waitForPositions(other.dataSource, count));
   });
 
   test('60 concurrent cancels of one item at two instances: one succeeds', async () => {

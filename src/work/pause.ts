@@ -38,7 +38,7 @@ export function createPause(clock: Clock): Pause {
           );
         };
         shortestEnd = clock.now() + Math.min(minMs, maxMs);
-        setEnd(hasEnded ? 0 : isCutShort ? minMs : maxMs);
+        setEnd(hasEnded ? 0 : isCutShort ? Math.min(minMs, maxMs) : maxMs);
       }),
     cutShort: () => {
       if (isCutShort) return;

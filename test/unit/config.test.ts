@@ -68,6 +68,15 @@ describe('readConfig', () => {
     ]);
   });
 
+  test('reads the source of events, a URI or a part of one', () => {
+    for (const source of ['/shop', 'https://shop.example/items?a=1#b', 'urn:shop:items', 'caf%C3%A9']) {
+      expect(readConfig({ EVENTS_SOURCE: source }).eventsSource).toBe(source);
+    }
+    for (const source of ['a b', 'café', 'http://', '100%', '<shop>']) {
+      expect(readDefects({ EVENTS_SOURCE: source })).toEqual([expect.stringContaining('EVENTS_SOURCE must be a URI')]);
+    }
+  });
+
   test('treats an empty variable as unset', () => {
     expect(readConfig({ PORT: '', DATABASE_URL: '' })).toMatchObject({ port: 4001, databaseUrl: null });
   });

@@ -5,7 +5,7 @@ import { isLockTimeout } from '../database/errors.ts';
 type Queries = Pick<DataSource, 'query'>;
 
 /** How many events a batch takes. */
-const BATCH_SIZE = 1_000;
+const BATCH_SIZE = 2_000;
 
 /** Events without a position are counted up to this number. */
 const MAX_COUNTED = 10_000;

@@ -20,10 +20,10 @@ const LIMIT_MS = 5_000;
 const RETRY_MS = 1_000;
 
 /**
- * The sequencer rests twice as long as it worked. A backlog, or a transaction that stays open and so keeps old rows from being
- * cleaned up, then takes a third of one session at most.
+ * The sequencer rests as long as it worked. A backlog, or a transaction that stays open and so keeps old rows from being cleaned
+ * up, then takes half of one session at most.
  */
-const REST_RATIO = 2;
+const REST_RATIO = 1;
 
 /** Receives what the sequencer finds. */
 export interface SequencerObserver {
@@ -49,7 +49,7 @@ export function startSequencer(
   clock: Clock = systemClock,
 ): Sequencer {
   const pause = createPause(clock);
-  let isWoken = true;
+  let isWoken = false;
   let isStopping = false;
   let failure: string | null = null;
   let state: NumberingState = { newest: 0, unnumbered: 0 };

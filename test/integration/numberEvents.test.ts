@@ -61,7 +61,7 @@ test('the events of an item are in the order of its cancels, whatever their time
     return { itemId, reached: 100 - index, occurredAt: new Date(now + index) };
   });
   // The last event of the item comes first, and the first one after more than two batches.
-  await insert(ofItem.flatMap((event): GivenEvent[] => [event, ...Array.from({ length: 25 }, () => ({}))]));
+  await insert(ofItem.flatMap((event): GivenEvent[] => [event, ...Array.from({ length: 50 }, () => ({}))]));
   expect(await numberAllEvents(useConnection(one))).toBeGreaterThan(2);
   expectInOrder(await read());
 });

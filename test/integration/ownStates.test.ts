@@ -27,7 +27,7 @@ await owner.query(`
   CREATE ROLE own_states LOGIN PASSWORD 'own';
   GRANT SELECT, UPDATE (status, cancelled_quantity, version, updated_at) ON order_item TO own_states;
   GRANT SELECT, INSERT ON order_item_cancellation TO own_states;
-  GRANT INSERT ON order_item_event TO own_states;
+  GRANT SELECT, INSERT, UPDATE (position), DELETE ON order_item_event TO own_states;
   GRANT SELECT ON order_item_migration TO own_states;`);
 const url = new URL(database.url);
 [url.username, url.password] = ['own_states', 'own'];

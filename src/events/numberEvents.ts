@@ -48,7 +48,7 @@ const IS_SEQUENCER = "current_setting('order_items.is_sequencer') = 'true'";
 
 /**
  * Events of one item are in the order of their cancels, others about in the order of time. Each takes the latest time of its
- * item so far, because a transaction's time can be earlier than that of the one it waited for. Free of casts, because another
+ * item so far, because a transaction's time can be earlier than that of the one it waited for. Nothing is cast, because another
  * process can write any payload.
  */
 const ORDERED = `SELECT order_item_id, id, reached, max(occurred_at) OVER (PARTITION BY order_item_id ORDER BY reached, id) AS latest`;

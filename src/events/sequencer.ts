@@ -59,25 +59,27 @@ export function startSequencer(
     state = await readNumberingState(dataSource);
     observe(state, at);
   };
-  /** @returns whether there is more to number, and another batch would number it. */
-  const numberBatch = async (): Promise<boolean> => {
+  /** @returns how long to wait for a wake, in milliseconds. */
+  const numberBatch = async (): Promise<number> => {
     if (!isWoken) await look();
-    if (!isWoken && state.unnumbered === 0) return false;
+    if (!isWoken && state.unnumbered === 0) return POLL_MS;
     isWoken = false;
     const { newest } = state;
     await numberEvents(dataSource, state);
     await look();
-    return state.unnumbered > 0 && state.newest !== newest;
+    if (state.unnumbered === 0) return POLL_MS;
+    // Another instance is numbering, or another transaction has locked events.
+    return state.newest === newest ? GATHER_MS : 0;
   };
   const work = async (): Promise<void> => {
     const begun = clock.now();
     try {
-      const hasMore = await withDeadline(begun + LIMIT_MS, numberBatch);
+      const pauseMs = await withDeadline(begun + LIMIT_MS, numberBatch);
       if (failure !== null) logger.info('events are numbered again');
       failure = null;
       if (isStopping) return;
       const restMs = REST_RATIO * (clock.now() - begun);
-      await pause.wait(Math.max(GATHER_MS, restMs), Math.max(hasMore ? 0 : POLL_MS, restMs));
+      await pause.wait(Math.max(GATHER_MS, restMs), Math.max(pauseMs, restMs));
     } catch (error) {
       report(error);
       await pause.wait(RETRY_MS, RETRY_MS);

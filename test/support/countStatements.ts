@@ -1,12 +1,17 @@
 import type { DataSource, Logger } from 'typeorm';
 
-/** Runs an action and returns the SQL statements that the data source ran meanwhile. */
+/** The statements that number and delete events. A service runs them in the background. */
+const BACKGROUND = /find_unnumbered_events|order_items\.is_sequencer|prune_events/;
+
+/** Runs an action and returns the SQL statements that the data source ran for it, without those in the background. */
 export async function listStatementsDuring(dataSource: DataSource, action: () => Promise<unknown>): Promise<string[]> {
   const statements: string[] = [];
   const own = dataSource.logger;
   const nothing = (): void => undefined;
   const recorder: Logger = {
-    logQuery: (statement) => statements.push(statement),
+    logQuery: (statement) => {
+      if (!BACKGROUND.test(statement)) statements.push(statement);
+    },
     logQueryError: nothing,
     logQuerySlow: nothing,
     logSchemaBuild: nothing,

@@ -1,11 +1,22 @@
 import { z } from 'zod';
 import type { AuthConfig } from './auth/issuerKeys.ts';
+import type { NatsServers } from './events/natsUrls.ts';
 import type { DocumentLimits } from './graphql/documentLimits.ts';
 import { duration, reasonCodes, timeZone } from './cancellationVariables.ts';
 import type { WindowLengths } from './order-items/cancellationWindows.ts';
 import type { CacheScope } from './order-items/graphql/cacheTags.ts';
 import { DEFAULT_REASON_CODES, type ReasonCodes } from './order-items/reasonCodes.ts';
-import { databaseUrl, databaseUrls, flag, origins, uriReference, url, wholeNumber } from './variableFormats.ts';
+import {
+  databaseUrl,
+  databaseUrls,
+  flag,
+  natsStream,
+  natsUrls,
+  origins,
+  uriReference,
+  url,
+  wholeNumber,
+} from './variableFormats.ts';
 import { findMisspelledVariables } from './misspelledVariables.ts';
 import type { LogLevel } from './telemetry/logger.ts';
 import { readTracing, type TracingConfig, TRACING_VARIABLES } from './telemetry/tracingConfig.ts';
@@ -55,6 +66,8 @@ export interface Config {
   readonly eventsSource: string;
   /** How long events are kept. */
   readonly eventRetentionDays: number;
+  /** The stream of NATS JetStream that gets the events. Null: none. */
+  readonly eventsNats: { readonly servers: NatsServers; readonly stream: string } | null;
   /** Null turns tracing off. */
   readonly tracing: TracingConfig | null;
   readonly production: boolean;
@@ -153,6 +166,8 @@ const environment = z.object({
   CACHE_MAX_AGE_S: wholeNumber(0, 86_400).default(0),
   EVENT_RETENTION_DAYS: wholeNumber(1, 36_500).default(30),
   EVENTS_SOURCE: uriReference.default('/order-items'),
+  EVENTS_NATS_URL: natsUrls.nullable().default(null),
+  EVENTS_NATS_STREAM: natsStream.default('ORDER_ITEMS'),
   CACHE_SCOPE: z.custom<CacheScope>(isCacheScope, `must be one of ${CACHE_SCOPES.join(', ')}`).default('private'),
 });
 
@@ -166,6 +181,9 @@ function defectsBetween(given: Readonly<Record<string, string>>): string[] {
   }
   if (DATABASE_READ_URLS !== undefined && DATABASE_URL === undefined) {
     defects.push('DATABASE_READ_URLS needs DATABASE_URL');
+  }
+  if (given['EVENTS_NATS_STREAM'] !== undefined && given['EVENTS_NATS_URL'] === undefined) {
+    defects.push('EVENTS_NATS_STREAM needs EVENTS_NATS_URL');
   }
   if (AUTH_ISSUER !== undefined) {
     if (AUTH_AUDIENCE === undefined) defects.push('AUTH_AUDIENCE must be set when AUTH_ISSUER is');
@@ -250,6 +268,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     cacheScope: values.CACHE_SCOPE,
     eventsSource: values.EVENTS_SOURCE,
     eventRetentionDays: values.EVENT_RETENTION_DAYS,
+    eventsNats:
+      values.EVENTS_NATS_URL === null
+        ? null
+        : Object.freeze({ servers: values.EVENTS_NATS_URL, stream: values.EVENTS_NATS_STREAM }),
     tracing,
     production,
   });

@@ -25,6 +25,7 @@ import { allowCaching } from './order-items/graphql/cacheTags.ts';
 import type { GraphQLContext } from './order-items/graphql/context.ts';
 import { buildSchema } from './order-items/graphql/subgraphSchema.ts';
 import { openEvents } from './openEvents.ts';
+import { openStream } from './openStream.ts';
 import { addRoutes } from './routes.ts';
 import { countDroppedLines, type Logger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
@@ -100,6 +101,7 @@ export async function startService(config: Config, dependencies: ServiceDependen
   const events = openEvents(connected, config, { logger, metrics });
   // Requests in flight still write events.
   opened.defer(() => events.stop());
+  opened.defer(await openStream({ dataSource, log: events.log, logger, metrics }, config));
   opened.defer(() => drain(server));
   // Readers that wait would hold the drain up.
   opened.defer(events.close);

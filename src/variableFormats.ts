@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseDatabaseUrl } from './database/databaseUrl.ts';
+import { type NatsServers, parseNatsUrls } from './events/natsUrls.ts';
 
 /** A whole number in a range, both ends included. */
 export const wholeNumber = (min: number, max: number): z.ZodType<number, string> =>
@@ -55,6 +56,17 @@ export const databaseUrls = z.string().transform((value, context) => {
   }
   return urls;
 });
+
+/** The URLs of the NATS servers of one cluster. Commas separate them. */
+export const natsUrls = z.string().transform((value, context): NatsServers => {
+  const parsed = parseNatsUrls(value);
+  if (typeof parsed !== 'string') return parsed;
+  context.addIssue(parsed);
+  return z.NEVER;
+});
+
+/** A name that every version of JetStream takes for a stream. */
+export const natsStream = z.string().regex(/^[\w-]{1,255}$/, 'must have letters, digits, - and _ only');
 
 /** Values of a browser's header `Origin`: scheme, host and port. Commas separate them. */
 export const origins = z

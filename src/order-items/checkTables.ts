@@ -28,11 +28,14 @@ const NEEDS: readonly Need[] = [
   },
 ];
 
-/** What numbering, reading and deleting events needs. */
+/** What numbering, reading, publishing and deleting events needs. */
 const NEEDS_OF_EVENTS: readonly Need[] = [
   needAllColumns(orderItemEventEntity, 'SELECT'),
   { table: 'order_item_event', privilege: 'UPDATE', columns: ['position'] },
   { table: 'order_item_event', privilege: 'DELETE', columns: ['id'] },
+  { table: 'order_item_stream', privilege: 'SELECT', columns: ['name', 'position', 'holder', 'held_until'] },
+  { table: 'order_item_stream', privilege: 'INSERT', columns: ['name'] },
+  { table: 'order_item_stream', privilege: 'UPDATE', columns: ['position', 'holder', 'held_until'] },
 ];
 
 function needAllColumns({ options }: EntitySchema, privilege: Need['privilege']): Need {

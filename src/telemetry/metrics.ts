@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client
 import { READ_SERVERS, type ReadServer } from '../database/reader.ts';
 import { gauge } from './gauges.ts';
 import { createLoadMetrics, type LoadMetrics } from './loadMetrics.ts';
+import { createStreamMetrics, type StreamMetrics } from './streamMetrics.ts';
 
 /** A request, as the metrics count it. Only the client's name can have values that this code does not list. */
 export interface RequestObservation {
@@ -27,7 +28,7 @@ export interface CancelObservation {
   readonly reasonCode: string | null;
 }
 
-export interface Metrics extends LoadMetrics {
+export interface Metrics extends LoadMetrics, StreamMetrics {
   readonly observeRequest: (request: RequestObservation) => void;
   readonly observeCancel: (cancel: CancelObservation) => void;
   /** Called only if there are standbys. */
@@ -130,6 +131,7 @@ export function createMetrics(): Metrics {
       });
     },
     ...createLoadMetrics(registry, DURATION_BUCKETS_S),
+    ...createStreamMetrics(registry),
     read: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
 }

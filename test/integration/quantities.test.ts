@@ -218,6 +218,8 @@ describe('codes for reasons', () => {
 test('the migration of quantities is not reverted once items are cancelled in part', async () => {
   const id = await anOrderItem(dataSource, { quantity: 2 });
   await cancel(id, { quantity: 1 });
-  expect(await migrateDown(dataSource)).toEqual(['Customers1764000005000']);
+  for (const later of ['OrderItemStream1764000007000', 'Customers1764000005000']) {
+    expect(await migrateDown(dataSource)).toEqual([later]);
+  }
   await expect(migrateDown(dataSource)).rejects.toThrow('Items were cancelled in part');
 });

@@ -73,8 +73,10 @@ async function startBetween(before: string, after: string, environment: Record<s
 const GRANTS = `
   GRANT SELECT, UPDATE (status, cancelled_quantity, version, updated_at) ON order_item TO start_checks;
   GRANT SELECT, INSERT ON order_item_cancellation TO start_checks;
-  GRANT SELECT, INSERT, UPDATE (position), DELETE ON order_item_event TO start_checks;`;
-const REVOKES = 'REVOKE ALL ON order_item, order_item_cancellation, order_item_event FROM start_checks';
+  GRANT SELECT, INSERT, UPDATE (position), DELETE ON order_item_event TO start_checks;
+  GRANT SELECT, INSERT (name), UPDATE (position, holder, held_until) ON order_item_stream TO start_checks;`;
+const REVOKES =
+  'REVOKE ALL ON order_item, order_item_cancellation, order_item_event, order_item_stream FROM start_checks';
 
 describe('a start refuses', () => {
   test('a database whose encoding cannot store every text, before it migrates it', async () => {
@@ -120,6 +122,11 @@ describe('a start refuses', () => {
       'no right to read events',
       'REVOKE SELECT ON order_item_event FROM start_checks',
       'GRANT SELECT ON order_item_event.',
+    ],
+    [
+      'the table of streams',
+      'REVOKE UPDATE (holder) ON order_item_stream FROM start_checks',
+      'GRANT UPDATE (holder) ON order_item_stream.',
     ],
   ])('a role that has %s', async (_name, revoke, sentence) => {
     const { refusal } = await startBetween(revoke === '' ? 'SELECT' : `${GRANTS} ${revoke}`, REVOKES);

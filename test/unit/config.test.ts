@@ -53,6 +53,7 @@ describe('readConfig', () => {
       eventRetentionDays: 30,
       eventsSource: '/order-items',
       maxEventReaders: 1000,
+      eventsNats: null,
       tracing: null,
       production: false,
     });
@@ -99,6 +100,43 @@ describe('readConfig', () => {
     [{ DATABASE_POOLING: 'statement' }, 'DATABASE_POOLING must be one of session, transaction'],
   ])('refuses %j', (environment, defect) => {
     expect(readDefects(environment)).toEqual([expect.stringContaining(defect)]);
+  });
+
+  test('reads the servers of NATS without their credentials in the URLs', () => {
+    const read = (url: string): unknown => readConfig({ EVENTS_NATS_URL: url }).eventsNats;
+    const login = { user: 'shop', pass: 'p@ss,word' };
+    expect(read('nats://shop:p%40ss%2Cword@one:4222, nats://shop:p%40ss%2Cword@two')).toEqual({
+      servers: { urls: ['nats://one:4222', 'nats://two'], credentials: login },
+      stream: 'ORDER_ITEMS',
+    });
+    expect(read('tls://token@[::1]:4222')).toMatchObject({
+      servers: { urls: ['tls://[::1]:4222'], credentials: { token: 'token' } },
+    });
+    expect(readConfig({ EVENTS_NATS_URL: 'nats://one', EVENTS_NATS_STREAM: 'SHOP' }).eventsNats).toEqual({
+      servers: { urls: ['nats://one'], credentials: null },
+      stream: 'SHOP',
+    });
+  });
+
+  test.each([
+    ['http://one', 'must be URLs such as nats://'],
+    ['one:4222', 'must be URLs such as nats://'],
+    ['nats://', 'must be URLs such as nats://'],
+    ['nats://one/path', 'must be URLs such as nats://'],
+    ['nats://a:secret@one,nats://two', 'must have the same user and password'],
+    ['nats://a:secret%@one', 'must have what is special in a password percent-encoded'],
+    ['nats://:secret@one', 'must name the user of the password'],
+  ])('refuses %s for NATS without repeating it', (url, defect) => {
+    const defects = readDefects({ EVENTS_NATS_URL: url });
+    expect(defects).toEqual([expect.stringMatching(`^EVENTS_NATS_URL ${defect}`)]);
+    expect(defects.join()).not.toContain('secret');
+  });
+
+  test.each(['ORDER.ITEMS', 'order items', '*', 'a/b'])('refuses the name %s of a stream', (name) => {
+    expect(readDefects({ EVENTS_NATS_URL: 'nats://one', EVENTS_NATS_STREAM: name })).toEqual([
+      'EVENTS_NATS_STREAM must have letters, digits, - and _ only',
+    ]);
+    expect(readDefects({ EVENTS_NATS_STREAM: 'SHOP' })).toEqual(['EVENTS_NATS_STREAM needs EVENTS_NATS_URL']);
   });
 
   test('returns a frozen object', () => {

@@ -3,6 +3,7 @@ import type { AuthConfig } from './auth/issuerKeys.ts';
 import type { NatsServers } from './events/natsUrls.ts';
 import type { DocumentLimits } from './graphql/documentLimits.ts';
 import { duration, reasonCodes, timeZone } from './cancellationVariables.ts';
+import { DEFAULT_RETRY_SCHEDULE, type RetrySchedule } from './events/webhooks/retrySchedule.ts';
 import type { WindowLengths } from './order-items/cancellationWindows.ts';
 import type { CacheScope } from './order-items/graphql/cacheTags.ts';
 import { DEFAULT_REASON_CODES, type ReasonCodes } from './order-items/reasonCodes.ts';
@@ -13,6 +14,7 @@ import {
   natsStream,
   natsUrls,
   origins,
+  retrySchedule,
   uriReference,
   url,
   wholeNumber,
@@ -68,6 +70,9 @@ export interface Config {
   readonly eventRetentionDays: number;
   /** The stream of NATS JetStream that gets the events. Null: none. */
   readonly eventsNats: { readonly servers: NatsServers; readonly stream: string } | null;
+  /** Whether webhooks can go to private addresses and over HTTP. */
+  readonly webhookAllowPrivate: boolean;
+  readonly webhookRetrySchedule: RetrySchedule;
   /** Null turns tracing off. */
   readonly tracing: TracingConfig | null;
   readonly production: boolean;
@@ -168,6 +173,8 @@ const environment = z.object({
   EVENTS_SOURCE: uriReference.default('/order-items'),
   EVENTS_NATS_URL: natsUrls.nullable().default(null),
   EVENTS_NATS_STREAM: natsStream.default('ORDER_ITEMS'),
+  WEBHOOK_ALLOW_PRIVATE: flag.default(false),
+  WEBHOOK_RETRY_SCHEDULE: retrySchedule.default(DEFAULT_RETRY_SCHEDULE),
   CACHE_SCOPE: z.custom<CacheScope>(isCacheScope, `must be one of ${CACHE_SCOPES.join(', ')}`).default('private'),
 });
 
@@ -272,6 +279,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       values.EVENTS_NATS_URL === null
         ? null
         : Object.freeze({ servers: values.EVENTS_NATS_URL, stream: values.EVENTS_NATS_STREAM }),
+    webhookAllowPrivate: values.WEBHOOK_ALLOW_PRIVATE,
+    webhookRetrySchedule: values.WEBHOOK_RETRY_SCHEDULE,
     tracing,
     production,
   });

@@ -3,6 +3,7 @@ import { type EventLog, openEventLog } from './events/eventLog.ts';
 import { createEventReaders, type EventReaders } from './events/eventReaders.ts';
 import { startPruner } from './events/pruner.ts';
 import { startSequencer } from './events/sequencer.ts';
+import { openWebhooks } from './events/webhooks/openWebhooks.ts';
 import type { OrderItemDatabase } from './order-items/cancelTransaction.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { Metrics } from './telemetry/metrics.ts';
@@ -27,13 +28,13 @@ export interface Events {
  */
 export function openEvents(
   { dataSource, distributed }: OrderItemDatabase,
-  { eventsSource, eventRetentionDays, maxEventReaders }: Config,
+  { eventsSource, eventRetentionDays, maxEventReaders, webhookAllowPrivate, webhookRetrySchedule }: Config,
   { logger, metrics }: { readonly logger: Logger; readonly metrics: Metrics },
   clock: Clock = systemClock,
 ): Events {
   const readers = createEventReaders(maxEventReaders, metrics.eventReaders(maxEventReaders));
   if (distributed) {
-    logger.warn('events have no positions and no feed, because Citus has distributed the tables');
+    logger.warn('events have no positions, no feed and no webhooks, because Citus has distributed the tables');
     return { log: null, readers, wake: () => undefined, close: () => undefined, stop: () => Promise.resolve() };
   }
   const log = openEventLog(dataSource, eventsSource, metrics.queue('read_events'));
@@ -63,8 +64,17 @@ export function openEvents(
     logger,
     clock,
   );
+  const stopWebhooks = openWebhooks({
+    dataSource,
+    log,
+    source: eventsSource,
+    allowPrivate: webhookAllowPrivate,
+    schedule: webhookRetrySchedule,
+    metrics,
+    logger,
+  });
   const stop = async (): Promise<void> => {
-    await Promise.all([sequencer.stop(), stopPruner()]);
+    await Promise.all([sequencer.stop(), stopPruner(), stopWebhooks()]);
   };
   return { log, readers, wake: sequencer.wake, close: log.close, stop };
 }

@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { parseDatabaseUrl } from './database/databaseUrl.ts';
 import { type NatsServers, parseNatsUrls } from './events/natsUrls.ts';
+import type { RetrySchedule } from './events/webhooks/retrySchedule.ts';
+
+const DAY_MS = 86_400_000;
 
 /** A whole number in a range, both ends included. */
 export const wholeNumber = (min: number, max: number): z.ZodType<number, string> =>
@@ -76,3 +79,15 @@ export const origins = z
     (values) => values.every((origin) => URL.parse(origin)?.origin === origin && /^https?:[^*]+$/.test(origin)),
     'must be origins such as https://shop.example, separated by commas',
   );
+
+/** Pauses in seconds, each up to a day. Commas separate them. They become milliseconds. */
+export const retrySchedule = z.string().transform((value, context): RetrySchedule => {
+  const [first = NaN, ...others] = value
+    .split(',')
+    .map((one) => (/^ *\d{1,5}(\.\d{1,3})? *$/.test(one) ? Number(one) * 1_000 : NaN));
+  const schedule: RetrySchedule = [first, ...others];
+  if (!schedule.every((pauseMs) => pauseMs > 0 && pauseMs <= DAY_MS)) {
+    context.addIssue('must be pauses in seconds, such as 0.5,30,3600, separated by commas, each up to 86400');
+  }
+  return schedule;
+});

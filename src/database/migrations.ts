@@ -8,6 +8,7 @@ import { OrderItemEvent1764000002000 } from '../../migrations/1764000002000-orde
 import { ItemKeys1764000003000 } from '../../migrations/1764000003000-itemKeys.ts';
 import { Quantities1764000004000 } from '../../migrations/1764000004000-quantities.ts';
 import { Customers1764000005000 } from '../../migrations/1764000005000-customers.ts';
+import { Webhooks1764000006000 } from '../../migrations/1764000006000-webhooks.ts';
 import { OrderItemStream1764000007000 } from '../../migrations/1764000007000-orderItemStream.ts';
 
 /** In the order in which they run. */
@@ -18,6 +19,7 @@ export const migrations = [
   ItemKeys1764000003000,
   Quantities1764000004000,
   Customers1764000005000,
+  Webhooks1764000006000,
   OrderItemStream1764000007000,
 ] as const;
 

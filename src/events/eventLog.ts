@@ -113,10 +113,13 @@ function nameAsked({ after, limit }: Asked): string {
   return `${after ?? 'oldest'} ${limit}`;
 }
 
-type PositionedRow = OutboxRow & { readonly position: string };
+export type PositionedRow = OutboxRow & { readonly position: string };
 
 /** A time that RFC 3339 cannot express, such as `infinity`, must not stop the readers. */
 const OCCURRED_AT = `least(greatest(occurred_at, '0001-01-01 00:00+00'), '9999-12-31 00:00+00')`;
+
+/** The columns of a {@link PositionedRow}, as SQL. */
+export const EVENT_COLUMNS = `id, order_item_id AS "orderItemId", type, ${OCCURRED_AT} AS "occurredAt", payload, position`;
 
 async function readPage(
   dataSource: DataSource,
@@ -124,13 +127,22 @@ async function readPage(
   { after, limit }: Asked,
 ): Promise<readonly LoggedEvent[] | CursorExpired> {
   const rows = await dataSource.query<PositionedRow[]>(
-    `/* read_events */ SELECT id, order_item_id AS "orderItemId", type, ${OCCURRED_AT} AS "occurredAt", payload, position
+    `/* read_events */ SELECT ${EVENT_COLUMNS}
      FROM order_item_event WHERE position > $1::bigint ORDER BY position LIMIT $2`,
     [after ?? 0, limit],
   );
   // Positions have no gaps, so a page that goes on from the cursor proves that nothing between was pruned.
   const isGapless = after === null || Number(rows[0]?.position) === after + 1;
   if (!isGapless && (await isExpired(dataSource, after))) return new CursorExpired();
+  return toLoggedEvents(dataSource, source, rows);
+}
+
+/** Makes the events of rows, in their order. It reads the items of those that an early release wrote. */
+export async function toLoggedEvents(
+  dataSource: Pick<DataSource, 'query'>,
+  source: string,
+  rows: readonly PositionedRow[],
+): Promise<LoggedEvent[]> {
   const items = await findWholeItems(dataSource, rows.filter(isOfWholeItem));
   return rows.map((row) => ({
     position: Number(row.position),
@@ -149,7 +161,7 @@ async function isExpired(dataSource: DataSource, after: number): Promise<boolean
 
 /** Reads the items of events that an early release wrote. */
 async function findWholeItems(
-  dataSource: DataSource,
+  dataSource: Pick<DataSource, 'query'>,
   rows: readonly OutboxRow[],
 ): Promise<ReadonlyMap<string, WholeItem>> {
   if (rows.length === 0) return new Map();

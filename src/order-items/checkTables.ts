@@ -28,7 +28,7 @@ const NEEDS: readonly Need[] = [
   },
 ];
 
-/** What numbering, reading, publishing and deleting events needs. */
+/** What numbering, reading, sending, publishing and deleting events needs. */
 const NEEDS_OF_EVENTS: readonly Need[] = [
   needAllColumns(orderItemEventEntity, 'SELECT'),
   { table: 'order_item_event', privilege: 'UPDATE', columns: ['position'] },
@@ -36,6 +36,11 @@ const NEEDS_OF_EVENTS: readonly Need[] = [
   { table: 'order_item_stream', privilege: 'SELECT', columns: ['name', 'position', 'holder', 'held_until'] },
   { table: 'order_item_stream', privilege: 'INSERT', columns: ['name'] },
   { table: 'order_item_stream', privilege: 'UPDATE', columns: ['position', 'holder', 'held_until'] },
+  // A privilege for the whole table covers each of its columns.
+  ...(['SELECT', 'INSERT', 'UPDATE'] as const).flatMap((privilege) => [
+    { table: 'order_item_webhook', privilege, columns: ['id', 'position'] },
+    { table: 'order_item_webhook_delivery', privilege, columns: ['webhook_id', 'position'] },
+  ]),
 ];
 
 function needAllColumns({ options }: EntitySchema, privilege: Need['privilege']): Need {

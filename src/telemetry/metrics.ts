@@ -3,6 +3,7 @@ import { READ_SERVERS, type ReadServer } from '../database/reader.ts';
 import { gauge } from './gauges.ts';
 import { createLoadMetrics, type LoadMetrics } from './loadMetrics.ts';
 import { createStreamMetrics, type StreamMetrics } from './streamMetrics.ts';
+import { createWebhookMetrics, type WebhookMetrics } from './webhookMetrics.ts';
 
 /** A request, as the metrics count it. Only the client's name can have values that this code does not list. */
 export interface RequestObservation {
@@ -28,7 +29,7 @@ export interface CancelObservation {
   readonly reasonCode: string | null;
 }
 
-export interface Metrics extends LoadMetrics, StreamMetrics {
+export interface Metrics extends LoadMetrics, StreamMetrics, WebhookMetrics {
   readonly observeRequest: (request: RequestObservation) => void;
   readonly observeCancel: (cancel: CancelObservation) => void;
   /** Called only if there are standbys. */
@@ -132,6 +133,7 @@ export function createMetrics(): Metrics {
     },
     ...createLoadMetrics(registry, DURATION_BUCKETS_S),
     ...createStreamMetrics(registry),
+    ...createWebhookMetrics(registry),
     read: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
 }

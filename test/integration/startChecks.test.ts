@@ -74,9 +74,10 @@ const GRANTS = `
   GRANT SELECT, UPDATE (status, cancelled_quantity, version, updated_at) ON order_item TO start_checks;
   GRANT SELECT, INSERT ON order_item_cancellation TO start_checks;
   GRANT SELECT, INSERT, UPDATE (position), DELETE ON order_item_event TO start_checks;
-  GRANT SELECT, INSERT (name), UPDATE (position, holder, held_until) ON order_item_stream TO start_checks;`;
-const REVOKES =
-  'REVOKE ALL ON order_item, order_item_cancellation, order_item_event, order_item_stream FROM start_checks';
+  GRANT SELECT, INSERT (name), UPDATE (position, holder, held_until) ON order_item_stream TO start_checks;
+  GRANT SELECT, INSERT, UPDATE ON order_item_webhook, order_item_webhook_delivery TO start_checks;`;
+const REVOKES = `REVOKE ALL ON order_item, order_item_cancellation, order_item_event, order_item_stream, order_item_webhook,
+  order_item_webhook_delivery FROM start_checks`;
 
 describe('a start refuses', () => {
   test('a database whose encoding cannot store every text, before it migrates it', async () => {
@@ -127,6 +128,11 @@ describe('a start refuses', () => {
       'the table of streams',
       'REVOKE UPDATE (holder) ON order_item_stream FROM start_checks',
       'GRANT UPDATE (holder) ON order_item_stream.',
+    ],
+    [
+      'the deliveries of webhooks',
+      'REVOKE INSERT ON order_item_webhook_delivery FROM start_checks',
+      'GRANT INSERT ON order_item_webhook_delivery.',
     ],
   ])('a role that has %s', async (_name, revoke, sentence) => {
     const { refusal } = await startBetween(revoke === '' ? 'SELECT' : `${GRANTS} ${revoke}`, REVOKES);

@@ -31,6 +31,7 @@ describe.each([
   ['import', 'npm run import -- FILE'],
   ['migrate', 'npm run migrate -- down'],
   ['token', 'npm run -s token -- '],
+  ['webhooks', 'npm run webhooks -- add URL'],
 ])('%s', (command, line) => {
   test.each(['--help', '-h'])('%s prints the usage and does nothing', async (flag) => {
     expect(await run(command, [flag], UNUSABLE)).toEqual({

@@ -1,4 +1,5 @@
 import { InvalidConfig, readConfig } from '../../src/config.ts';
+import { DEFAULT_RETRY_SCHEDULE } from '../../src/events/webhooks/retrySchedule.ts';
 import { DEFAULT_REASON_CODES } from '../../src/order-items/reasonCodes.ts';
 
 function readDefects(environment: Record<string, string>): readonly string[] {
@@ -54,6 +55,8 @@ describe('readConfig', () => {
       eventsSource: '/order-items',
       maxEventReaders: 1000,
       eventsNats: null,
+      webhookAllowPrivate: false,
+      webhookRetrySchedule: DEFAULT_RETRY_SCHEDULE,
       tracing: null,
       production: false,
     });
@@ -165,6 +168,18 @@ describe('readConfig', () => {
       ]);
     },
   );
+
+  test('reads the pauses of webhooks in seconds', () => {
+    expect(readConfig({ WEBHOOK_RETRY_SCHEDULE: '0.25, 1,86400' }).webhookRetrySchedule).toEqual([
+      250, 1_000, 86_400_000,
+    ]);
+  });
+
+  test.each(['0', '1,', '-1', '1e3', '86401', '1;2'])('refuses the pauses %j of webhooks', (pauses) => {
+    expect(readDefects({ WEBHOOK_RETRY_SCHEDULE: pauses })).toEqual([
+      'WEBHOOK_RETRY_SCHEDULE must be pauses in seconds, such as 0.5,30,3600, separated by commas, each up to 86400',
+    ]);
+  });
 
   test('refuses production without an issuer and without a database', () => {
     expect(readDefects({ NODE_ENV: 'production', DATABASE_URL: '' })).toEqual([

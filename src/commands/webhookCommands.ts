@@ -14,6 +14,7 @@ import {
 } from '../events/webhooks/endpoints.ts';
 import { FREE_TEXTS } from '../events/webhooks/readClaimedEvents.ts';
 import { isTaken, openWebhookClient } from '../events/webhooks/sendWebhook.ts';
+import { isDate, isTimestamp } from '../import/isoTimes.ts';
 import { systemClock } from '../work/clock.ts';
 import { OperatorError } from '../work/operatorError.ts';
 import type { EventDatabase } from './eventDatabase.ts';
@@ -123,10 +124,9 @@ async function rotate({ dataSource }: EventDatabase, id: string): Promise<Answer
 async function replay({ dataSource }: EventDatabase, id: string, { since }: CommandOptions): Promise<Answer> {
   if (since === undefined) throw new OperatorError('replay needs --since, such as --since 2026-11-28T09:00:00Z.');
   const time = new Date(since);
-  // Other forms that JavaScript reads are in the time zone of the machine.
-  const isTime = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(since);
-  if (!isTime || Number.isNaN(time.getTime())) {
-    throw new OperatorError('--since takes a time with its time zone, such as 2026-11-28T09:00:00Z, or a day.');
+  // JavaScript reads other forms in the time zone of the machine, and days that do not exist as later ones.
+  if (!(isTimestamp(since) || isDate(since)) || Number.isNaN(time.getTime())) {
+    throw new OperatorError('--since takes a time with its time zone, such as 2026-11-28T09:00:00Z, or a day in UTC.');
   }
   const count = (await replayEvents(dataSource, requireId(id), time)) ?? refuseId(id);
   return {

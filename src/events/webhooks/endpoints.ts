@@ -58,8 +58,8 @@ export async function addEndpoint(
 const LIST = `SELECT id, url, status, disabled_because AS "disabledBecause", types, free_texts AS "freeTexts",
     (SELECT count(*) FROM order_item_webhook_delivery
       WHERE webhook_id = webhook.id AND replay = 0 AND state = 'waiting')::int
-    + (SELECT count(*) FROM order_item_event AS event
-      WHERE event.position > webhook.position AND (types IS NULL OR event.type = ANY (types)))::int AS lag,
+    + (SELECT count(*) FROM order_item_event AS event WHERE (event.position > webhook.position OR event.position IS NULL)
+      AND (types IS NULL OR event.type = ANY (types)))::int AS lag,
     (SELECT count(*) FROM order_item_webhook_delivery WHERE webhook_id = webhook.id AND state = 'dead')::int
       AS "deadLetters"
   FROM order_item_webhook AS webhook`;

@@ -3,6 +3,7 @@ import { type EventLog, openEventLog } from './events/eventLog.ts';
 import { createEventReaders, type EventReaders } from './events/eventReaders.ts';
 import { startPruner } from './events/pruner.ts';
 import { startSequencer } from './events/sequencer.ts';
+import { findNeededByWebhooks } from './events/webhooks/findNeededByWebhooks.ts';
 import { openWebhooks } from './events/webhooks/openWebhooks.ts';
 import type { OrderItemDatabase } from './order-items/cancelTransaction.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -57,8 +58,8 @@ export function openEvents(
     dataSource,
     {
       retentionDays: eventRetentionDays,
-      // Readers of the feed keep their cursors themselves.
-      findNeeded: () => Promise.resolve(null),
+      // Readers of the feed keep their cursors themselves. A stream that is too far behind goes on with the oldest event.
+      findNeeded: () => findNeededByWebhooks(dataSource, eventRetentionDays, logger),
       observe: metrics.observePruned,
     },
     logger,

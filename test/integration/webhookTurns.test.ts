@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { createDataSource } from '../../src/database/dataSource.ts';
-import { numberEvents, readNumberingState } from '../../src/events/numberEvents.ts';
 import { findEndpointsWithWork, type RecordedAttempt, takeTurn } from '../../src/events/webhooks/deliveryTurn.ts';
 import {
   addEndpoint,
@@ -12,7 +11,7 @@ import {
 import { findNeededByWebhooks } from '../../src/events/webhooks/findNeededByWebhooks.ts';
 import { pruneDeliveries } from '../../src/events/webhooks/pruneDeliveries.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
-import { type GivenEvent, insertEvents } from '../support/outbox.ts';
+import { type GivenEvent, insertEvents, numberAllEvents } from '../support/outbox.ts';
 import { createTestDatabase } from '../support/testDatabase.ts';
 
 /* Turns on the database, without a service. Each test begins with empty tables. */
@@ -40,7 +39,7 @@ async function anEndpoint(): Promise<string> {
 
 async function insertNumbered(given: readonly GivenEvent[]): Promise<void> {
   await insertEvents(dataSource, given);
-  while ((await readNumberingState(dataSource)).unnumbered > 0) await numberEvents(dataSource);
+  await numberAllEvents(dataSource);
 }
 
 const daysAgo = (days: number): Date => new Date(Date.now() - days * DAY_MS);

@@ -27,7 +27,7 @@ describe.each([
     const supergraph = composeWith([{ name: 'order-items', url, sdl }, orders, products]);
     expect(supergraph).toContain('type OrderItem');
     expect(supergraph).toMatch(/@join__implements|@join__type\(graph: ORDER_ITEMS/);
-    expect(supergraph).toContain('@requiresScopes(scopes: [["order-items:read"]])');
+    expect(supergraph).toContain('@requiresScopes(scopes: [["order-items:read"], ["order-items:read:own"]])');
   });
 
   test('composes the schema without access directives, for a gateway that does not support them', () => {

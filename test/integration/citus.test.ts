@@ -1,5 +1,6 @@
 import { readConfig } from '../../src/config.ts';
 import { migrateDatabase } from '../../src/database/migrateDatabase.ts';
+import { migrations } from '../../src/database/migrations.ts';
 import { checkItems } from '../../src/order-items/checkItems.ts';
 import { NOTHING_CLOSED } from '../../src/order-items/eligibility.ts';
 import { startService } from '../../src/service.ts';
@@ -103,7 +104,8 @@ describe('on tables that Citus has distributed', () => {
 
   test('the migration of quantities can be taken back and run again', async () => {
     const { url, drop } = await createTestDatabase();
-    const names = ['Quantities1764000004000', 'Customers1764000005000', 'OrderItemStream1764000007000'];
+    const from = migrations.findIndex(({ name }) => name.startsWith('Quantities'));
+    const names = migrations.slice(from).map(({ name }) => name);
     for (const name of names.toReversed()) {
       expect(await migrateDatabase(url, { direction: 'down' })).toEqual([name]);
     }

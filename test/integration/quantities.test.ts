@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { migrateDown } from '../../src/database/migrations.ts';
+import { migrateDown, migrations } from '../../src/database/migrations.ts';
 import { cancelUnits } from '../support/cancelUnits.ts';
 import { anOrderItem, findCancellations, findOrderItem } from '../support/orderItems.ts';
 import { startTestService } from '../support/testService.ts';
@@ -218,8 +218,7 @@ describe('codes for reasons', () => {
 test('the migration of quantities is not reverted once items are cancelled in part', async () => {
   const id = await anOrderItem(dataSource, { quantity: 2 });
   await cancel(id, { quantity: 1 });
-  for (const later of ['OrderItemStream1764000007000', 'Customers1764000005000']) {
-    expect(await migrateDown(dataSource)).toEqual([later]);
-  }
+  const later = migrations.slice(migrations.findIndex(({ name }) => name.startsWith('Quantities')) + 1);
+  for (const { name } of later.toReversed()) expect(await migrateDown(dataSource)).toEqual([name]);
   await expect(migrateDown(dataSource)).rejects.toThrow('Items were cancelled in part');
 });

@@ -35,12 +35,7 @@ const CHANGES: readonly [file: string, before: string, after: string, complaint:
     '  reason: String @cost(weight: 10)\n  "Who."\n  agent: String\n',
     /Property 'agent' is missing/,
   ],
-  [
-    'orderItem',
-    '  note: String @cost(weight: 50)\n',
-    '  note: String!\n',
-    /Types of property 'note' are incompatible/,
-  ],
+  ['orderItem', '  note: String @cost(weight: 50)\n', '  note: String!\n', /Types of property 'note' are incompatible/],
   ['orderItem', '  RETURNED\n', '  RETURNED\n  "Lost on the way."\n  LOST\n', /LOST/],
   ['cancelOrderItem', '  | IdempotencyKeyReused\n', '  | IdempotencyKeyReused\n  | Cancelability\n', /Cancelability/],
 ];

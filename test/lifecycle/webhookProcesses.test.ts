@@ -70,6 +70,7 @@ test('after kill -9 in the middle of attempts, each event arrives, in the order 
 });
 
 test('a process that stops frees its attempts for others at once', async () => {
+  await killServiceProcesses();
   const one = startServiceProcess(ENVIRONMENT);
   await one.url;
   const path = `/${randomUUID()}`;
@@ -79,5 +80,9 @@ test('a process that stops frees its attempts for others at once', async () => {
   await receiver.untilReceived(path, 1);
   one.child.kill('SIGTERM');
   expect(await one.exit).toBe(0);
-  await client.query(`UPDATE order_item_webhook SET status = 'disabled' WHERE id = $1`, [id]);
+  const { rows } = await client.query(
+    `SELECT state, lease, next_attempt_at <= now() AS "isDue" FROM order_item_webhook_delivery WHERE webhook_id = $1`,
+    [id],
+  );
+  expect(rows).toEqual([{ state: 'waiting', lease: null, isDue: true }]);
 });

@@ -93,10 +93,9 @@ export function takeTurn(
 ): Promise<Turn | null> {
   return dataSource.transaction('READ COMMITTED', async (manager) => {
     const database: Queries = { query: (statement, parameters) => manager.query(statement, [...parameters]) };
-    const [locked] = await database.query<(Endpoint & { readonly status: string })[]>(LOCK, [endpointId]);
-    if (locked === undefined) return null;
-    const { status: endpointStatus, ...endpoint } = locked;
-    const isGone = attempts.some(({ status }) => status === 410) && endpointStatus === 'enabled';
+    const [endpoint] = await database.query<LockedEndpoint[]>(LOCK, [endpointId]);
+    if (endpoint === undefined) return null;
+    const isGone = attempts.some(({ status }) => status === 410) && endpoint.status === 'enabled';
     const dead = attempts.length === 0 ? 0 : await recordAttempts(database, endpointId, attempts);
     if (isGone) {
       await database.query(
@@ -104,19 +103,41 @@ export function takeTurn(
         [endpointId],
       );
     }
-    if (isGone || endpointStatus !== 'enabled') return { endpoint, claimed: [], dead, isGone };
-    await database.query(ADD_LIVE, [endpointId]);
-    await database.query(ADD_REPLAYED, [endpointId]);
+    if (isGone || endpoint.status !== 'enabled') return { endpoint, claimed: [], dead, isGone };
+    await database.query(ADD_LIVE, [endpointId, endpoint.types, endpoint.position]);
+    if (endpoint.replayUntil !== null) await addReplayed(database, endpointId, endpoint);
     const claimed = capacity === 0 ? [] : await claim(database, endpointId, capacity);
     return { endpoint, claimed, dead, isGone };
   });
 }
 
-const LOCK = `/* lock_webhook */ SELECT status, url, free_texts AS "freeTexts",
-    ${ACTIVE_SECRETS} AS secrets
+/**
+ * The tables of a queue have no useful statistics, so the planner is told to use the index that has the rows in order. Otherwise
+ * it would read and sort the whole backlog for each item.
+ */
+const LOCK = `/* lock_webhook */ SELECT set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true),
+    status, url, free_texts AS "freeTexts", ${ACTIVE_SECRETS} AS secrets,
+    types, position, replay, replay_since AS "replaySince", replay_position AS "replayPosition", replay_until AS "replayUntil"
   FROM order_item_webhook WHERE id = $1 FOR UPDATE SKIP LOCKED`;
 
-/** The next event of an item is due as soon as the one before it is taken or dead. */
+/** The locked row of an endpoint. Positions are text, as the driver reads them. */
+interface LockedEndpoint extends Endpoint {
+  readonly status: string;
+  /** Null if the endpoint gets events of all types. */
+  readonly types: readonly string[] | null;
+  readonly position: string;
+  /** The number of the newest replay. */
+  readonly replay: number;
+  readonly replaySince: Date | null;
+  readonly replayPosition: string | null;
+  /** Null if no replay runs. */
+  readonly replayUntil: string | null;
+}
+
+/**
+ * The next event of an item is due as soon as the one before it is taken or dead. The order by the item lets only one index serve,
+ * so that a long backlog of other items costs nothing.
+ */
 const RECORD = `/* record_attempts */ WITH attempt AS (
     SELECT * FROM jsonb_to_recordset($2::jsonb) AS given(replay int, position bigint, lease uuid, outcome text, status int,
       error text, "durationMs" int, "pauseMs" float8)
@@ -132,12 +153,12 @@ const RECORD = `/* record_attempts */ WITH attempt AS (
       AND delivery.lease = attempt.lease
     RETURNING delivery.replay, delivery.position, order_item_id, state
   ), next AS (
-    SELECT DISTINCT following.* FROM recorded, LATERAL (
-      SELECT replay, position FROM order_item_webhook_delivery
-      WHERE webhook_id = $1 AND replay = recorded.replay AND order_item_id = recorded.order_item_id
-        AND position > recorded.position AND state = 'waiting'
-      ORDER BY position LIMIT 1
-    ) AS following WHERE state <> 'waiting'
+    SELECT DISTINCT following.replay, following.position FROM recorded, LATERAL (
+      SELECT replay, position, order_item_id FROM order_item_webhook_delivery
+      WHERE webhook_id = $1 AND replay = recorded.replay AND state = 'waiting'
+        AND (order_item_id, position) > (recorded.order_item_id, recorded.position)
+      ORDER BY order_item_id, position LIMIT 1
+    ) AS following WHERE state <> 'waiting' AND following.order_item_id = recorded.order_item_id
   ), released AS (
     UPDATE order_item_webhook_delivery AS delivery SET next_attempt_at = now() FROM next
     WHERE webhook_id = $1 AND delivery.replay = next.replay AND delivery.position = next.position
@@ -153,76 +174,81 @@ async function recordAttempts(
   return row?.dead ?? 0;
 }
 
-/** The page of events that a turn makes deliveries of: the new ones, or those of a replay. All texts are SQL. */
+/** What a turn makes deliveries of: new events, or those of a replay. All texts are SQL. */
 interface Lane {
-  /** The name of the statement. */
-  readonly name: string;
   /** The number of the replay, 0 for new events. */
   readonly replay: string;
-  /** The page begins after this position. */
-  readonly after: string;
-  /** It ends at this one. */
-  readonly until: string;
-  /** The events that are left out. */
-  readonly filter: string;
-  /** The deliveries that count for `maxDue`. */
+  /** Tells the deliveries that count for `maxDue`. */
   readonly due: string;
+  /** With this many deliveries that are due, none are made. A page is as large. */
   readonly maxDue: number;
+  /** Tells the events of a page. */
+  readonly page: string;
   readonly giveUpAt: string;
   /** What the endpoint remembers afterwards. */
   readonly remember: string;
 }
 
-/** Makes deliveries. One whose item still waits for an earlier event is due after that one. */
-function addDeliveries({ name, replay, after, until, filter, due, maxDue, giveUpAt, remember }: Lane): string {
-  return `/* ${name} */ WITH webhook AS (
-    SELECT webhook.* FROM order_item_webhook AS webhook WHERE webhook.id = $1 AND ${after} < ${until} AND (
+/**
+ * Makes the deliveries of a page of events. One whose item still waits for an earlier event is due after that one. $1: the
+ * endpoint. $2: its types. $3: the position before the page.
+ */
+function addDeliveries(name: string, { replay, due, maxDue, page, giveUpAt, remember }: Lane): string {
+  return `/* ${name} */ WITH page AS MATERIALIZED (
+    SELECT id, order_item_id, type, occurred_at, position FROM order_item_event
+    WHERE position > $3::bigint AND ${page} AND (
       SELECT count(*) FROM (
         SELECT FROM order_item_webhook_delivery
         WHERE webhook_id = $1 AND ${due} AND state = 'waiting' AND next_attempt_at <= now() LIMIT ${maxDue}
       ) AS due
     ) < ${maxDue}
-  ), page AS (
-    SELECT event.* FROM webhook, order_item_event AS event WHERE event.position > ${after} AND event.position <= ${until}
-    ORDER BY event.position LIMIT ${maxDue}
+    ORDER BY position LIMIT ${maxDue}
   ), added AS (
     INSERT INTO order_item_webhook_delivery
       (webhook_id, replay, position, event_id, order_item_id, next_attempt_at, give_up_at)
-    SELECT $1, ${replay}, page.position, page.id, page.order_item_id,
-      CASE WHEN row_number() OVER (PARTITION BY page.order_item_id ORDER BY page.position) = 1 AND NOT EXISTS (
-        SELECT FROM order_item_webhook_delivery AS earlier
-        WHERE earlier.webhook_id = $1 AND earlier.replay = ${replay} AND earlier.order_item_id = page.order_item_id
-          AND earlier.state = 'waiting'
-      ) THEN now() END, ${giveUpAt}
-    FROM webhook, page WHERE (types IS NULL OR page.type = ANY (types)) AND ${filter}
+    SELECT $1, ${replay}, position, id, order_item_id,
+      CASE WHEN row_number() OVER (PARTITION BY order_item_id ORDER BY position) = 1
+        AND order_item_id IS DISTINCT FROM (
+          SELECT earlier.order_item_id FROM order_item_webhook_delivery AS earlier
+          WHERE earlier.webhook_id = $1 AND earlier.replay = ${replay} AND earlier.state = 'waiting'
+            AND earlier.order_item_id >= page.order_item_id
+          ORDER BY earlier.order_item_id, earlier.position LIMIT 1
+        ) THEN now() END, ${giveUpAt}
+    FROM page WHERE $2::text[] IS NULL OR type = ANY ($2::text[])
   )
-  UPDATE order_item_webhook AS remembered SET ${remember} FROM webhook WHERE remembered.id = webhook.id`;
+  UPDATE order_item_webhook SET ${remember} WHERE id = $1 AND EXISTS (SELECT FROM page)`;
 }
 
-const ADD_LIVE = addDeliveries({
-  name: 'add_deliveries',
+const ADD_LIVE = addDeliveries('add_deliveries', {
   replay: '0',
-  after: 'webhook.position',
-  until: '(SELECT max(position) FROM order_item_event)',
-  filter: 'true',
   due: 'replay = 0',
   maxDue: MAX_DUE,
-  giveUpAt: `least(page.occurred_at, now()) + ${GIVE_UP}`,
-  remember: 'position = coalesce((SELECT max(page.position) FROM page), webhook.position)',
+  page: 'true',
+  giveUpAt: `least(occurred_at, now()) + ${GIVE_UP}`,
+  remember: 'position = (SELECT max(position) FROM page)',
 });
 
-const ADD_REPLAYED = addDeliveries({
-  name: 'add_replayed_deliveries',
-  replay: 'webhook.replay',
-  after: 'webhook.replay_position',
-  until: 'webhook.replay_until',
-  filter: 'page.occurred_at >= webhook.replay_since',
+/** $4: the number of the replay. $5: its last position. $6: the time of its first event. */
+const ADD_REPLAYED = addDeliveries('add_replayed_deliveries', {
+  replay: '$4::int',
   due: 'replay > 0',
   maxDue: MAX_DUE_REPLAYS,
+  page: 'position <= $5::bigint AND occurred_at >= $6::timestamptz',
   giveUpAt: `now() + ${GIVE_UP}`,
-  remember: `replay_position = (SELECT max(page.position) FROM page),
-    replay_until = (SELECT webhook.replay_until FROM page HAVING max(page.position) < webhook.replay_until)`,
+  remember: 'replay_position = (SELECT max(position) FROM page)',
 });
+
+/** A replay that has enough due deliveries goes on in a later turn. One without further events is over. */
+async function addReplayed(database: Queries, endpointId: string, endpoint: LockedEndpoint): Promise<void> {
+  const { types, replay, replayPosition, replayUntil, replaySince } = endpoint;
+  await database.query(ADD_REPLAYED, [endpointId, types, replayPosition, replay, replayUntil, replaySince]);
+  await database.query(END_REPLAY, [endpointId]);
+}
+
+const END_REPLAY = `/* end_replay */ UPDATE order_item_webhook SET replay_until = NULL WHERE id = $1 AND NOT EXISTS (
+    SELECT FROM order_item_event
+    WHERE position > replay_position AND position <= replay_until AND occurred_at >= replay_since
+  )`;
 
 /** `SKIP LOCKED` is not needed: the row of the endpoint is locked. */
 const CLAIM = `/* claim_deliveries */ WITH due AS (

@@ -24,7 +24,7 @@ const LEFT_OUT_FILES: Readonly<Record<string, string>> = {
     'Citus does not propagate all of these changes, and distributes no views.',
   'databaseRights|databaseSettings|liveMigrations|migrations|ownDatabase|ownStates':
     'They create their own tables, which are not distributed.',
-  'events|eventFeed|eventFeedWait|eventLog|eventRetention|numberEvents|pruneEvents|webhooks|webhookTurns':
+  'events|eventFeed|eventFeedWait|eventLog|eventRetention|numberEvents|pruneEvents|webhooks|webhookMetrics|webhookTurns':
     'Events have no positions on Citus.',
   'dashboard|dockerCompose|issuer|listen|openIdProvider': 'They use no items.',
 };

@@ -43,7 +43,7 @@ interface Command {
   readonly act: (database: EventDatabase, argument: string, options: CommandOptions) => Promise<Answer>;
 }
 
-const DEFAULT_LIMIT = '100';
+const DEFAULT_LIMIT = '1000';
 
 /** `npm run webhooks -- NAME`. */
 export const COMMANDS = {

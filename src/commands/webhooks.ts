@@ -17,7 +17,7 @@ const USAGE = `Manages the endpoints that get events as webhooks, in the databas
   --json                with any of them: one JSON value on standard output. Run npm with -s then
   --types TYPE,TYPE     with add: only these types, order_item.cancelled or order_item.partially_cancelled
   --with reason,note    with add: adds these free texts to the events
-  --limit N             with deliveries: how many, by default 100
+  --limit N             with deliveries: how many, by default 1000
 
 A URL must begin with https:// and lead to a public address, unless WEBHOOK_ALLOW_PRIVATE is true. A running service takes changes
 up within a second.

@@ -9,6 +9,7 @@ import {
 } from '../../src/events/webhooks/endpoints.ts';
 import { anOrderItem } from '../support/orderItems.ts';
 import { insertEvents } from '../support/outbox.ts';
+import { findValue, readMetrics, untilMetric } from '../support/exposition.ts';
 import { createTestDatabase } from '../support/testDatabase.ts';
 import { startTestService } from '../support/testService.ts';
 import { waitFor } from '../support/waitFor.ts';
@@ -24,7 +25,7 @@ const ENVIRONMENT = {
 };
 const receiver = await startWebhookReceiver();
 const service = await startTestService(ENVIRONMENT);
-await startTestService(ENVIRONMENT);
+const other = await startTestService(ENVIRONMENT);
 afterAll(database.drop);
 afterEach(() => service.dataSource.query(`UPDATE order_item_webhook SET status = 'disabled'`));
 
@@ -167,6 +168,31 @@ test('gives an event up after three days, and goes on with the item', async () =
     { state: 'taken', attempts: 1, lastStatus: 200 },
     { state: 'dead', attempts: 1, lastStatus: 500, nextAttemptAt: null },
   ]);
+});
+
+test('the metrics show attempts, the lag, dead letters and why endpoints are disabled', async () => {
+  const count = async (outcome: string): Promise<number> => {
+    const expositions = await Promise.all([readMetrics(service.url), readMetrics(other.url)]);
+    const values = expositions.map((one) => findValue(one, 'order_items_webhook_deliveries_total', { outcome }));
+    return values.reduce<number>((sum, value) => sum + (value ?? 0), 0);
+  };
+  const before = { taken: await count('taken'), failed: await count('failed'), dead: await count('dead') };
+  const endpoint = await anEndpoint();
+  const dead = (await listEndpoints(dataSource)).reduce((sum, { deadLetters }) => sum + deadLetters, 0);
+  receiver.answer(endpoint.path, () => 500);
+  await insertEvents(dataSource, [{ occurredAt: new Date(Date.now() - THREE_DAYS_MS) }]);
+  await untilMetric(service.url, 'order_items_webhook_dead_letters', {}, dead + 1);
+  expect([await count('failed'), await count('dead')]).toEqual([before.failed + 1, before.dead + 1]);
+  await insertEvents(dataSource, [{ occurredAt: new Date(Date.now() - 3_600_000) }]);
+  await untilMetric(service.url, 'order_items_webhook_lag_events', {}, 1);
+  expect(findValue(await readMetrics(service.url), 'order_items_webhook_lag_seconds')).toBeGreaterThanOrEqual(3_600);
+  receiver.answer(endpoint.path, () => 200);
+  await untilMetric(service.url, 'order_items_webhook_lag_events', {}, 0);
+  expect(await count('taken')).toBe(before.taken + 1);
+  receiver.answer(endpoint.path, () => 410);
+  await insertEvents(dataSource, [{}]);
+  await untilMetric(service.url, 'order_items_webhook_endpoints', { state: 'enabled' }, 0);
+  expect(findValue(await readMetrics(service.url), 'order_items_webhook_endpoints', { state: 'gone' })).toBe(1);
 });
 
 test('410 disables an endpoint, and enabling it goes on where it stopped', async () => {

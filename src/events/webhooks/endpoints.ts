@@ -85,7 +85,7 @@ export async function findEndpoint(
 export async function disableEndpoint(database: Queries, id: string): Promise<boolean> {
   return changesRow(
     database,
-    `UPDATE order_item_webhook SET status = 'disabled', disabled_because = coalesce(disabled_because, 'operator')
+    `UPDATE order_item_webhook SET status = 'disabled', disabled_because = 'operator'
      WHERE id = $1`,
     [id],
   );

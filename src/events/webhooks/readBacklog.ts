@@ -7,7 +7,7 @@ const MAX_COUNTED = 10_000;
 const BACKLOG = `/* read_webhook_backlog */ WITH newest AS (
     SELECT coalesce(max(position), 0) AS position FROM order_item_event
   ), backlog AS (
-    SELECT coalesce(disabled_because, 'enabled') AS state, waiting.count + newest.position - webhook.position AS events,
+    SELECT CASE status WHEN 'enabled' THEN status ELSE coalesce(disabled_because, 'operator') END AS state, waiting.count + newest.position - webhook.position AS events,
       (SELECT occurred_at FROM order_item_event AS event
        WHERE event.position >= coalesce(oldest.position, webhook.position + 1) ORDER BY event.position LIMIT 1) AS since,
       dead.count AS dead

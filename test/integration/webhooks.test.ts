@@ -100,6 +100,21 @@ test('sends what happens after it was added, of the types and with the texts tha
   });
 });
 
+test.each(['null', '{}', '{"cancellationId": "none", "quantity": 1}', '[1]', '"text"'])(
+  'an event of another process with the data %s stops nobody',
+  async (payload) => {
+    const endpoint = await anEndpoint({ freeTexts: ['reason', 'note'] });
+    await dataSource.query(
+      `INSERT INTO order_item_event (id, order_item_id, type, payload)
+       VALUES (gen_random_uuid(), gen_random_uuid(), 'order_item.cancelled', $1::jsonb)`,
+      [payload],
+    );
+    await insertEvents(dataSource, [{}]);
+    await receiver.untilReceived(endpoint.path, 2);
+    await untilLag(endpoint.id, 0);
+  },
+);
+
 test('an item’s next event waits until the one before is taken, and other items do not', async () => {
   const endpoint = await anEndpoint();
   const [poisoned, other] = [randomUUID(), randomUUID()];

@@ -136,10 +136,15 @@ export function startDeliverer(options: DelivererOptions): () => Promise<void> {
   const round = async (): Promise<void> => {
     const ended = [...ofEndpoints].filter(([, attempts]) => attempts.ended.length > 0).map(([id]) => id);
     const found = stopping.signal.aborted ? [] : await findEndpointsWithWork(dataSource);
-    for (const id of new Set([...ended, ...found])) await serve(id);
+    const failures: unknown[] = [];
+    // What fails for one endpoint must not stop the others.
+    for (const id of new Set([...ended, ...found])) {
+      await serve(id).catch((error: unknown) => failures.push(error));
+    }
     for (const [id, { underWay, ended: left }] of ofEndpoints) {
       if (underWay === 0 && left.length === 0) ofEndpoints.delete(id);
     }
+    if (failures.length > 0) throw failures[0];
   };
 
   const work = async (): Promise<void> => {

@@ -32,6 +32,7 @@ interface TextsRow extends Record<(typeof FREE_TEXTS)[number], string | null> {
   readonly id: string;
 }
 
+/** Another process can write any id of a cancellation into an event, so it is compared as text. */
 async function addFreeTexts(
   dataSource: DataSource,
   events: readonly CloudEvent[],
@@ -39,7 +40,7 @@ async function addFreeTexts(
 ): Promise<CloudEvent[]> {
   const records = await dataSource.query<TextsRow[]>(
     `/* read_free_texts */ SELECT id, reason, note FROM order_item_cancellation
-     WHERE order_item_id = ANY($1::uuid[]) AND id = ANY($2::uuid[])`,
+     WHERE order_item_id = ANY($1::uuid[]) AND id::text = ANY($2::text[])`,
     [events.map(({ subject }) => subject), events.map(({ data }) => data.cancellationId)],
   );
   const byId = new Map(records.map((record) => [record.id, record]));

@@ -24,6 +24,7 @@ const ENVIRONMENT = {
   DATABASE_URL: database.url,
   WEBHOOK_ALLOW_PRIVATE: 'true',
   WEBHOOK_RETRY_SCHEDULE: '0.2',
+  LOG_LEVEL: 'trace',
 };
 
 const ITEMS = 40;
@@ -65,6 +66,9 @@ test('after kill -9 in the middle of attempts, each event arrives, in the order 
     [id],
   );
   expect(rows).toEqual([{ state: 'taken', count: ITEMS * EVENTS_OF_ITEM }]);
+  // The secret is in no log, whatever its level.
+  expect(other.output()).toContain('"level":"info"');
+  expect(one.output() + other.output()).not.toMatch(/whsec_|webhook-signature/);
   // Only the attempts that were under way in the killed process, or hung, were made again.
   expect(receiver.received.length).toBeLessThan(ITEMS * EVENTS_OF_ITEM + 4 * 16);
 });

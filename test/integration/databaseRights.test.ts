@@ -1,10 +1,13 @@
 import pg from 'pg';
 import { migrateDatabase } from '../../src/database/migrateDatabase.ts';
+import { addEndpoint, enableEndpoint, listEndpoints } from '../../src/events/webhooks/endpoints.ts';
+import { pruneDeliveries } from '../../src/events/webhooks/pruneDeliveries.ts';
 import { findCodeBlocks, readDocument } from '../support/documents.ts';
 import { findCancellations } from '../support/orderItems.ts';
 import { createTestDatabase, queryServer } from '../support/testDatabase.ts';
 import { startTestService } from '../support/testService.ts';
 import { waitFor } from '../support/waitFor.ts';
+import { startWebhookReceiver } from '../support/webhookReceiver.ts';
 
 /* The owner migrates an empty database. The service runs as a role with the documented rights and settings, and no others. */
 
@@ -20,7 +23,8 @@ for (const code of rights) await admin.query(code);
 const url = asRole('order_items');
 const role = new pg.Client(url.href);
 await role.connect();
-const service = await startTestService({ DATABASE_URL: url.href });
+const service = await startTestService({ DATABASE_URL: url.href, WEBHOOK_ALLOW_PRIVATE: 'true' });
+const receiver = await startWebhookReceiver();
 afterAll(async () => {
   await role.end();
   await admin.end();
@@ -71,6 +75,16 @@ test('numbers events', async () => {
     const { rows } = await admin.query('SELECT FROM order_item_event WHERE position IS NULL');
     return rows.length === 0;
   });
+});
+
+test('adds an endpoint, sends it events, and deletes old deliveries', async () => {
+  const { dataSource } = service;
+  const { id } = await addEndpoint(dataSource, { url: `${receiver.url}/`, types: null, freeTexts: ['note'] });
+  await enableEndpoint(dataSource, id);
+  await service.cancelByRest(await insertItem());
+  await receiver.untilReceived('/', 1);
+  await waitFor('the end of the delivery', async () => (await listEndpoints(dataSource))[0]?.lag === 0);
+  await pruneDeliveries(dataSource);
 });
 
 test('reads, and is ready', async () => {

@@ -41,6 +41,7 @@ const NEEDS_OF_EVENTS: readonly Need[] = [
     { table: 'order_item_webhook', privilege, columns: ['id', 'position'] },
     { table: 'order_item_webhook_delivery', privilege, columns: ['webhook_id', 'position'] },
   ]),
+  { table: 'order_item_webhook_delivery', privilege: 'DELETE', columns: ['webhook_id'] },
 ];
 
 function needAllColumns({ options }: EntitySchema, privilege: Need['privilege']): Need {

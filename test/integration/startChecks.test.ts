@@ -75,7 +75,8 @@ const GRANTS = `
   GRANT SELECT, INSERT ON order_item_cancellation TO start_checks;
   GRANT SELECT, INSERT, UPDATE (position), DELETE ON order_item_event TO start_checks;
   GRANT SELECT, INSERT (name), UPDATE (position, holder, held_until) ON order_item_stream TO start_checks;
-  GRANT SELECT, INSERT, UPDATE ON order_item_webhook, order_item_webhook_delivery TO start_checks;`;
+  GRANT SELECT, INSERT, UPDATE ON order_item_webhook, order_item_webhook_delivery TO start_checks;
+  GRANT DELETE ON order_item_webhook_delivery TO start_checks;`;
 const REVOKES = `REVOKE ALL ON order_item, order_item_cancellation, order_item_event, order_item_stream, order_item_webhook,
   order_item_webhook_delivery FROM start_checks`;
 
@@ -128,6 +129,11 @@ describe('a start refuses', () => {
       'the table of streams',
       'REVOKE UPDATE (holder) ON order_item_stream FROM start_checks',
       'GRANT UPDATE (holder) ON order_item_stream.',
+    ],
+    [
+      'the removal of old deliveries',
+      'REVOKE DELETE ON order_item_webhook_delivery FROM start_checks',
+      'GRANT DELETE ON order_item_webhook_delivery.',
     ],
     [
       'the deliveries of webhooks',

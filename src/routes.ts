@@ -8,7 +8,9 @@ import type { Reader } from './database/reader.ts';
 import { addFeedRoute } from './events/feedRoute.ts';
 import { addAccess, getCaller } from './http/access.ts';
 import type { CompiledExecution } from './graphql/compiledExecution.ts';
+import { createFollowCancels } from './followCancels.ts';
 import { addGraphQLRoute, requireRouterSecret } from './graphql/graphqlRoute.ts';
+import type { SubscriptionServing } from './graphql/eventStream.ts';
 import { addHealthRoutes } from './http/health.ts';
 import { reportOutcome } from './http/server.ts';
 import { findUnitsRule, hasCustomers } from './order-items/checkTables.ts';
@@ -31,9 +33,13 @@ import type { Events } from './openEvents.ts';
 import type { PagesOptions } from './pages/pages.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { CancelObservation, Metrics } from './telemetry/metrics.ts';
+import { systemClock } from './work/clock.ts';
 
 /** What the routes serve from. */
-export interface RouteDependencies extends Pick<CompiledExecution<GraphQLContext>, 'answerRepeated'> {
+export interface RouteDependencies
+  extends
+    Pick<CompiledExecution<GraphQLContext>, 'answerRepeated'>,
+    Pick<SubscriptionServing<GraphQLContext>, 'subscribe' | 'streams'> {
   readonly config: Config;
   readonly connected: OrderItemDatabase;
   readonly reader: Reader;
@@ -45,10 +51,8 @@ export interface RouteDependencies extends Pick<CompiledExecution<GraphQLContext
 }
 
 /** Adds both doors, the pages and the checks of health to a server that does not listen yet. */
-export async function addRoutes(
-  server: FastifyInstance,
-  { config, connected, reader, developmentIssuer, apollo, answerRepeated, events, logger, metrics }: RouteDependencies,
-): Promise<void> {
+export async function addRoutes(server: FastifyInstance, dependencies: RouteDependencies): Promise<void> {
+  const { config, connected, reader, developmentIssuer, events, logger, metrics } = dependencies;
   const { dataSource, distributed } = connected;
   const customerClaim = (await hasCustomers(dataSource)) ? config.customerClaim : null;
   const access = await addAccess(server, {
@@ -71,6 +75,7 @@ export async function addRoutes(
   const windows = createCancellationWindows(config.cancellationWindows);
   const listOfOrders = distributed ? rankItemsOfOrders : listItemsOfOrders;
   const reads = createReads(reader, metrics.queue, await findUnitsRule(dataSource), listOfOrders);
+  const followCancels = createFollowCancels(events.log, connected, customerClaim !== null, logger);
   await addLineItemRoutes(server, { cancel, windows, access, reasonCodes: config.reasonCodes });
   addLineItemRead(server, { reads, windows, access });
   addFeedRoute(server, { ...events, access, requestTimeoutMs: config.requestTimeoutMs });
@@ -80,8 +85,8 @@ export async function addRoutes(
     ? await loadPages(server, { developmentIssuer, hasStartPage, onRequest: access.admit })
     : null;
   await addGraphQLRoute(server, {
-    apollo,
-    answerRepeated,
+    ...dependencies,
+    takePlace: events.readers.takePlace,
     maxBatchedOperations: config.limits.batchedOperations,
     nameCaller: (request) => getCaller(request).subject,
     onRequest: [
@@ -90,8 +95,8 @@ export async function addRoutes(
       ...(playground === null ? [] : [playground]),
       access.requireCaller,
     ],
-    createContext: (request) => {
-      const closedWindows = windows.closedAt(request.arrivedAt);
+    createContext: (request, drop) => {
+      const closedWindows = windows.closedAt(drop === undefined ? request.arrivedAt : systemClock.epochMs());
       const caller = getCaller(request);
       const viewer = findViewer(caller);
       return {
@@ -99,6 +104,8 @@ export async function addRoutes(
         viewer,
         cancel,
         cancelItemsOfOrder,
+        followCancels,
+        dropSlowReader: drop ?? (() => undefined),
         closedWindows,
         limits: config.limits,
         loaders: new Loaders(reads, closedWindows, viewer),

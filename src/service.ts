@@ -17,7 +17,9 @@ import { type CompiledExecution, compiledExecution } from './graphql/compiledExe
 import { createDocumentRules, limitCost } from './graphql/documentLimits.ts';
 import { createErrorFormatter, reportGraphQL } from './graphql/errors.ts';
 import { inlineTrace } from './graphql/inlineTrace.ts';
+import { createOpenStreams } from './graphql/openStreams.ts';
 import { toPlugin } from './graphql/operationHooks.ts';
+import { createSubscribe, refuseSubscriptions, type Subscribe } from './graphql/subscriptionExecution.ts';
 import { drain, listen } from './http/listen.ts';
 import { addMetricsRoute } from './http/metricsRoute.ts';
 import { createServer } from './http/server.ts';
@@ -83,7 +85,7 @@ export async function startService(config: Config, dependencies: ServiceDependen
   signal?.throwIfAborted();
 
   const developmentIssuer = config.auth === null ? await openDevelopmentIssuer(config.dataDir) : null;
-  const { apollo, answerRepeated } = await startApollo(config, logger);
+  const { apollo, answerRepeated, subscribe } = await startApollo(config, logger);
   opened.defer(() => apollo.stop());
   const lifecycle = createLifecycle();
   const metrics = createMetrics();
@@ -105,6 +107,8 @@ export async function startService(config: Config, dependencies: ServiceDependen
   opened.defer(() => drain(server));
   // Readers that wait would hold the drain up.
   opened.defer(events.close);
+  const streams = createOpenStreams();
+  opened.defer(streams.close);
   const reader = createReader(dataSource, standbys.dataSources, metrics.observeRead);
   await addRoutes(server, {
     config,
@@ -113,6 +117,8 @@ export async function startService(config: Config, dependencies: ServiceDependen
     developmentIssuer,
     apollo,
     answerRepeated,
+    subscribe,
+    streams,
     events,
     logger,
     metrics,
@@ -136,6 +142,7 @@ export async function startService(config: Config, dependencies: ServiceDependen
 /** Apollo Server, and the shorter way of repeated operations. */
 interface GraphQLServer extends Pick<CompiledExecution<GraphQLContext>, 'answerRepeated'> {
   readonly apollo: ApolloServer<GraphQLContext>;
+  readonly subscribe: Subscribe<GraphQLContext>;
 }
 
 async function startApollo(config: Config, logger: Logger): Promise<GraphQLServer> {
@@ -145,7 +152,9 @@ async function startApollo(config: Config, logger: Logger): Promise<GraphQLServe
     reportGraphQL<GraphQLContext>(logger),
     ...(config.cacheMaxAgeS === 0 ? [] : [allowCaching(`${config.cacheScope}, max-age=${config.cacheMaxAgeS}`)]),
   ];
-  const { plugin, answerRepeated } = compiledExecution(await buildSchema(config), formatError, hooks);
+  const schema = await buildSchema(config);
+  const { plugin, answerRepeated } = compiledExecution(schema, formatError, hooks);
+  const subscribe = createSubscribe({ ...config, schema, formatError, hooks, logger });
   const apollo = new ApolloServer<GraphQLContext>({
     schema: await buildSchema(config),
     introspection: config.introspection,
@@ -161,13 +170,14 @@ async function startApollo(config: Config, logger: Logger): Promise<GraphQLServe
     plugins: [
       plugin,
       ...hooks.map(toPlugin),
+      toPlugin(refuseSubscriptions<GraphQLContext>()),
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginCacheControlDisabled(),
       inlineTrace(),
     ],
   });
   await apollo.start();
-  return { apollo, answerRepeated };
+  return { apollo, answerRepeated, subscribe };
 }
 
 /** Loads tracing only if it is configured. */

@@ -25,6 +25,8 @@ interface TokenObserver {
 interface Valid {
   readonly state: 'valid';
   readonly caller: Caller;
+  /** The token's `exp`, in seconds since 1970. */
+  readonly expiresAtS: number;
 }
 
 /** The token is missing, malformed, expired, or from another issuer. */
@@ -110,19 +112,13 @@ export function createDevelopmentTokenVerifier(
   return createVerifier(issuer, createLocalJWKSet(issuer.publicKeys), observer, clock);
 }
 
-/** The cache entry of a valid token. It is also the result, so that a cached token costs no allocation. */
-interface Cached extends Valid {
-  /** The token's `exp`, in seconds since 1970. */
-  readonly expiresAtS: number;
-}
-
 function createVerifier(
   { issuer, audience, customerClaim }: Pick<AuthConfig, 'issuer' | 'audience'> & CustomerClaim,
   keys: JWTVerifyGetKey,
   observer: TokenObserver | undefined,
   clock: Clock,
 ): TokenVerifier {
-  const cache = new LRUCache<string, Cached>({
+  const cache = new LRUCache<string, Valid>({
     maxSize: MAX_CACHED_LENGTH,
     sizeCalculation: (_cached, token) => token.length,
     ttl: CACHED_MS,
@@ -150,7 +146,7 @@ function refuse(defect: string | null): Refused {
 const EXPIRED = 'The token has expired';
 
 /** Compares whole seconds, as jose does. */
-function isExpired({ expiresAtS }: Cached, epochMs: number): boolean {
+function isExpired({ expiresAtS }: Valid, epochMs: number): boolean {
   return expiresAtS <= Math.floor(epochMs / 1_000) - CLOCK_TOLERANCE_S;
 }
 
@@ -159,7 +155,7 @@ async function verify(
   keys: JWTVerifyGetKey,
   expected: Pick<JWTVerifyOptions, 'issuer' | 'audience' | 'currentDate'>,
   customerClaim: string | null,
-): Promise<Cached | Refused> {
+): Promise<Verification> {
   try {
     const { payload, protectedHeader } = await verifyWithAnyKey(token, keys, {
       ...expected,

@@ -154,7 +154,7 @@ export function reportGraphQL<TContext extends ReportContext>(logger: FastifyBas
           reportOutcome(code);
           // Apollo Server answers 400 to an invalid variable. The contract says 200.
           if (code === BAD_USER_INPUT) response.http.status = 200;
-          // Apollo Server answers 200 to a subscription, which this schema lacks.
+          // Apollo Server answers 200 to an operation whose root type the schema lacks.
           if (code === REQUEST_FAILURES.bad_request.code) {
             response.http.status ??= 400;
             delete response.body.singleResult.data;

@@ -21,7 +21,8 @@ import { Unauthenticated } from '../auth/caller.ts';
 import { findUnsupportedEncoding } from '../http/bodyEncoding.ts';
 import { Failure, logFailure } from '../http/failures.ts';
 import type { CompiledExecution } from './compiledExecution.ts';
-import { correctCode, toGraphQLResponse } from './errors.ts';
+import { correctCode, type ReportContext, toGraphQLResponse } from './errors.ts';
+import { sendEventStream, type SubscriptionServing, wantsEventStream } from './eventStream.ts';
 import { toRequestFailure, reportOutcome } from '../http/server.ts';
 import { createTurns } from '../work/turns.ts';
 
@@ -29,8 +30,8 @@ interface Executors<TContext extends BaseContext> extends Pick<CompiledExecution
   readonly apollo: ApolloServer<TContext>;
 }
 
-export interface GraphQLRouteOptions<TContext extends BaseContext> extends Executors<TContext> {
-  readonly createContext: (request: FastifyRequest) => TContext;
+export interface GraphQLRouteOptions<TContext extends ReportContext>
+  extends Executors<TContext>, SubscriptionServing<TContext> {
   /** The limit of operations in one HTTP request. 0 refuses batches. */
   readonly maxBatchedOperations: number;
   /** Names who sent a request. Callers share the time for new documents equally. */
@@ -40,10 +41,11 @@ export interface GraphQLRouteOptions<TContext extends BaseContext> extends Execu
 }
 
 /** Serves GraphQL over HTTP at `/graphql`. Failures before Apollo Server runs have the format of GraphQL, too. */
-export async function addGraphQLRoute<TContext extends BaseContext>(
+export async function addGraphQLRoute<TContext extends ReportContext>(
   server: FastifyInstance,
-  { apollo, answerRepeated, createContext, maxBatchedOperations, nameCaller, onRequest }: GraphQLRouteOptions<TContext>,
+  options: GraphQLRouteOptions<TContext>,
 ): Promise<void> {
+  const { apollo, answerRepeated, createContext, maxBatchedOperations, nameCaller, onRequest } = options;
   const waitForTurn = createTurns();
   /** Long documents that Apollo Server has seen and may still know. */
   const seen = new LRUCache<string, true>({
@@ -60,6 +62,7 @@ export async function addGraphQLRoute<TContext extends BaseContext>(
       url: '/graphql',
       onRequest,
       handler: async (request, reply) => {
+        if (wantsEventStream(request)) return sendEventStream(request, reply, options);
         const mediaType = negotiateMediaType(request);
         if (Array.isArray(request.body) && request.body.length > maxBatchedOperations && maxBatchedOperations > 0) {
           throw new Failure('bad_request', `A batch must hold at most ${maxBatchedOperations} operations.`);

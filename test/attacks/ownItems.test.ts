@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { buildSchema } from '../../src/order-items/graphql/subgraphSchema.ts';
+import { followEvents } from '../support/eventStream.ts';
 import { openApi } from '../support/openApi.ts';
 import { findCancellations, findOrderItem, type GivenItem, insertOrderItems } from '../support/orderItems.ts';
 import { readRestAnswer, type RestAnswer, startTestService } from '../support/testService.ts';
+import { waitFor } from '../support/waitFor.ts';
 import { askForEverything } from '../support/wholeSelection.ts';
 
 /* A customer with the scopes `:own` tries every way to the items of somebody else. */
@@ -71,6 +73,9 @@ const ROOTS: Readonly<Record<string, (target: Target) => string[]>> = {
     `(input: { orderId: "${orderId}", reason: "Mine", idempotencyKey: "key of the owner" })`,
   ],
 };
+
+/** Tested below: it answers when an item is cancelled. */
+const FOLLOWED = ['Subscription.orderItemCancelled'];
 
 /** Returns nothing of an item: the SDL of the schema. */
 const WITHOUT_ITEMS = ['Query._service'];
@@ -142,7 +147,9 @@ test('this file attacks every root field', () => {
   const fields = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()].flatMap((type) =>
     Object.keys(type?.getFields() ?? {}).map((field) => `${type?.name ?? ''}.${field}`),
   );
-  expect(fields.filter((field) => !WITHOUT_ITEMS.includes(field)).sort()).toEqual(Object.keys(ROOTS).sort());
+  expect(fields.filter((field) => !WITHOUT_ITEMS.includes(field)).sort()).toEqual(
+    [...Object.keys(ROOTS), ...FOLLOWED].sort(),
+  );
 });
 
 test('this file attacks every path that takes a scope of order items', () => {
@@ -232,6 +239,39 @@ describe('an order of which one item is the stranger’s', () => {
     expect(await countFor(stranger)).toEqual({ cancelable: true, cancelableItems: 1, blockedItems: 0, blockers: [] });
     expect(await countFor(owner)).toMatchObject({ cancelableItems: 2, blockedItems: 1 });
     expect(await countFor(await service.token())).toMatchObject({ cancelableItems: 5, blockedItems: 1 });
+  });
+});
+
+describe('a subscription', () => {
+  test.each([
+    ['of all orders', () => ''],
+    ['of an order of others', (orderId: string) => `(orderId: "${orderId}")`],
+  ])('%s sends the items of its customer alone', async (_, given) => {
+    const { id, orderId } = await anOrderOfOthers(`order-${randomUUID()}`);
+    const [own = ''] = await insertOrderItems(dataSource, [{ orderId, customerId: 'stranger' }]);
+    const document = askForEverything(schema, 'Subscription.orderItemCancelled', given(orderId));
+    // Events that have no position yet would come after the start.
+    await waitFor('positions of all events', async () => {
+      const rows: unknown[] = await dataSource.query('SELECT FROM order_item_event WHERE position IS NULL LIMIT 1');
+      return rows.length === 0;
+    });
+    const [ofStranger, ofOwner] = await Promise.all(
+      [stranger, owner].map((token) => followEvents(`${service.url}/graphql`, token, document)),
+    );
+    for (const quantity of [1, 4]) {
+      const { status } = await service.cancelByRest(id, { body: { reason: SECRET, note: SECRET, quantity } });
+      expect(status).toBe(200);
+    }
+    expect((await service.cancelByRest(own)).status).toBe(200);
+    const toStranger = await ofStranger?.next();
+    expect(toStranger).toMatchObject({ data: { asked: { OrderItem_id: own } }, errors: [] });
+    expect(JSON.stringify(toStranger)).not.toContain(SECRET);
+    expect(JSON.stringify(toStranger)).not.toContain(id);
+    for (let count = 0; count < 2; count += 1) {
+      expect(await ofOwner?.next()).toMatchObject({ data: { asked: { OrderItem_id: id } }, errors: [] });
+    }
+    ofStranger?.stop();
+    ofOwner?.stop();
   });
 });
 

@@ -148,6 +148,8 @@ describe('the published schema', () => {
     ['Query.orderItems', '@authenticated'],
     ['Query.orderItems', '@requiresScopes(scopes: [["order-items:read"], ["order-items:read:own"]])'],
     ['Order.items', '@requiresScopes(scopes: [["order-items:read"], ["order-items:read:own"]])'],
+    ['Subscription.orderItemCancelled', '@authenticated'],
+    ['Subscription.orderItemCancelled', '@requiresScopes(scopes: [["order-items:read"], ["order-items:read:own"]])'],
     ['Mutation.cancelOrderItem', '@authenticated'],
     ['Mutation.cancelOrderItem', '@requiresScopes(scopes: [["order-items:cancel"], ["order-items:cancel:own"]])'],
     ['Mutation.cancelOrderItems', '@authenticated'],
@@ -170,7 +172,7 @@ describe('the published schema', () => {
       // Every subgraph shares the root types. Names with an underscore belong to federation.
       if (!('name' in definition) || isFromFederation(definition)) continue;
       const type = definition.name.value;
-      if (!['Query', 'Mutation'].includes(type)) check(type, definition);
+      if (!['Query', 'Mutation', 'Subscription'].includes(type)) check(type, definition);
       for (const member of 'fields' in definition ? (definition.fields ?? []) : []) {
         if (member.name.value.startsWith('_')) continue;
         check(`${type}.${member.name.value}`, member);

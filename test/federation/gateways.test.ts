@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { compose, fetchSdl, removeAccessDirectives } from '../../supergraph/composeSubgraphs.ts';
 import { type GatewayOptions, startApolloGateway, startHiveGateway } from '../../supergraph/gateways.ts';
 import { startNeighbors, startSubgraph } from '../../supergraph/neighbors.ts';
 import { listStatementsDuring } from '../support/countStatements.ts';
+import { followEvents } from '../support/eventStream.ts';
 import { findCancellations, insertOrderItems } from '../support/orderItems.ts';
 import { type GraphQLAnswer, startTestService } from '../support/testService.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 const ROUTER_SECRET = 'a secret that the gateway knows';
 const service = await startTestService({ ROUTER_SECRET });
@@ -240,5 +243,38 @@ describe.each([
       pageInfo: { hasNextPage: true },
     });
     expect(statements).toHaveLength(1);
+  });
+});
+
+describe('Hive Gateway', () => {
+  test('follows the cancels of items, and completes them from other subgraphs', async () => {
+    const [id = ''] = await insertOrderItems(dataSource, [{ orderId: '536365', productId: '85123A' }]);
+    const followed = await followEvents(
+      gateways.hive.url,
+      await service.token(),
+      'subscription { orderItemCancelled(orderId: "536365") { id status product { name } order { country } } }',
+    );
+    expect(followed.status).toBe(200);
+    const result = followed.next();
+    // The gateway answers before its own subscription has begun, so the first cancels can be missed.
+    const cancelled = [id];
+    const first = await waitFor('a result', async () => {
+      for (const item of cancelled.splice(0)) expect((await service.cancelByRest(item)).status).toBe(200);
+      const found = await Promise.race([result, sleep(100, undefined)]);
+      if (found !== undefined) return found;
+      cancelled.push(...(await insertOrderItems(dataSource, [{ orderId: '536365', productId: '85123A' }])));
+      return null;
+    });
+    expect(first).toMatchObject({
+      data: {
+        orderItemCancelled: {
+          status: 'CANCELLED',
+          product: { name: 'WHITE HANGING HEART T-LIGHT HOLDER' },
+          order: { country: 'United Kingdom' },
+        },
+      },
+      errors: [],
+    });
+    followed.stop();
   });
 });

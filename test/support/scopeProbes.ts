@@ -1,6 +1,6 @@
 /** An operation that reaches a place of the schema with a demand. */
 interface Probe {
-  readonly operation: 'query' | 'mutation';
+  readonly operation: 'query' | 'mutation' | 'subscription';
   readonly root: string;
   /** Places that the operation passes, whose demands the token must meet as well. */
   readonly passes: readonly string[];
@@ -47,6 +47,15 @@ export const PROBES: Record<string, Probe[]> = {
       passes: [],
       ask: () => 'cancellationReasons { code label }',
       find: (reasons) => reasons,
+    },
+  ],
+  'Subscription.orderItemCancelled': [
+    {
+      operation: 'subscription',
+      root: 'Subscription',
+      passes: [],
+      ask: () => 'orderItemCancelled { id externalId }',
+      find: (item) => item,
     },
   ],
   'Mutation.cancelOrderItem': [

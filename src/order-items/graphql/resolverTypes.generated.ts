@@ -546,6 +546,22 @@ export type QueryOrderItemsArgs = {
   first?: InputMaybe<Scalars['Int']['input']>;
 };
 
+export type Subscription = {
+  readonly __typename?: 'Subscription';
+  /**
+   * Each item that is cancelled, in whole or in part, from the start of the subscription on. Best effort: after a gap, read what
+   * you missed with `cancellations`. The stream ends when the token expires, when the service stops, and when the client reads
+   * too slowly. Needs the scope `order-items:read`, or `order-items:read:own` for own items; without it the subscription ends
+   * with an error whose code is `FORBIDDEN`.
+   */
+  readonly orderItemCancelled: OrderItem;
+};
+
+
+export type SubscriptionOrderItemCancelledArgs = {
+  orderId?: InputMaybe<Scalars['ID']['input']>;
+};
+
 
 
 export type ResolverTypeWrapper<T> = Promise<T> | T;
@@ -708,6 +724,7 @@ export type ResolversTypes = {
   Product: ResolverTypeWrapper<Product>;
   QuantityNotCancelable: ResolverTypeWrapper<QuantityNotCancelableModel>;
   Query: ResolverTypeWrapper<Record<PropertyKey, never>>;
+  Subscription: ResolverTypeWrapper<Record<PropertyKey, never>>;
 };
 
 /** Mapping between all available schema types and the resolvers parents */
@@ -749,6 +766,7 @@ export type ResolversParentTypes = {
   Product: Product;
   QuantityNotCancelable: QuantityNotCancelableModel;
   Query: Record<PropertyKey, never>;
+  Subscription: Record<PropertyKey, never>;
 };
 
 export type CancelOrderItemRefusalResolvers<ContextType = GraphQLContext, ParentType extends ResolversParentTypes['CancelOrderItemRefusal'] = ResolversParentTypes['CancelOrderItemRefusal']> = {
@@ -930,6 +948,10 @@ export type QueryResolvers<ContextType = GraphQLContext, ParentType extends Reso
   orderItems?: Resolver<Maybe<ResolversTypes['OrderItemConnection']>, ParentType, ContextType, RequireFields<QueryOrderItemsArgs, 'first'>>;
 };
 
+export type SubscriptionResolvers<ContextType = GraphQLContext, ParentType extends ResolversParentTypes['Subscription'] = ResolversParentTypes['Subscription']> = {
+  orderItemCancelled?: SubscriptionResolver<ResolversTypes['OrderItem'], "orderItemCancelled", ParentType, ContextType, Partial<SubscriptionOrderItemCancelledArgs>>;
+};
+
 export type Resolvers<ContextType = GraphQLContext> = {
   CancelOrderItemRefusal?: CancelOrderItemRefusalResolvers<ContextType>;
   CancelOrderItemResult?: CancelOrderItemResultResolvers<ContextType>;
@@ -961,5 +983,6 @@ export type Resolvers<ContextType = GraphQLContext> = {
   Product?: ProductResolvers<ContextType>;
   QuantityNotCancelable?: QuantityNotCancelableResolvers<ContextType>;
   Query?: QueryResolvers<ContextType>;
+  Subscription?: SubscriptionResolvers<ContextType>;
 };
 

@@ -87,6 +87,15 @@ export const resolvers = {
     },
   },
 
+  Subscription: {
+    orderItemCancelled: {
+      subscribe: (_, { orderId }, { caller, followCancels, dropSlowReader }) => {
+        const customer = requireScope(caller, 'order-items:read');
+        return followCancels({ orderId: orderId ?? null, customer, onTooSlow: dropSlowReader });
+      },
+    },
+  },
+
   OrderItem: followSchema<OrderItem, schema.OrderItem>()({
     order: ({ orderId }) => ({ __typename: 'Order', id: orderId }),
     product: ({ productId }) => ({ __typename: 'Product', id: productId }),

@@ -24,8 +24,8 @@ export interface Events {
 }
 
 /**
- * Opens the events of a database, and starts to number them and to delete old ones. Events on tables that Citus has distributed
- * get no positions, because these need one order over all workers.
+ * Opens the events of a database, and starts to number them, to send them to webhooks, and to delete old ones. Events on tables
+ * that Citus has distributed get no positions, because these need one order over all workers.
  */
 export function openEvents(
   { dataSource, distributed }: OrderItemDatabase,

@@ -221,7 +221,7 @@ export function refuseSubscriptions<TContext extends ReportContext>(): Operation
   return {
     didResolveOperation: ({ operation }) => {
       if (operation?.operation !== OperationTypeNode.SUBSCRIPTION) return;
-      throw new GraphQLError('A subscription needs a WebSocket, or Accept: text/event-stream.', {
+      throw new GraphQLError('A subscription needs Accept: text/event-stream.', {
         nodes: operation,
         extensions: { code: 'BAD_REQUEST', http: { status: 400 } },
       });

@@ -100,7 +100,7 @@ test('needs a token, and the secret of the router', async () => {
 test('an answer that is not a stream is refused', async () => {
   const { status, errors } = await service.graphql(DOCUMENT);
   expect([status, errors[0]?.extensions['code']]).toEqual([400, 'BAD_REQUEST']);
-  expect(errors[0]?.message).toBe('A subscription needs a WebSocket, or Accept: text/event-stream.');
+  expect(errors[0]?.message).toBe('A subscription needs Accept: text/event-stream.');
 });
 
 test.each([

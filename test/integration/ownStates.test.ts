@@ -28,6 +28,9 @@ await owner.query(`
   GRANT SELECT, UPDATE (status, cancelled_quantity, version, updated_at) ON order_item TO own_states;
   GRANT SELECT, INSERT ON order_item_cancellation TO own_states;
   GRANT SELECT, INSERT, UPDATE (position), DELETE ON order_item_event TO own_states;
+  GRANT SELECT, INSERT (name), UPDATE (position, holder, held_until) ON order_item_stream TO own_states;
+  GRANT SELECT, INSERT, UPDATE ON order_item_webhook TO own_states;
+  GRANT SELECT, INSERT, UPDATE, DELETE ON order_item_webhook_delivery TO own_states;
   GRANT SELECT ON order_item_migration TO own_states;`);
 const url = new URL(database.url);
 [url.username, url.password] = ['own_states', 'own'];

@@ -57,6 +57,9 @@ export class ImportStopped extends Error {
 /** The advisory lock of imports, an arbitrary number. */
 const IMPORT_LOCK = 4_001_776_402;
 
+/** https://www.postgresql.org/docs/18/errcodes-appendix.html */
+const UNDEFINED_TABLE = '42P01';
+
 /** The limits that a role or a database can set for requests. `transaction_timeout` came with PostgreSQL 17. */
 const LIMITS = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout'];
 
@@ -182,7 +185,13 @@ async function liftLimits(client: pg.Client, isOneTransaction: boolean): Promise
  * @returns null for other errors.
  */
 function describeRefusal(error: unknown): Error | null {
-  if (!(error instanceof pg.DatabaseError) || !/^2[23]/.test(error.code ?? '')) return null;
+  if (!(error instanceof pg.DatabaseError)) return null;
+  // The temporary tables are those of one session.
+  if (error.code === UNDEFINED_TABLE && /"(?:staged|unnumbered)"/.test(error.message)) {
+    const sentence = 'A pooler gave the import another session. Import past the pooler, or with --atomic.';
+    return new Error(sentence, { cause: error });
+  }
+  if (!/^2[23]/.test(error.code ?? '')) return null;
   const detail = error.detail === undefined ? '' : ` ${error.detail}`;
   return new Error(`The database refused an order item by a rule of its own.${detail}`, { cause: error });
 }

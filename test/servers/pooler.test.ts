@@ -126,7 +126,7 @@ describeWithPooler('behind PgBouncer in transaction mode', () => {
 
   test('imports items', async () => {
     const row = aRow({ order_id: 'imported' });
-    expect(await importRows(pooler?.url ?? '', [row])).toMatchObject({ inserted: 1, rejected: 0 });
+    expect(await importRows(pooler?.url ?? '', [row], { mode: 'atomic' })).toMatchObject({ inserted: 1, rejected: 0 });
     const { data } = await one.graphql(`{ orderItem(id: "${row.values.id}") { status } }`);
     expect(data).toEqual({ orderItem: { status: 'PENDING' } });
   });

@@ -546,6 +546,7 @@ export type QueryOrderItemsArgs = {
   first?: InputMaybe<Scalars['Int']['input']>;
 };
 
+/** What a client can follow. Each result is sent as it happens, and nothing is sent again. */
 export type Subscription = {
   readonly __typename?: 'Subscription';
   /**
@@ -558,6 +559,7 @@ export type Subscription = {
 };
 
 
+/** What a client can follow. Each result is sent as it happens, and nothing is sent again. */
 export type SubscriptionOrderItemCancelledArgs = {
   orderId?: InputMaybe<Scalars['ID']['input']>;
 };

@@ -1,8 +1,10 @@
+import { createStream } from '../work/stream.ts';
+
 /** One end of a queue, whose other end a reader has. */
 export interface Follower<T> {
   /** Hands a value over. */
   readonly offer: (value: T) => void;
-  /** The values in their order. Unlike that of a generator function, its `return` also ends a `next` that waits. */
+  /** The values in their order. Its `return` also ends a `next` that waits. */
   readonly values: AsyncGenerator<T, void, undefined>;
 }
 
@@ -34,31 +36,16 @@ export function createFollower<T>({ limit, accepts, onTooSlow, onEnd }: Follower
     settle({ done: true, value: undefined });
     onEnd();
   };
-  const values: AsyncGenerator<T, void, undefined> = {
-    next: () => {
-      const [value] = waiting.splice(0, 1);
-      if (value !== undefined) return Promise.resolve({ done: false, value });
-      if (hasEnded) return Promise.resolve({ done: true, value: undefined });
-      return new Promise((resolve) => {
-        resolveNext = resolve;
-      });
-    },
-    return: () => {
-      end();
-      return Promise.resolve({ done: true, value: undefined });
-    },
-    throw: (error) => {
-      end();
-      return Promise.reject(error as Error);
-    },
-    [Symbol.asyncIterator]: () => values,
-    [Symbol.asyncDispose]: () => {
-      end();
-      return Promise.resolve();
-    },
+  const next = (): Promise<Result<T>> => {
+    const [value] = waiting.splice(0, 1);
+    if (value !== undefined) return Promise.resolve({ done: false, value });
+    if (hasEnded) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve) => {
+      resolveNext = resolve;
+    });
   };
   return {
-    values,
+    values: createStream(next, end),
     offer: (value) => {
       if (hasEnded || !accepts(value)) return;
       if (resolveNext !== null) settle({ done: false, value });

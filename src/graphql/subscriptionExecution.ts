@@ -19,6 +19,7 @@ import { badInput, logFailure, toFailure } from '../http/failures.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type Clock, systemClock } from '../work/clock.ts';
 import { doWork } from '../work/deadline.ts';
+import { createStream } from '../work/stream.ts';
 import { createDocumentRules, type DocumentLimits } from './documentLimits.ts';
 import type { ReportContext } from './errors.ts';
 import type { OperationHooks } from './operationHooks.ts';
@@ -185,35 +186,20 @@ function mapEvents(
     signal.removeEventListener('abort', stop);
     stop();
   };
-  const results: AsyncGenerator<FormattedExecutionResult, void, undefined> = {
-    next: async () => {
-      if (hasEnded) return { done: true, value: undefined };
-      try {
-        const event = await events.next();
-        if (event.done !== true) return { done: false, value: await toResult(event.value) };
-        const isAborted = signal.aborted;
-        end();
-        return isAborted ? { done: false, value: fail(signal.reason) } : { done: true, value: undefined };
-      } catch (error) {
-        end();
-        return { done: false, value: fail(error) };
-      }
-    },
-    return: () => {
+  const next = async (): Promise<IteratorResult<FormattedExecutionResult, void>> => {
+    if (hasEnded) return { done: true, value: undefined };
+    try {
+      const event = await events.next();
+      if (event.done !== true) return { done: false, value: await toResult(event.value) };
+      const isAborted = signal.aborted;
       end();
-      return Promise.resolve({ done: true, value: undefined });
-    },
-    throw: (error) => {
+      return isAborted ? { done: false, value: fail(signal.reason) } : { done: true, value: undefined };
+    } catch (error) {
       end();
-      return Promise.reject(error as Error);
-    },
-    [Symbol.asyncIterator]: () => results,
-    [Symbol.asyncDispose]: () => {
-      end();
-      return Promise.resolve();
-    },
+      return { done: false, value: fail(error) };
+    }
   };
-  return results;
+  return createStream(next, end);
 }
 
 /** Refuses a subscription whose answer would be one result. */

@@ -26,6 +26,9 @@ import type { OperationHooks } from './operationHooks.ts';
 
 const { GRAPHQL_PARSE_FAILED, GRAPHQL_VALIDATION_FAILED } = ApolloServerErrorCode;
 
+/** What graphql-js adds to a message if a name of the schema is nearly right. */
+const SUGGESTION = / ?Did you mean .+\?$/;
+
 /** The results of a subscription, or the answer of one that does not begin. */
 export type Subscribed = AsyncGenerator<FormattedExecutionResult, void, undefined> | FormattedExecutionResult;
 
@@ -45,6 +48,8 @@ export type Subscribe<TContext> = (request: SubscriptionRequest<TContext>) => Pr
 export interface SubscriptionOptions<TContext extends ReportContext> {
   readonly schema: GraphQLSchema;
   readonly limits: DocumentLimits;
+  /** Whether errors can suggest names of the schema. */
+  readonly introspection: boolean;
   readonly formatError: (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
   readonly hooks: readonly OperationHooks<TContext>[];
   /** How long the execution for one event can take, in milliseconds. */
@@ -57,6 +62,7 @@ export interface SubscriptionOptions<TContext extends ReportContext> {
 export function createSubscribe<TContext extends ReportContext>({
   schema,
   limits,
+  introspection,
   formatError,
   hooks,
   requestTimeoutMs,
@@ -74,7 +80,8 @@ export function createSubscribe<TContext extends ReportContext>({
       reportOutcome(String(formatted.extensions?.['code']));
       const cause = isOfGraphQL ? error.originalError : error;
       if (cause !== undefined) logFailure(logger, toFailure(cause), requestId);
-      return { ...formatted, extensions: { ...formatted.extensions, requestId } };
+      const message = introspection ? formatted.message : formatted.message.replace(SUGGESTION, '');
+      return { ...formatted, message, extensions: { ...formatted.extensions, requestId } };
     });
   const resolve = ({ query, operationName, variables, contextValue }: SubscriptionRequest<TContext>): DocumentNode => {
     const document = parseDocument(query ?? '', limits.documentTokens);

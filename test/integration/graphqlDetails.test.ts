@@ -1,4 +1,5 @@
 import { insertOrderItems } from '../support/orderItems.ts';
+import { followEvents } from '../support/eventStream.ts';
 import { startTestService } from '../support/testService.ts';
 
 const service = await startTestService();
@@ -32,4 +33,23 @@ test.each([
   const [told] = (await closed.graphql(document, variables)).errors;
   expect(open?.message).toContain('Did you mean');
   expect(told?.message).not.toContain('Did you mean');
+});
+
+test.each([
+  ['a field', 'subscription { orderItemCancelled { idd } }', {}],
+  [
+    'a value',
+    'subscription($s: [OrderItemStatus!]) { orderItemCancelled { order { items(filter: { statuses: $s }) { edges { cursor } } } } }',
+    { s: ['PENDNG'] },
+  ],
+])('with introspection off, suggests no spelling of %s to a subscription', async (_, document, variables) => {
+  const readMessage = async ({ url, token }: typeof service): Promise<string | undefined> => {
+    const stream = await followEvents(`${url}/graphql`, await token(), document, { variables });
+    const result = await stream.next();
+    stream.stop();
+    return result?.errors[0]?.message;
+  };
+  expect(await readMessage(service)).toContain('Did you mean');
+  expect(await readMessage(closed)).toMatch(/./);
+  expect(await readMessage(closed)).not.toContain('Did you mean');
 });
